@@ -1,0 +1,103 @@
+"""Every error and warning the package raises on purpose.
+
+Each is a :class:`QtokError` and also the built-in (or scikit-learn) class that callers already
+catch, so that ``except ValueError`` keeps working.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class QtokError(Exception):
+    """Base of every error raised on purpose by this package."""
+
+
+class InputError(QtokError, ValueError):
+    """An argument has a wrong value, shape or type."""
+
+
+class AudioError(InputError):
+    """Audio that cannot be read or used.
+
+    Parameters
+    ----------
+    message : str
+        What was expected, what came, and what to do. Names the source.
+    source : str
+        Path, URL or ``"<array>"``-like description of the audio.
+    """
+
+    def __init__(self, message: str, *, source: str = "") -> None:
+        super().__init__(message)
+        self.source = source
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_audio_error, (type(self), str(self), self.source)
+
+
+class CodesError(InputError):
+    """Codes of a wrong shape or dtype, or outside ``0 … codebook_size - 1``."""
+
+
+class SchemaError(InputError):
+    """A Dataset that does not follow the codes schema."""
+
+
+class CodecMismatchError(QtokError, ValueError):
+    """Codes of one codec met another codec, or another version of it."""
+
+
+class CodecError(QtokError, RuntimeError):
+    """A codec that cannot be found, downloaded or loaded."""
+
+
+class MissingExtraError(QtokError, ImportError):
+    """An optional dependency that is not installed.
+
+    Parameters
+    ----------
+    package : str
+        The distribution that is missing.
+    extra : str
+        The extra of ``qtokfeatures`` that installs it.
+    purpose : str
+        What needs it.
+    """
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs {package}, which is not installed: "
+            f"pip install 'qtokfeatures[{extra}]'"
+        )
+        self.package, self.extra, self.purpose = package, extra, purpose
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_missing_extra, (self.package, self.extra, self.purpose)
+
+
+class SkippedClipWarning(UserWarning):
+    """A clip of a batch could not be used and was left out."""
+
+
+def _rebuild_audio_error(cls: type[AudioError], message: str, source: str) -> AudioError:
+    return cls(message, source=source)
+
+
+def _rebuild_missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
+    return MissingExtraError(package, extra=extra, purpose=purpose)
+
+
+def __getattr__(name: str) -> Any:
+    """Make ``NotFittedError`` on first use, because it needs scikit-learn."""
+    if name != "NotFittedError":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from sklearn.exceptions import NotFittedError as SklearnNotFittedError
+
+    error = type(
+        "NotFittedError",
+        (QtokError, SklearnNotFittedError),
+        {"__doc__": "An estimator was used before `fit`.", "__module__": __name__},
+    )
+    globals()[name] = error
+    return error
