@@ -1,0 +1,26 @@
+"""Codes to numbers: pure NumPy functions, no codec and no labels.
+
+Counting (:mod:`~qtokfeatures.features.counts`), merging codes into bins
+(:mod:`~qtokfeatures.features.binning`), weighting counts
+(:mod:`~qtokfeatures.features.weighting`) and pooling frames into one vector a clip
+(:mod:`~qtokfeatures.features.pooling`). The scikit-learn faces are in
+:mod:`qtokfeatures.estimators`.
+"""
+
+from __future__ import annotations
+
+from qtokfeatures.features.binning import merge_codes
+from qtokfeatures.features.counts import TokenCounts, count_tokens, join_ngrams
+from qtokfeatures.features.pooling import POOLINGS, pool_frames
+from qtokfeatures.features.weighting import WEIGHTINGS, weight_counts
+
+__all__ = [
+    "POOLINGS",
+    "WEIGHTINGS",
+    "TokenCounts",
+    "count_tokens",
+    "join_ngrams",
+    "merge_codes",
+    "pool_frames",
+    "weight_counts",
+]

@@ -1,0 +1,148 @@
+"""How often each token, or each run of tokens, occurs in each clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from qtokfeatures.exceptions import InputError
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """The counts that are not zero, ordered by clip, then by token.
+
+    Parameters
+    ----------
+    clip : ndarray of int64, shape (entry,)
+        Index of the clip.
+    token : ndarray of int64, shape (entry,)
+        The token, ``0 … n_tokens - 1``.
+    count : ndarray of int64, shape (entry,)
+        How often it occurs there, at least 1.
+    totals : ndarray of int64, shape (clip,)
+        All tokens of each clip.
+    n_tokens : int
+        How many different tokens there could be.
+    """
+
+    clip: IntArray
+    token: IntArray
+    count: IntArray
+    totals: IntArray
+    n_tokens: int
+
+    def dense(self) -> IntArray:
+        """Spread the counts into an array of shape (clip, token)."""
+        table = np.zeros((len(self.totals), self.n_tokens), dtype=np.int64)
+        table[self.clip, self.token] = self.count
+        return table
+
+
+def count_tokens(
+    tokens: npt.ArrayLike, frame_count: npt.ArrayLike, *, n_tokens: int
+) -> TokenCounts:
+    """Count the tokens of each clip.
+
+    Parameters
+    ----------
+    tokens : array_like of int, shape (frame,)
+        One token a frame, clips one after another, each ``0 … n_tokens - 1``.
+    frame_count : array_like of int, shape (clip,)
+        Frames of each clip; their sum is the number of frames.
+    n_tokens : int
+        How many different tokens there could be.
+
+    Returns
+    -------
+    TokenCounts
+
+    Raises
+    ------
+    InputError
+        If a token is out of range, or the frame counts do not add up.
+
+    Examples
+    --------
+    >>> count_tokens([2, 2, 0, 1], [3, 1], n_tokens=3).dense()
+    array([[1, 0, 2],
+           [0, 1, 0]])
+    """
+    tokens, frame_count = _as_frames(tokens, frame_count)
+    if tokens.size and (tokens.min() < 0 or tokens.max() >= n_tokens):
+        worst = tokens.min() if tokens.min() < 0 else tokens.max()
+        raise InputError(f"tokens must be 0 … {n_tokens - 1}, got {worst}")
+    clip = np.repeat(np.arange(len(frame_count)), frame_count)
+    cells, count = np.unique(clip * n_tokens + tokens, return_counts=True)
+    return TokenCounts(cells // n_tokens, cells % n_tokens, count, frame_count, n_tokens)
+
+
+def join_ngrams(
+    tokens: npt.ArrayLike, frame_count: npt.ArrayLike, *, n_tokens: int, ngram: int
+) -> tuple[IntArray, IntArray]:
+    """Turn each run of `ngram` successive tokens of a clip into one number.
+
+    Runs never cross from one clip into the next; a clip of fewer than `ngram` frames has none.
+
+    Parameters
+    ----------
+    tokens : array_like of int, shape (frame,)
+        One token a frame, clips one after another, each ``0 … n_tokens - 1``.
+    frame_count : array_like of int, shape (clip,)
+        Frames of each clip.
+    n_tokens : int
+        How many different tokens there could be.
+    ngram : int
+        Length of a run, at least 1; 1 returns the tokens as they are.
+
+    Returns
+    -------
+    joined : ndarray of int64, shape (run,)
+        The run ``(a, b, …)`` as the number with digits ``a, b, …`` in base `n_tokens`.
+    run_count : ndarray of int64, shape (clip,)
+        Runs of each clip, ``max(frame_count - ngram + 1, 0)``.
+
+    Raises
+    ------
+    InputError
+        If `ngram` is below 1, the frame counts do not add up, or ``n_tokens ** ngram`` does not
+        fit into 64 bits.
+
+    Examples
+    --------
+    >>> runs, run_count = join_ngrams([1, 2, 0, 3, 3], [3, 2], n_tokens=10, ngram=2)
+    >>> runs.tolist(), run_count.tolist()
+    ([12, 20, 33], [2, 1])
+    """
+    tokens, frame_count = _as_frames(tokens, frame_count)
+    if ngram < 1:
+        raise InputError(f"ngram must be at least 1, got {ngram}")
+    if n_tokens**ngram > np.iinfo(np.int64).max:
+        raise InputError(f"{n_tokens} tokens to the power of {ngram} do not fit into 64 bits")
+    run_count = np.maximum(frame_count - ngram + 1, 0)
+    clip_start = np.cumsum(frame_count) - frame_count
+    run_start = np.repeat(clip_start - (np.cumsum(run_count) - run_count), run_count)
+    first = np.arange(run_count.sum()) + run_start
+    joined = np.zeros(len(first), dtype=np.int64)
+    for step in range(ngram):
+        joined = joined * n_tokens + tokens[first + step]
+    return joined, run_count
+
+
+def _as_frames(tokens: npt.ArrayLike, frame_count: npt.ArrayLike) -> tuple[IntArray, IntArray]:
+    tokens = np.asarray(tokens, dtype=np.int64)
+    frame_count = np.asarray(frame_count, dtype=np.int64)
+    if tokens.ndim != 1 or frame_count.ndim != 1:
+        raise InputError(
+            f"tokens and frame_count must be 1-D, got {tokens.ndim}-D and {frame_count.ndim}-D"
+        )
+    if (frame_count < 0).any() or frame_count.sum() != len(tokens):
+        raise InputError(
+            f"frame_count must be 0 or more and sum to {len(tokens)} frames, "
+            f"got a sum of {frame_count.sum()}"
+        )
+    return tokens, frame_count
