@@ -1,0 +1,72 @@
+# Every target makes .venv when it is missing. Variables: PYTHON=python3.12, PYTEST_ARGS="-k codec".
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Two test processes share the cores; none of them should start threads of its own.
+TEST_JOBS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
+
+# pip's progress is left out; its warnings about places it need not look are of no use here.
+define install
+	@echo "Installing qtokfeatures[$(1)] into $(VENV) (some minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(1)]' \
+		2> $(VENV)/pip.log || { cat $(VENV)/pip.log >&2; exit 1; }
+	@touch $@
+endef
+
+.PHONY: help demo test test-all check format bench bench-codec docs clean
+
+help:  ## what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: $(VENV)/.installed-viz  ## cluster the bundled sounds, draw the map, decode a phrase
+	@$(BIN)/qtok demo -o demo $(DEMO_ARGS)
+
+test: $(VENV)/.installed-dev  ## the tests, without the slow ones
+	@$(PYTEST) $(PYTEST_ARGS)
+
+test-all: $(VENV)/.installed-dev  ## all tests
+	@$(PYTEST) --slow $(PYTEST_ARGS)
+
+check: $(VENV)/.installed-dev  ## format, lint, types, room contracts, spelling, docstrings
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/numpydoc lint $$(git ls-files 'qtokfeatures/*.py')
+
+format: $(VENV)/.installed-dev  ## let ruff format and mend what it can
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(VENV)/.installed-dev  ## comparisons with peers
+	@OMP_NUM_THREADS=2 $(BIN)/python -m pytest tests/benchmarks $(PYTEST_ARGS)
+
+bench-codec: $(VENV)/.installed-dev  ## the figures of docs/mini.md
+	@$(BIN)/qtok bench codec $(BENCH_ARGS)
+
+docs: $(VENV)/.installed-dev  ## the documentation, as pages in site/
+	@$(BIN)/mkdocs build --quiet --strict
+	@echo "Open site/index.html"
+
+clean:  ## what the other targets made, .venv included
+	rm -rf $(VENV) build dist demo site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.installed-viz: $(VENV)/.made pyproject.toml constraints.txt
+	$(call install,viz)
+
+$(VENV)/.installed-dev: $(VENV)/.made pyproject.toml constraints.txt
+	$(call install,dev)
+
+# Made anew when it is half made or its Python is gone.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || \
+		{ echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@touch $@

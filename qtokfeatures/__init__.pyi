@@ -1,0 +1,35 @@
+from . import audio as audio
+from . import codecs as codecs
+from . import estimators as estimators
+from . import evaluation as evaluation
+from . import exceptions as exceptions
+from . import features as features
+from . import labelled as labelled
+from . import training as training
+from . import viz as viz
+from .audio import load_audio as load_audio
+from .audio import write_audio as write_audio
+from .codecs import Codec as Codec
+from .codecs import list_codecs as list_codecs
+from .codecs import load_codec as load_codec
+from .estimators import CodeEmbedding as CodeEmbedding
+from .estimators import Pipeline as Pipeline
+from .estimators import QTokenizer as QTokenizer
+from .estimators import TokenHistogram as TokenHistogram
+from .exceptions import AudioError as AudioError
+from .exceptions import CodecError as CodecError
+from .exceptions import CodecMismatchError as CodecMismatchError
+from .exceptions import CodesError as CodesError
+from .exceptions import InputError as InputError
+from .exceptions import MissingExtraError as MissingExtraError
+from .exceptions import NotFittedError as NotFittedError
+from .exceptions import QtokError as QtokError
+from .exceptions import SchemaError as SchemaError
+from .exceptions import SkippedClipWarning as SkippedClipWarning
+from .labelled import CodecSpec as CodecSpec
+from .labelled import CodeSequence as CodeSequence
+from .labelled import concat_codes as concat_codes
+from .labelled import load_codes as load_codes
+from .labelled import save_codes as save_codes
+
+__version__: str
