@@ -1,0 +1,94 @@
+"""What every test meets, wherever it stands: tests/, docstrings, README.md and docs/."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Set before anything reads them: figures need no screen, and no test may need a hub's answer.
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+ROOT = Path(__file__).resolve().parent
+SHARED = Path(os.environ.get("QTOK_SHARED") or ROOT.parent / "shared").resolve()
+
+_PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
+settings.register_profile(
+    "quick", max_examples=30, derandomize=bool(os.environ.get("CI")), **_PATIENT
+)
+settings.register_profile("thorough", max_examples=300, **_PATIENT)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("thorough" if config.getoption("--slow") else "quick")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--slow"):
+        _skip(items, "slow", "slow: runs with --slow (make test-all)")
+    if any(item.get_closest_marker("gpu") for item in items) and not _has_cuda():
+        _skip(items, "gpu", "needs a CUDA device, and there is none")
+    if not (SHARED / "audio" / "manifest.csv").is_file():
+        _skip(items, "shared", _no_recordings())
+
+
+def _skip(items: list[pytest.Item], marker: str, reason: str) -> None:
+    for item in items:
+        if item.get_closest_marker(marker):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _no_recordings() -> str:
+    return f"the shared recordings are not in {SHARED / 'audio'}; QTOK_SHARED names their folder"
+
+
+@pytest.fixture(scope="session")
+def shared_audio() -> Path:
+    """Return the folder of the real recordings, which holds ``manifest.csv``."""
+    folder = SHARED / "audio"
+    if not (folder / "manifest.csv").is_file():
+        pytest.skip(_no_recordings())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_manifest(shared_audio: Path) -> Any:
+    """Return ``manifest.csv`` as strings, with the absolute path of each clip as ``file``."""
+    import pandas as pd
+
+    table = pd.read_csv(shared_audio / "manifest.csv", dtype=str, keep_default_na=False)
+    table["duration_s"] = table["duration_s"].astype(float)
+    table["sample_rate"] = table["sample_rate"].astype(int)
+    return table.assign(file=[str(shared_audio / path) for path in table["path"]])
+
+
+@pytest.fixture(autouse=True)
+def _doctest_surroundings(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Give docstring examples ``np`` and ``qt``, and a folder of their own to write to."""
+    if isinstance(request.node, pytest.DoctestItem):
+        import numpy as np
+
+        import qtokfeatures
+
+        request.getfixturevalue("doctest_namespace").update(np=np, qt=qtokfeatures)
+        monkeypatch.chdir(request.getfixturevalue("tmp_path"))
+    yield
