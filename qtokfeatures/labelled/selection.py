@@ -1,0 +1,249 @@
+"""Which clips: by position, id, mask, function or label; and their frames with them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import schema
+from qtokfeatures.labelled.build import frame_coords
+from qtokfeatures.labelled.labels import shortest_text, text_array
+from qtokfeatures.labelled.naming import unique_ids
+from qtokfeatures.labelled.spec import CodecSpec
+
+Array = npt.NDArray[Any]
+
+
+def select_clips(ds: xr.Dataset, selector: Any, labels: Mapping[str, Any] | None = None) -> xr.Dataset:
+    """Return the chosen clips with all of their frames.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Codes that follow the schema.
+    selector : object
+        See :func:`clip_positions`.
+    labels : mapping of str to object, optional
+        See :func:`label_mask`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Codes of the chosen clips, in the order asked for. A clip chosen twice gets ``#2`` after
+        its id the second time.
+    """
+    positions = clip_positions(ds, selector)
+    if labels:
+        positions = positions[label_mask(ds, labels)[positions]]
+    return take_clips(ds, positions)
+
+
+def take_clips(ds: xr.Dataset, positions: Array) -> xr.Dataset:
+    """Return the clips at `positions` with all of their frames.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Codes that follow the schema.
+    positions : ndarray of int (clip,)
+        Positions along ``clip``, not negative.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    frames = _frame_indexer(ds[schema.FRAME_COUNT].values, positions)
+    # The index of clip ids is set aside: it would be built twice and forbids nothing that is
+    # not checked below.
+    taken = ds.drop_indexes(schema.CLIP, errors="ignore").isel(clip=positions, frame=frames)
+    ids = taken[schema.CLIP].values
+    if len(positions) != len(np.unique(positions)):
+        ids = text_array(unique_ids(map(str, ids)))
+    replaced = {
+        name: (schema.CLIP, shortest_text(variable.values), variable.attrs)
+        for name, variable in taken.variables.items()
+        if variable.dims == (schema.CLIP,) and variable.dtype.kind == "U"
+    }
+    replaced[schema.CLIP] = (schema.CLIP, shortest_text(ids), taken[schema.CLIP].attrs)
+    frame_rate = CodecSpec.from_attrs(ds.attrs).frame_rate
+    coords = frame_coords(taken[schema.FRAME_COUNT].values, frame_rate)
+    index = coords[schema.CLIP_INDEX]
+    index.attrs = ds[schema.CLIP_INDEX].attrs
+    return taken.assign(
+        {name: value for name, value in replaced.items() if name in taken.data_vars}
+    ).assign_coords(
+        {name: value for name, value in replaced.items() if name in taken.coords}
+        | {schema.CLIP_INDEX: index}
+    )
+
+
+def clip_positions(ds: xr.Dataset, selector: Any) -> Array:
+    """Return the positions along ``clip`` that `selector` means.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Codes that follow the schema.
+    selector : int, str, slice, array-like of bool, int or str, callable or None
+        A position (negative from the end), an id, a slice of positions, a mask, positions, ids,
+        or a function that is given the Dataset and returns any of these. None is every clip.
+
+    Returns
+    -------
+    ndarray of int64 (selected,)
+        Not negative.
+
+    Raises
+    ------
+    InputError
+        If an id is unknown, a mask has the wrong length, or the selector is of another kind.
+    IndexError
+        If a position is out of range.
+    """
+    n_clips = ds.sizes[schema.CLIP]
+    if callable(selector):
+        selector = selector(ds)
+    if selector is None:
+        return np.arange(n_clips)
+    if isinstance(selector, slice):
+        return _slice_positions(selector, n_clips)
+    array = np.atleast_1d(_as_array(selector))
+    if array.ndim != 1:
+        raise InputError(f"clips are chosen along one dimension, got shape {array.shape}")
+    if not array.size and array.dtype.kind != "b":
+        return np.empty(0, dtype=np.int64)
+    if array.dtype.kind == "b":
+        return _mask_positions(array, n_clips)
+    if array.dtype.kind in "iu":
+        return _checked_positions(array.astype(np.int64), n_clips)
+    if array.dtype.kind in "UOT" and all(isinstance(name, str) for name in array.tolist()):
+        return _id_positions(ds, array)
+    raise InputError(
+        f"clips are chosen by position, id, slice, mask or function, got {selector!r:.80}"
+    )
+
+
+def label_mask(ds: xr.Dataset, labels: Mapping[str, Any]) -> Array:
+    """Return which clips have all of the given label values.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Codes that follow the schema.
+    labels : mapping of str to object
+        For each label a value, a collection of values, or a function that is given the array
+        (clip,) of values and returns a mask.
+
+    Returns
+    -------
+    ndarray of bool (clip,)
+
+    Raises
+    ------
+    InputError
+        If a label is unknown, or a function returns no mask.
+    """
+    mask = np.ones(ds.sizes[schema.CLIP], dtype=bool)
+    for name, wanted in labels.items():
+        mask &= _matches(name, _label_values(ds, name), wanted)
+    return mask
+
+
+def clip_values(ds: xr.Dataset, key: int | str | np.integer[Any]) -> Array:
+    """Return the codes of one clip.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Codes that follow the schema.
+    key : int or str
+        Position (negative from the end) or id.
+
+    Returns
+    -------
+    ndarray of int16 (codebook, frame)
+        A copy.
+    """
+    position = int(clip_positions(ds, key)[0])
+    counts = ds[schema.FRAME_COUNT].values
+    start = int(counts[:position].sum())
+    return np.array(ds[schema.CODES][:, start : start + int(counts[position])].values)
+
+
+def _as_array(selector: Any) -> Array:
+    return np.asarray(selector if hasattr(selector, "__array__") else np.array(selector))
+
+
+def _slice_positions(selector: slice, n_clips: int) -> Array:
+    try:
+        return np.arange(n_clips)[selector]
+    except TypeError:
+        raise InputError(
+            f"a slice of clips goes by position, got {selector}: give a list of ids instead"
+        ) from None
+
+
+def _mask_positions(mask: Array, n_clips: int) -> Array:
+    if len(mask) != n_clips:
+        raise InputError(f"the mask has {len(mask)} values for {n_clips} clips")
+    return np.flatnonzero(mask)
+
+
+def _checked_positions(positions: Array, n_clips: int) -> Array:
+    wrong = (positions < -n_clips) | (positions >= n_clips)
+    if wrong.any():
+        raise IndexError(f"clip {positions[wrong][0]} is out of range for {n_clips} clips")
+    return np.where(positions < 0, positions + n_clips, positions)
+
+
+def _id_positions(ds: xr.Dataset, names: Array) -> Array:
+    ids = ds[schema.CLIP].values.tolist()
+    where = {name: position for position, name in enumerate(ids)}
+    for name in names.tolist():
+        if name not in where:
+            raise InputError(f"there is no clip {name!r}{_suggestion(name, ids)}")
+    return np.array([where[name] for name in names.tolist()], dtype=np.int64)
+
+
+def _label_values(ds: xr.Dataset, name: str) -> Array:
+    if name not in ds.variables or ds.variables[name].dims != (schema.CLIP,):
+        known = schema.label_names(ds)
+        listed = f"; the labels are {', '.join(known)}" if known else "; there are no labels"
+        raise InputError(f"there is no label {name!r}{_suggestion(name, known)}{listed}")
+    return np.asarray(ds[name].values)
+
+
+def _matches(name: str, values: Array, wanted: Any) -> Array:
+    if isinstance(wanted, Callable):  # type: ignore[arg-type]
+        mask = np.asarray(wanted(values))
+        if mask.dtype != bool or mask.shape != values.shape:
+            raise InputError(f"the function for label {name!r} must return one bool per clip")
+        return mask
+    if isinstance(wanted, (str, bytes)) or not np.iterable(wanted):
+        wanted = [wanted]
+    chosen = set(wanted)
+    return np.fromiter((value in chosen for value in values.tolist()), bool, len(values))
+
+
+def _frame_indexer(counts: Array, positions: Array) -> slice | Array:
+    """Return the frames of clips: a slice where they lie together, which stores read faster."""
+    starts = np.cumsum(counts) - counts
+    if not len(positions):
+        return slice(0, 0)
+    if np.array_equal(positions, np.arange(positions[0], positions[0] + len(positions))):
+        last = positions[-1]
+        return slice(int(starts[positions[0]]), int(starts[last] + counts[last]))
+    lengths = counts[positions]
+    shift = starts[positions] - (np.cumsum(lengths) - lengths)
+    return np.arange(int(lengths.sum())) + np.repeat(shift, lengths)
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known[:10_000], n=1)
+    return f": did you mean {close[0]!r}?" if close else ""
