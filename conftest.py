@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Set before anything reads them: figures need no screen, and no test may need a hub's answer.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -80,9 +77,7 @@ def shared_manifest(shared_audio: Path) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _doctest_surroundings(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+def _doctest_surroundings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give docstring examples ``np`` and ``qt``, and a folder of their own to write to."""
     if isinstance(request.node, pytest.DoctestItem):
         import numpy as np
@@ -91,4 +86,3 @@ def _doctest_surroundings(
 
         request.getfixturevalue("doctest_namespace").update(np=np, qt=qtokfeatures)
         monkeypatch.chdir(request.getfixturevalue("tmp_path"))
-    yield
