@@ -63,10 +63,10 @@ $(VENV)/.installed-viz: $(VENV)/.made pyproject.toml constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.made pyproject.toml constraints.txt
 	$(call install,dev)
 
-# Made anew when it is half made or its Python is gone.
+# An environment that works is taken as it is; a half-made one is made anew.
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
-	@$(PYTHON) -m venv --clear $(VENV) || \
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || \
 		{ echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@touch $@

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from sybil import Example, Sybil
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 
 # Set before anything reads them: figures need no screen, and no test may need a hub's answer.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -86,3 +92,51 @@ def _doctest_surroundings(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 
         request.getfixturevalue("doctest_namespace").update(np=np, qt=qtokfeatures)
         monkeypatch.chdir(request.getfixturevalue("tmp_path"))
+
+
+# The documents: the code blocks of a page run one after another, in a folder of the page's own.
+
+
+def _enter_folder(namespace: dict[str, Any]) -> None:
+    """Start a page in an empty folder in which ``recordings/`` holds the bundled sounds."""
+    import qtokfeatures as qt
+
+    folder = Path(tempfile.mkdtemp(prefix="qtok-page-"))
+    (folder / "recordings").mkdir()
+    for file in qt.example_files():
+        shutil.copy(file, folder / "recordings")
+    namespace["__came_from__"] = Path.cwd()
+    os.chdir(folder)
+
+
+def _leave_folder(namespace: dict[str, Any]) -> None:
+    folder = Path.cwd()
+    os.chdir(namespace["__came_from__"])
+    shutil.rmtree(folder)
+
+
+def _run_shell(example: Example) -> None:
+    """Run a block of ``qtok`` commands; others (make, pip, git) are for the reader's machine."""
+    block = example.parsed
+    if not block.startswith("qtok "):
+        return
+    programs = Path(sys.executable).parent
+    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-e", "-u", "-c", block],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+
+
+pytest_collect_file = Sybil(
+    parsers=[
+        PythonCodeBlockParser(),
+        CodeBlockParser(language="sh", evaluator=_run_shell),
+        SkipParser(),
+    ],
+    patterns=["README.md", "docs/*.md"],
+    setup=_enter_folder,
+    teardown=_leave_folder,
+    name="documents",
+).pytest()
