@@ -101,18 +101,19 @@ def _enter_folder(namespace: dict[str, Any]) -> None:
     """Start a page in an empty folder in which ``recordings/`` holds the bundled sounds."""
     import qtokfeatures as qt
 
-    folder = Path(tempfile.mkdtemp(prefix="qtok-page-"))
-    (folder / "recordings").mkdir()
+    page = tempfile.TemporaryDirectory(prefix="qtok-page-")
+    namespace["__page__"], namespace["__came_from__"] = page, Path.cwd()
+    recordings = Path(page.name) / "recordings"
+    recordings.mkdir()
     for file in qt.example_files():
-        shutil.copy(file, folder / "recordings")
-    namespace["__came_from__"] = Path.cwd()
-    os.chdir(folder)
+        shutil.copy(file, recordings)
+    os.chdir(page.name)
 
 
 def _leave_folder(namespace: dict[str, Any]) -> None:
-    folder = Path.cwd()
-    os.chdir(namespace["__came_from__"])
-    shutil.rmtree(folder)
+    if "__page__" in namespace:
+        os.chdir(namespace["__came_from__"])
+        namespace["__page__"].cleanup()
 
 
 def _run_shell(example: Example) -> None:
