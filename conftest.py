@@ -98,22 +98,22 @@ def _doctest_surroundings(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 
 
 def _enter_folder(namespace: dict[str, Any]) -> None:
-    """Start a page in an empty folder in which ``recordings/`` holds the bundled sounds."""
+    """Start a page in a new folder in which ``recordings/`` holds the bundled sounds."""
     import qtokfeatures as qt
 
-    page = tempfile.TemporaryDirectory(prefix="qtok-page-")
-    namespace["__page__"], namespace["__came_from__"] = page, Path.cwd()
-    recordings = Path(page.name) / "recordings"
+    namespace["__came_from__"] = Path.cwd()
+    namespace["__folder__"] = folder = tempfile.TemporaryDirectory(prefix="qtok-page-")
+    recordings = Path(folder.name, "recordings")
     recordings.mkdir()
     for file in qt.example_files():
         shutil.copy(file, recordings)
-    os.chdir(page.name)
+    os.chdir(folder.name)
 
 
 def _leave_folder(namespace: dict[str, Any]) -> None:
-    if "__page__" in namespace:
-        os.chdir(namespace["__came_from__"])
-        namespace["__page__"].cleanup()
+    """Go back, and remove the folder that was made, wherever the page has gone since."""
+    os.chdir(namespace["__came_from__"])
+    namespace["__folder__"].cleanup()
 
 
 def _run_shell(example: Example) -> None:

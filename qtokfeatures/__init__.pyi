@@ -13,9 +13,13 @@ from .codecs import Codec as Codec
 from .codecs import list_codecs as list_codecs
 from .codecs import load_codec as load_codec
 from .estimators import CodeEmbedding as CodeEmbedding
+from .estimators import FrameFeatures as FrameFeatures
 from .estimators import Pipeline as Pipeline
 from .estimators import QTokenizer as QTokenizer
 from .estimators import TokenHistogram as TokenHistogram
+from .examples_audio import example_file as example_file
+from .examples_audio import example_files as example_files
+from .examples_audio import example_labels as example_labels
 from .exceptions import AudioError as AudioError
 from .exceptions import CodecError as CodecError
 from .exceptions import CodecMismatchError as CodecMismatchError
@@ -28,6 +32,7 @@ from .exceptions import SchemaError as SchemaError
 from .exceptions import SkippedClipWarning as SkippedClipWarning
 from .labelled import CodecSpec as CodecSpec
 from .labelled import CodeSequence as CodeSequence
+from .labelled import append_codes as append_codes
 from .labelled import concat_codes as concat_codes
 from .labelled import load_codes as load_codes
 from .labelled import save_codes as save_codes
