@@ -1,0 +1,1 @@
+"""How the bundled codec is made; usable on the user's own audio."""
