@@ -1,0 +1,14 @@
+"""Waveform ↔ codes."""
+
+from qtokfeatures.codecs.base import Codec
+from qtokfeatures.codecs.registry import list_codecs, load_codec
+from qtokfeatures.codecs.streaming import StreamClosedError, StreamDecoder, StreamEncoder
+
+__all__ = [
+    "Codec",
+    "StreamClosedError",
+    "StreamDecoder",
+    "StreamEncoder",
+    "list_codecs",
+    "load_codec",
+]

@@ -1,0 +1,379 @@
+"""The codec protocol: what every codec does, and what a new one has to bring."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Generic
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+from torch import Tensor
+from typing_extensions import TypeVar
+
+from qtokfeatures.audio import AudioClip, load_audio, resample, resampled_length
+from qtokfeatures.audio.batches import OnError
+from qtokfeatures.codecs.batching import decode_all, encode_items, encode_waves, latent_chunks
+from qtokfeatures.codecs.checks import as_codes, as_embedding
+from qtokfeatures.codecs.streaming import StreamDecoder, StreamEncoder
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import CodecSpec, CodeSequence, as_code_sequence
+
+EncoderState = TypeVar("EncoderState", default=Any)
+DecoderState = TypeVar("DecoderState", default=Any)
+Codes = npt.NDArray[np.int16]
+Vectors = npt.NDArray[np.float32]
+
+
+class Codec(ABC, Generic[EncoderState, DecoderState]):
+    """A neural audio codec: waveform ↔ codes.
+
+    Made by :func:`~qtokfeatures.codecs.load_codec`. A codec is immutable; copying one gives the
+    same object.
+
+    Parameters
+    ----------
+    spec : CodecSpec
+        What its codes depend on.
+    device : torch.device
+        Where the network runs.
+    """
+
+    def __init__(self, spec: CodecSpec, device: torch.device) -> None:
+        self.spec, self.device = spec, device
+
+    # ------------------------------------------------------------- what a codec has to bring
+
+    @abstractmethod
+    def start_encoding(self) -> EncoderState:
+        """Return the encoder's state before the first sample."""
+
+    @abstractmethod
+    def latent_chunk(self, y: Tensor, state: EncoderState) -> Tensor:
+        """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``; moves `state` on."""
+
+    @abstractmethod
+    def code_chunk(self, latent: Tensor) -> Tensor:
+        """Quantise ``(batch, frame, dim)`` → int64 ``(batch, codebook, frame)``."""
+
+    @abstractmethod
+    def start_decoding(self) -> DecoderState:
+        """Return the decoder's state before the first frame."""
+
+    @abstractmethod
+    def decode_chunk(self, codes: Tensor, state: DecoderState) -> Tensor:
+        """Decode ``(batch, codebook, frame)`` → ``(batch, sample)``; moves `state` on."""
+
+    @abstractmethod
+    def codebook_vectors(self, k: int) -> Vectors:
+        """Entries of one of the encoder's codebooks.
+
+        Parameters
+        ----------
+        k : int
+            Codebook, 0 = coarsest.
+
+        Returns
+        -------
+        ndarray of float32, shape (code, dim)
+            One row an entry.
+        """
+
+    # --------------------------------------------------------------------------- one clip
+
+    def encode(self, audio: Any, *, sr: int | None = None) -> Codes:
+        """Encode one clip.
+
+        Parameters
+        ----------
+        audio : audio
+            Path, URL, bytes, base64, file object, ``(y, sr)``, array or tensor with `sr`, …; see
+            :func:`~qtokfeatures.audio.load_audio`.
+        sr : int, optional
+            Rate of a bare array, in Hz.
+
+        Returns
+        -------
+        ndarray of int16, shape (codebook, frame)
+            80 ms a frame; a last frame that is not full counts.
+
+        Raises
+        ------
+        AudioError
+            The audio cannot be read or used; the message names it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import qtokfeatures as qt
+        >>> codec = qt.load_codec("mini")
+        >>> codec.encode(np.zeros(24_000), sr=24_000).shape
+        (16, 13)
+        """
+        clip = load_audio(audio, sr=sr, target_sr=self.spec.sample_rate)
+        return self.encode_clips([clip])[0]
+
+    def decode(
+        self, codes: npt.ArrayLike, *, sr: int | None = None, length: int | None = None
+    ) -> tuple[Vectors, int]:
+        """Decode the codes of one clip.
+
+        Parameters
+        ----------
+        codes : array of int, shape (codebook, frame)
+            Any number of codebooks from the first on: fewer decode to a coarser sound.
+        sr : int, optional
+            Rate wanted, in Hz; the codec's own by default.
+        length : int, optional
+            Samples wanted at that rate: cut, or padded with silence. A bare code array does not
+            know how long its clip was.
+
+        Returns
+        -------
+        y : ndarray of float32, shape (sample,)
+            Mono audio.
+        sr : int
+            Its rate in Hz.
+
+        Raises
+        ------
+        CodesError
+            Not integers, a wrong shape, or an entry that no codebook has.
+        """
+        checked = as_codes(codes, self.spec)
+        (y,) = decode_all(self, [checked])
+        rate = self.spec.sample_rate if sr is None else sr
+        if rate != self.spec.sample_rate:
+            y = resample(y, orig_sr=self.spec.sample_rate, target_sr=rate)
+        return (y if length is None else _fitted(y, length)), rate
+
+    def latents(self, audio: Any, *, sr: int | None = None) -> Vectors:
+        """Return the encoder's vectors before quantisation.
+
+        Parameters
+        ----------
+        audio : audio
+            As for :meth:`encode`.
+        sr : int, optional
+            Rate of a bare array, in Hz.
+
+        Returns
+        -------
+        ndarray of float32, shape (frame, dim)
+            One vector a frame.
+        """
+        clip = load_audio(audio, sr=sr, target_sr=self.spec.sample_rate)
+        with torch.inference_mode():
+            latents = torch.cat(list(latent_chunks(self, [clip.y])), dim=1)
+            return latents[0].float().cpu().numpy()
+
+    def embed(
+        self, codes: npt.ArrayLike, *, codebooks: int | Sequence[int] | None = None
+    ) -> Vectors:
+        """Return the vectors that frames of codes stand for.
+
+        Parameters
+        ----------
+        codes : array of int, shape (codebook, frame)
+            Codes, from the first codebook on.
+        codebooks : int or sequence of int, optional
+            The codebooks to add up: the first so many, or the ones named. All by default.
+
+        Returns
+        -------
+        ndarray of float32, shape (frame, dim)
+            Sum of the entries.
+        """
+        checked = as_codes(codes, self.spec)
+        total = np.zeros((checked.shape[1], self.spec.embedding_dim), dtype=np.float32)
+        for k in _chosen(codebooks, len(checked)):
+            total += self.codebook_vectors(k)[checked[k]]
+        return total
+
+    def quantize(self, embedding: npt.ArrayLike) -> Codes:
+        """Find the codes whose entries add up nearest to given vectors, layer by layer.
+
+        Parameters
+        ----------
+        embedding : array of float, shape (frame, dim)
+            Vectors such as :meth:`embed` or :meth:`latents` return.
+
+        Returns
+        -------
+        ndarray of int16, shape (codebook, frame)
+            Codes. Approximate: greedy search need not find the entries that were added up.
+        """
+        vectors = as_embedding(embedding, self.spec)
+        with torch.inference_mode():
+            codes = self.code_chunk(torch.from_numpy(vectors)[None].to(self.device))
+        return codes[0].to(torch.int16).cpu().numpy()
+
+    # -------------------------------------------------------------------------- many clips
+
+    def encode_many(
+        self,
+        items: Any,
+        *,
+        sr: int | None = None,
+        on_error: OnError = "raise",
+        progress: bool = False,
+    ) -> xr.Dataset:
+        """Encode many clips into one labelled Dataset.
+
+        Parameters
+        ----------
+        items : iterable of audio
+            A list, generator, Series or array of anything that :meth:`encode` takes. They are
+            loaded as they are needed: memory holds one batch and the codes.
+        sr : int, optional
+            Rate of bare arrays, in Hz.
+        on_error : {"raise", "skip", "warn"}, default="raise"
+            What happens to a clip that cannot be used. When it is left out, the attribute
+            ``skipped`` (``ds.qtok.skipped``) tells which one and why.
+        progress : bool, default=False
+            Show a progress bar on standard error.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``codes`` (codebook, frame) of all clips one after another, ``frame_count`` (clip),
+            and the coordinates of both.
+
+        Raises
+        ------
+        AudioError
+            A clip cannot be used and ``on_error="raise"``.
+        """
+        return encode_items(self, items, sr=sr, on_error=on_error, progress=progress)
+
+    def decode_many(
+        self, ds: xr.Dataset | CodeSequence, *, original: bool = True, progress: bool = False
+    ) -> list[tuple[Vectors, int]]:
+        """Decode every clip of a Dataset of codes.
+
+        Parameters
+        ----------
+        ds : Dataset or CodeSequence
+            Codes that this codec made.
+        original : bool, default=True
+            Give each clip its original rate and exactly its original number of samples; else the
+            codec's rate and whole frames.
+        progress : bool, default=False
+            Show a progress bar on standard error.
+
+        Returns
+        -------
+        list of (ndarray of float32, int)
+            Audio and rate of each clip.
+
+        Raises
+        ------
+        CodecMismatchError
+            Another codec, or another version of it, made the codes.
+        """
+        clips = as_code_sequence(ds)
+        self.spec.check_matches(clips.dataset.attrs)
+        decoded = decode_all(self, list(clips), progress=progress)
+        rate = self.spec.sample_rate
+        if not original:
+            return [(y, rate) for y in decoded]
+        rates = clips.dataset["sample_rate"].values.tolist()
+        lengths = clips.dataset["n_samples"].values.tolist()
+        return [
+            (self._as_original(y, sr, n), sr)
+            for y, sr, n in zip(decoded, rates, lengths, strict=True)
+        ]
+
+    def encode_clips(self, clips: Sequence[AudioClip]) -> list[Codes]:
+        """Encode loaded clips, in batches of similar length.
+
+        Parameters
+        ----------
+        clips : sequence of AudioClip
+            Audio at the codec's rate.
+
+        Returns
+        -------
+        list of ndarray of int16, shape (codebook, frame)
+            In the order given.
+        """
+        return encode_waves(self, [clip.y for clip in clips])
+
+    # ----------------------------------------------------------------------------- streams
+
+    @contextmanager
+    def stream_encoder(self) -> Iterator[StreamEncoder]:
+        """Encode audio as it comes.
+
+        Yields
+        ------
+        StreamEncoder
+            ``push(y)`` takes any number of samples at the codec's rate and returns the codes
+            that became complete; ``flush()`` pads the last frame and returns the rest.
+        """
+        encoder = StreamEncoder(self)
+        try:
+            yield encoder
+        finally:
+            encoder.close()
+
+    @contextmanager
+    def stream_decoder(self) -> Iterator[StreamDecoder]:
+        """Decode codes as they come.
+
+        Yields
+        ------
+        StreamDecoder
+            ``push(codes)`` takes any number of frames and returns their audio; ``flush()``
+            returns what is left.
+        """
+        decoder = StreamDecoder(self)
+        try:
+            yield decoder
+        finally:
+            decoder.close()
+
+    # ------------------------------------------------------------------------ inner workings
+
+    def __copy__(self) -> Codec[EncoderState, DecoderState]:
+        """Return this object: nothing in it changes."""
+        return self
+
+    def __deepcopy__(self, memo: Mapping[int, Any]) -> Codec[EncoderState, DecoderState]:
+        """Return this object, so that `sklearn.base.clone` does not copy weights."""
+        return self
+
+    def __repr__(self) -> str:
+        """Name the codec, its fingerprint and its device."""
+        return f"<{type(self).__name__} {self.spec.describe()} on {self.device}>"
+
+    def _as_original(self, y: Vectors, sr: int, n_samples: int) -> Vectors:
+        rate = self.spec.sample_rate
+        if sr != rate:
+            # No more is resampled than the original had: what follows is padding.
+            y = y[: resampled_length(n_samples, orig_sr=sr, target_sr=rate)]
+            y = resample(y, orig_sr=rate, target_sr=sr)
+        return _fitted(y, n_samples)
+
+
+def _fitted(y: Vectors, length: int) -> Vectors:
+    if length < 1:
+        raise InputError(f"length must be at least 1 sample, got {length}")
+    if len(y) >= length:
+        return y[:length]
+    return np.pad(y, (0, length - len(y)))
+
+
+def _chosen(codebooks: int | Sequence[int] | None, count: int) -> list[int]:
+    if codebooks is None:
+        return list(range(count))
+    chosen = list(range(codebooks)) if isinstance(codebooks, int) else [int(k) for k in codebooks]
+    if not chosen or min(chosen) < 0 or max(chosen) >= count:
+        raise InputError(
+            f"codebooks must name some of the {count} codebooks given (0 … {count - 1}), "
+            f"got {codebooks!r}"
+        )
+    return chosen

@@ -1,0 +1,174 @@
+"""Many clips through a codec: grouped by length, loaded as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+from torch import Tensor
+
+from qtokfeatures.audio import AudioClip, load_many
+from qtokfeatures.audio.batches import OnError
+from qtokfeatures.codecs.progress import tracked
+from qtokfeatures.labelled import build_codes
+
+if TYPE_CHECKING:
+    from qtokfeatures.codecs.base import Codec
+
+CHUNK_S = 20.0
+"""Longest stretch of a clip that goes through the network at once; memory does not grow past it."""
+BATCH_S = 120.0
+"""Audio in a batch of clips, padding included."""
+_SHORTEST_SHARE = 0.6
+"""A batch holds no clip shorter than this share of its longest: little is spent on padding."""
+_WAITING = 4
+"""Batches' worth of audio that is loaded before it is sorted by length and encoded."""
+
+
+def encode_waves(
+    codec: Codec, waves: Sequence[npt.NDArray[np.float32]]
+) -> list[npt.NDArray[np.int16]]:
+    """Encode clips at the codec's rate, in batches of similar length; order is kept."""
+    frames = [frames_of(len(y), codec.spec.hop_length) for y in waves]
+    found: dict[int, npt.NDArray[np.int16]] = {}
+    for rows in length_batches(frames, most=int(BATCH_S * codec.spec.frame_rate)):
+        with torch.inference_mode():
+            latents = latent_chunks(codec, [waves[i] for i in rows])
+            codes = torch.cat([codec.code_chunk(latent) for latent in latents], dim=2)
+        for i, own in zip(rows, codes.to(torch.int16).cpu().numpy(), strict=True):
+            found[i] = np.ascontiguousarray(own[:, : frames[i]])
+    return [found[i] for i in range(len(waves))]
+
+
+def latent_chunks(codec: Codec, waves: Sequence[npt.NDArray[np.float32]]) -> Iterator[Tensor]:
+    """Yield ``(batch, frame, dim)`` of zero-padded clips, a stretch of time after another."""
+    hop = codec.spec.hop_length
+    longest = max(frames_of(len(y), hop) for y in waves) * hop
+    chunk = int(CHUNK_S * codec.spec.frame_rate) * hop
+    state = codec.start_encoding()
+    for start in range(0, longest, chunk):
+        padded = np.zeros((len(waves), min(chunk, longest - start)), dtype=np.float32)
+        for row, y in zip(padded, waves, strict=True):
+            piece = y[start : start + chunk]
+            row[: len(piece)] = piece
+        yield codec.latent_chunk(torch.from_numpy(padded).to(codec.device), state)
+
+
+def decode_all(
+    codec: Codec, clips: Sequence[npt.NDArray[np.int16]], *, progress: bool = False
+) -> list[npt.NDArray[np.float32]]:
+    """Decode clips, in batches of similar length; order is kept."""
+    hop = codec.spec.hop_length
+    frames = [codes.shape[1] for codes in clips]
+    found: dict[int, npt.NDArray[np.float32]] = {}
+    with tracked("decode", total=len(clips), shown=progress) as advance:
+        for rows in length_batches(frames, most=int(BATCH_S * codec.spec.frame_rate)):
+            waves = _decode_batch(codec, [clips[i] for i in rows])
+            for i, own in zip(rows, waves, strict=True):
+                found[i] = own[: frames[i] * hop].copy()
+            advance(len(rows))
+    return [found[i] for i in range(len(clips))]
+
+
+def _decode_batch(
+    codec: Codec, clips: Sequence[npt.NDArray[np.int16]]
+) -> npt.NDArray[np.float32]:
+    longest = max(codes.shape[1] for codes in clips)
+    padded = np.zeros((len(clips), len(clips[0]), longest), dtype=np.int64)
+    for row, codes in zip(padded, clips, strict=True):
+        row[:, : codes.shape[1]] = codes
+    chunk = int(CHUNK_S * codec.spec.frame_rate)
+    state = codec.start_decoding()
+    with torch.inference_mode():
+        parts = [
+            codec.decode_chunk(part.to(codec.device), state).float().cpu()
+            for part in torch.from_numpy(padded).split(chunk, dim=2)
+        ]
+        return torch.cat(parts, dim=1).numpy()
+
+
+def frames_of(n_samples: int, hop_length: int) -> int:
+    """Frames that `n_samples` take: a last one that is not full counts, and one is the least."""
+    return max(1, -(-n_samples // hop_length))
+
+
+def length_batches(frames: Sequence[int], *, most: int) -> Iterator[list[int]]:
+    """Group clips of similar length.
+
+    Parameters
+    ----------
+    frames : sequence of int
+        Length of each clip.
+    most : int
+        Frames of a batch, padding included; a longer clip is a batch of its own.
+
+    Yields
+    ------
+    list of int
+        Places of the clips of a batch, longest first.
+    """
+    batch: list[int] = []
+    for i in sorted(range(len(frames)), key=lambda i: (-frames[i], i)):
+        longest = frames[batch[0]] if batch else frames[i]
+        full = (len(batch) + 1) * longest > most or frames[i] < _SHORTEST_SHARE * longest
+        if batch and full:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def encode_items(
+    codec: Codec, items: Any, *, sr: int | None, on_error: OnError, progress: bool
+) -> xr.Dataset:
+    """Load, encode and label `items`; see :meth:`Codec.encode_many`."""
+    encoded = _Encoded()
+    total = len(items) if hasattr(items, "__len__") else None
+    rate = codec.spec.sample_rate
+    with tracked("encode", total=total, shown=progress) as advance:
+        waiting: list[AudioClip] = []
+        for index, clip in load_many(items, sr=sr, target_sr=rate, on_error=on_error):
+            if isinstance(clip, AudioClip):
+                waiting.append(clip)
+            else:
+                encoded.skip(index, clip)
+                advance(1)
+            if sum(c.duration_s for c in waiting) >= _WAITING * BATCH_S:
+                encoded.add(codec.encode_clips(waiting), waiting)
+                advance(len(waiting))
+                waiting = []
+        encoded.add(codec.encode_clips(waiting), waiting)
+        advance(len(waiting))
+    return encoded.dataset(codec)
+
+
+class _Encoded:
+    """Codes and facts of the clips so far."""
+
+    def __init__(self) -> None:
+        self.codes: list[npt.NDArray[np.int16]] = []
+        self.facts: list[tuple[str, int, int]] = []
+        self.skipped: list[dict[str, Any]] = []
+
+    def add(self, codes: Sequence[npt.NDArray[np.int16]], clips: Sequence[AudioClip]) -> None:
+        self.codes += codes
+        self.facts += [(clip.source, clip.n_samples, clip.sample_rate) for clip in clips]
+
+    def skip(self, index: int, error: Exception) -> None:
+        source = getattr(error, "source", "")
+        self.skipped.append({"index": index, "source": source, "error": str(error)})
+
+    def dataset(self, codec: Codec) -> xr.Dataset:
+        return build_codes(
+            self.codes,
+            spec=codec.spec,
+            sources=[source for source, _, _ in self.facts],
+            n_samples=[n for _, n, _ in self.facts],
+            sample_rates=[sr for _, _, sr in self.facts],
+            skipped=self.skipped,
+        )

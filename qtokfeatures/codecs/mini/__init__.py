@@ -1,0 +1,5 @@
+"""The bundled codec: small, causal, trained by :mod:`qtokfeatures.training`."""
+
+from qtokfeatures.codecs.mini.codec import MiniCodec, random_mini
+
+__all__ = ["MiniCodec", "random_mini"]

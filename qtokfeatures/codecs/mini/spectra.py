@@ -1,0 +1,207 @@
+"""Waveform → level and normalised log spectra; spectra → waveform. Causal, with state."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from qtokfeatures.codecs.mini.config import HOP_LENGTH, SAMPLE_RATE, STEP, MiniConfig
+
+LONG_WINDOW = 2048
+SHORT_WINDOW = 1024
+N_MELS = 80
+N_LOW_BINS = 160
+N_FEATURES = N_MELS + N_LOW_BINS
+FRONT_CONTEXT = LONG_WINDOW - STEP
+
+SYNTHESIS_WINDOW = 960
+N_BINS = SYNTHESIS_WINDOW // 2 + 1
+TAIL = SYNTHESIS_WINDOW - STEP
+
+_FLOOR = 1e-3
+_CEILING = 60.0
+
+
+def mel_filters(n_fft: int, n_mels: int, sample_rate: int = SAMPLE_RATE) -> Tensor:
+    """Triangular mel filters (Slaney's scale) of unit height.
+
+    Returns
+    -------
+    Tensor, shape (n_fft // 2 + 1, n_mels)
+        Weights that a magnitude spectrum is multiplied with.
+    """
+    linear_hz, linear_mel, log_step = 200 / 3, 15.0, math.log(6.4) / 27
+
+    def to_hz(mel: np.ndarray) -> np.ndarray:
+        above = 1000.0 * np.exp(log_step * (np.maximum(mel, linear_mel) - linear_mel))
+        return np.where(mel < linear_mel, linear_hz * mel, above)
+
+    top = linear_mel + math.log(sample_rate / 2 / 1000.0) / log_step
+    edges = to_hz(np.linspace(0.0, top, n_mels + 2))
+    bins = np.linspace(0.0, sample_rate / 2, n_fft // 2 + 1)
+    rise = (bins[:, None] - edges[:-2]) / np.diff(edges)[:-1]
+    fall = (edges[2:] - bins[:, None]) / np.diff(edges)[1:]
+    return torch.from_numpy(np.maximum(0.0, np.minimum(rise, fall)).astype(np.float32))
+
+
+class LevelScale(nn.Module):
+    """The ladder of levels that codebook 0 codes; one level a frame.
+
+    Parameters
+    ----------
+    config : MiniConfig
+        Sizes.
+    """
+
+    ln_levels: Tensor
+
+    def __init__(self, config: MiniConfig) -> None:
+        super().__init__()
+        steps_db = config.level_floor_db + config.level_step_db * np.arange(config.level_count)
+        ladder = torch.tensor(steps_db * math.log(10) / 20, dtype=torch.float32)
+        self.register_buffer("ln_levels", ladder, persistent=False)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Nearest level of each frame of `y`, shape (batch, sample).
+
+        Returns
+        -------
+        Tensor, shape (batch, frame)
+            Natural logarithm of the RMS amplitude, rounded to the ladder.
+        """
+        return self.ln_levels[self.index(y)]
+
+    def index(self, y: Tensor) -> Tensor:
+        """Place of each frame's level on the ladder, shape (batch, frame)."""
+        # Float64 and one row a frame: the sum does not depend on batch, chunk or threads.
+        power = y.reshape(y.shape[0], -1, HOP_LENGTH).double().square().mean(dim=2)
+        ln_rms = 0.5 * torch.log(power + 1e-30)
+        step = float(self.ln_levels[1] - self.ln_levels[0])
+        place = torch.round((ln_rms - float(self.ln_levels[0])) / step)
+        return place.clamp(0, len(self.ln_levels) - 1).long()
+
+
+class FrontEnd(nn.Module):
+    """Waveform → log spectra relative to each frame's level, 100 a second.
+
+    Per 10 ms step 80 mel bands of a 1024-sample window and the 160 lowest bins of a
+    2048-sample window; both windows end where the step ends, so nothing ahead is heard.
+    """
+
+    short_window: Tensor
+    long_window: Tensor
+    mel: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("short_window", _scaled_hann(SHORT_WINDOW), persistent=False)
+        self.register_buffer("long_window", _scaled_hann(LONG_WINDOW), persistent=False)
+        self.register_buffer("mel", mel_filters(SHORT_WINDOW, N_MELS), persistent=False)
+
+    def forward(
+        self, y: Tensor, ln_level: Tensor, past: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Features of whole frames.
+
+        Parameters
+        ----------
+        y : Tensor, shape (batch, sample)
+            Whole frames of audio.
+        ln_level : Tensor, shape (batch, frame)
+            Levels of those frames.
+        past : Tensor, shape (batch, FRONT_CONTEXT), optional
+            Samples before `y`; zeros by default.
+
+        Returns
+        -------
+        features : Tensor, shape (batch, step, feature)
+            Eight steps a frame.
+        past : Tensor, shape (batch, FRONT_CONTEXT)
+            State for the next call.
+        """
+        if past is None:
+            past = y.new_zeros(y.shape[0], FRONT_CONTEXT)
+        heard = torch.cat([past, y], dim=1)
+        windows = heard.unfold(1, LONG_WINDOW, STEP)
+        short = torch.fft.rfft(windows[..., -SHORT_WINDOW:] * self.short_window).abs() @ self.mel
+        long = torch.fft.rfft(windows * self.long_window).abs()[..., :N_LOW_BINS]
+        level = torch.exp(ln_level).repeat_interleave(HOP_LENGTH // STEP, dim=1)[..., None]
+        relative = torch.cat([short, long], dim=2) / level
+        features = torch.log(relative.clamp(max=_CEILING) + _FLOOR)
+        return 0.5 * features + 1.0, heard[:, heard.shape[1] - FRONT_CONTEXT :]
+
+
+class Synthesis(nn.Module):
+    """Log magnitudes and phases → waveform, by overlap-add of windowed inverse FFTs.
+
+    A step's window starts where the step starts, so a frame's samples are complete as soon
+    as its codes are known.
+    """
+
+    window: Tensor
+    onset: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        hann = torch.hann_window(SYNTHESIS_WINDOW)
+        # Squared periodic Hann windows a quarter apart sum to 1.5.
+        self.register_buffer("window", hann / 1.5, persistent=False)
+        covered = overlap_add((hann.square() / 1.5).expand(1, SYNTHESIS_WINDOW // STEP, -1))
+        self.register_buffer("onset", 1 / covered[0, :TAIL].clamp(min=0.2), persistent=False)
+
+    def forward(
+        self, ln_magnitude: Tensor, phase: Tensor, tail: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Waveform of the given steps.
+
+        Parameters
+        ----------
+        ln_magnitude, phase : Tensor, shape (batch, step, bin)
+            Natural log amplitude (a full-scale sine is about 1) and radians.
+        tail : Tensor, shape (batch, TAIL), optional
+            What earlier steps reach into these; zeros by default.
+
+        Returns
+        -------
+        y : Tensor, shape (batch, sample)
+            240 samples a step.
+        tail : Tensor, shape (batch, TAIL)
+            State for the next call.
+        """
+        magnitude = torch.exp(ln_magnitude.clamp(max=4.0)) * (SYNTHESIS_WINDOW / 4)
+        spectrum = torch.complex(magnitude * torch.cos(phase), magnitude * torch.sin(phase))
+        pieces = torch.fft.irfft(spectrum, n=SYNTHESIS_WINDOW) * self.window
+        y = overlap_add(pieces)
+        # No earlier window overlaps the first samples of a stream: make up for it.
+        head = y[:, :TAIL] * self.onset if tail is None else y[:, :TAIL] + tail
+        y = torch.cat([head, y[:, TAIL:]], dim=1)
+        return y[:, : y.shape[1] - TAIL], y[:, y.shape[1] - TAIL :]
+
+
+def overlap_add(pieces: Tensor) -> Tensor:
+    """Add windows of 960 samples laid 240 apart.
+
+    Parameters
+    ----------
+    pieces : Tensor, shape (batch, step, 960)
+        Windowed pieces.
+
+    Returns
+    -------
+    Tensor, shape (batch, 240 * step + 720)
+        Sum.
+    """
+    batch, steps, _ = pieces.shape
+    overlap = SYNTHESIS_WINDOW // STEP
+    parts = pieces.reshape(batch, steps, overlap, STEP)
+    total = pieces.new_zeros(batch, steps + overlap - 1, STEP)
+    for i in range(overlap):
+        total[:, i : i + steps] = total[:, i : i + steps] + parts[:, :, i]
+    return total.reshape(batch, -1)
+
+
+def _scaled_hann(size: int) -> Tensor:
+    return torch.hann_window(size) * (4 / size)

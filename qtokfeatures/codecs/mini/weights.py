@@ -1,0 +1,97 @@
+"""Weights of `mini` on disk: one safetensors file, matrices as int8 with a scale a row."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from qtokfeatures.codecs.mini.config import MiniConfig
+from qtokfeatures.codecs.mini.model import MiniModel
+from qtokfeatures.exceptions import CodecError
+
+FORMAT = "qtokfeatures-mini-1"
+_SCALE = ".scale"
+
+
+def save_weights(model: MiniModel, path: Path, *, notes: dict[str, str] | None = None) -> None:
+    """Write `model`; the file appears only when it is complete.
+
+    Parameters
+    ----------
+    model : MiniModel
+        Model to store.
+    path : Path
+        A ``.safetensors`` file.
+    notes : dict of str, optional
+        More metadata, such as where the weights come from.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in model.state_dict().items():
+        tensors.update(_packed(name, tensor.detach().cpu()))
+    metadata = {**(notes or {}), "format": FORMAT, "config": json.dumps(model.config.to_dict())}
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial, metadata=metadata)
+    partial.replace(path)
+
+
+def load_weights(path: Path) -> tuple[MiniModel, str]:
+    """Read a model that :func:`save_weights` wrote.
+
+    Returns
+    -------
+    model : MiniModel
+        In evaluation mode, float32.
+    digest : str
+        SHA-256 of the file, hexadecimal.
+
+    Raises
+    ------
+    CodecError
+        The file is missing, damaged, or holds something else.
+    """
+    if not path.is_file():
+        raise CodecError(f"no weights of mini at {path}: expected a .safetensors file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CodecError(f"{path} is not a readable safetensors file: {error}") from error
+    if metadata.get("format") != FORMAT:
+        raise CodecError(
+            f"{path} has format {metadata.get('format')!r}, expected {FORMAT!r}: "
+            "it was not written for this version of mini"
+        )
+    model = MiniModel(MiniConfig.from_dict(json.loads(metadata["config"])))
+    try:
+        model.load_state_dict(_unpacked(stored))
+    except RuntimeError as error:
+        raise CodecError(f"{path} does not fit its own configuration: {error}") from error
+    return model.eval(), hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _packed(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """Matrices as int8 rows with float16 scales, codebooks float16, small tensors float32."""
+    if name == "codebooks":
+        return {name: tensor.half().contiguous()}
+    if tensor.ndim != 2 or tensor.shape[1] < 16:
+        return {name: tensor.float().contiguous()}
+    scale = (tensor.abs().amax(dim=1) / 127).clamp(min=1e-7).half()
+    rows = torch.round(tensor / scale.float()[:, None]).clamp(-127, 127).to(torch.int8)
+    return {name: rows.contiguous(), name + _SCALE: scale}
+
+
+def _unpacked(stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    found = {}
+    for name, tensor in stored.items():
+        if name.endswith(_SCALE):
+            continue
+        scale = stored.get(name + _SCALE)
+        found[name] = tensor.float() if scale is None else tensor.float() * scale.float()[:, None]
+    return found

@@ -1,0 +1,1 @@
+"""Causal building blocks, each with the state that lets it run in chunks."""

@@ -1,0 +1,161 @@
+"""Encoding and decoding piece by piece, with the codes and samples of one pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from qtokfeatures.codecs.checks import as_codes
+from qtokfeatures.exceptions import AudioError, QtokError
+
+if TYPE_CHECKING:
+    from qtokfeatures.codecs.base import Codec
+
+_CHUNK_FRAMES = 250
+
+
+class StreamClosedError(QtokError, RuntimeError):
+    """A stream was used after it ended."""
+
+
+class StreamEncoder:
+    """Audio in pieces → codes in pieces; made by :meth:`Codec.stream_encoder`.
+
+    Parameters
+    ----------
+    codec : Codec
+        The codec that encodes.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec, self._open = codec, True
+        self._state = codec.start_encoding()
+        self._rest = np.zeros(0, dtype=np.float32)
+
+    def push(self, y: npt.ArrayLike) -> npt.NDArray[np.int16]:
+        """Take more audio.
+
+        Parameters
+        ----------
+        y : array of float, shape (sample,)
+            Mono audio at the codec's rate, any number of samples, none included.
+
+        Returns
+        -------
+        ndarray of int16, shape (codebook, frame)
+            Codes of the frames that are complete now; possibly none.
+
+        Raises
+        ------
+        AudioError
+            Not one-dimensional, or values that are not finite.
+        """
+        _check_open(self._open)
+        piece = np.asarray(y, dtype=np.float32)
+        if piece.ndim != 1:
+            raise AudioError(f"a stream takes mono audio (sample,), got shape {piece.shape}")
+        if not np.isfinite(piece).all():
+            raise AudioError("a stream takes finite samples, got NaN or infinity")
+        waiting = np.concatenate([self._rest, piece])
+        whole = len(waiting) - len(waiting) % self._codec.spec.hop_length
+        codes = self._encode(waiting[:whole])
+        self._rest = waiting[whole:].copy()
+        return codes
+
+    def flush(self) -> npt.NDArray[np.int16]:
+        """Pad what is left to a whole frame, encode it and end the stream.
+
+        Returns
+        -------
+        ndarray of int16, shape (codebook, frame)
+            One frame, or none where nothing was left.
+        """
+        _check_open(self._open)
+        missing = -len(self._rest) % self._codec.spec.hop_length
+        codes = self._encode(np.pad(self._rest, (0, missing)))
+        self.close()
+        return codes
+
+    def close(self) -> None:
+        """End the stream without encoding what is left."""
+        self._open = False
+
+    def _encode(self, y: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+        codec = self._codec
+        parts = [np.zeros((codec.spec.n_codebooks, 0), dtype=np.int16)]
+        chunk = _CHUNK_FRAMES * codec.spec.hop_length
+        with torch.inference_mode():
+            for start in range(0, len(y), chunk):
+                piece = torch.from_numpy(y[None, start : start + chunk]).to(codec.device)
+                codes = codec.code_chunk(codec.latent_chunk(piece, self._state))
+                parts.append(codes[0].to(torch.int16).cpu().numpy())
+        return np.concatenate(parts, axis=1)
+
+
+class StreamDecoder:
+    """Codes in pieces → audio in pieces; made by :meth:`Codec.stream_decoder`.
+
+    Parameters
+    ----------
+    codec : Codec
+        The codec that decodes.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec, self._open = codec, True
+        self._state = codec.start_decoding()
+
+    def push(self, codes: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Take more codes.
+
+        Parameters
+        ----------
+        codes : array of int, shape (codebook, frame)
+            Any number of frames, none included.
+
+        Returns
+        -------
+        ndarray of float32, shape (sample,)
+            Their audio at the codec's rate.
+
+        Raises
+        ------
+        CodesError
+            A wrong shape or an entry that no codebook has.
+        """
+        _check_open(self._open)
+        array = np.asarray(codes)
+        if array.ndim == 2 and array.shape[1] == 0:
+            return np.zeros(0, dtype=np.float32)
+        codec = self._codec
+        checked = torch.from_numpy(as_codes(array, codec.spec).astype(np.int64))
+        with torch.inference_mode():
+            waves = [
+                codec.decode_chunk(part[None].to(codec.device), self._state)[0]
+                for part in checked.split(_CHUNK_FRAMES, dim=1)
+            ]
+            return torch.cat(waves).float().cpu().numpy()
+
+    def flush(self) -> npt.NDArray[np.float32]:
+        """End the stream.
+
+        Returns
+        -------
+        ndarray of float32, shape (sample,)
+            Samples that were held back: none, because decoding is causal.
+        """
+        _check_open(self._open)
+        self.close()
+        return np.zeros(0, dtype=np.float32)
+
+    def close(self) -> None:
+        """End the stream."""
+        self._open = False
+
+
+def _check_open(is_open: bool) -> None:
+    if not is_open:
+        raise StreamClosedError("this stream has ended: open another one")
