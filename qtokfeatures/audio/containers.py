@@ -1,0 +1,157 @@
+"""Audio files of every format libsndfile reads, as checked mono blocks."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile as sf
+
+from qtokfeatures.audio.clip import Samples
+from qtokfeatures.audio.resampling import checked_rate
+from qtokfeatures.audio.truncation import UNKNOWN_LENGTH, check_complete
+from qtokfeatures.audio.waveforms import checked_finite, mean_of_channels
+from qtokfeatures.exceptions import AudioError
+
+__all__ = ["ContainerReader", "is_audio", "open_container"]
+
+_BLOCK_VALUES = 2**18  # values a read: 1 MiB of float32, whatever the number of channels
+
+
+_SIGNATURES = (
+    b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"OggS", b"FORM", b"caff", b".snd", b"ID3",
+)  # fmt: skip
+
+
+class _ForwardFile(sf.SoundFile):  # type: ignore[misc]
+    """A SoundFile that is read from front to back, whatever length its header claims.
+
+    soundfile seeks after each read of a seekable file, which fails for FLAC of unknown length,
+    and cannot read to the end of the formats that libsndfile cannot seek in.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+class ContainerReader:
+    """An open audio file: its rate, and its samples once, from front to back.
+
+    Parameters
+    ----------
+    file : SoundFile
+        Opened for reading.
+    handle : binary file
+        The same bytes, for looking at headers.
+    source : str
+        What to call it in errors.
+    """
+
+    def __init__(self, file: Any, handle: BinaryIO, *, source: str) -> None:
+        self._file, self._handle, self.source = file, handle, source
+        self.sr = checked_rate(file.samplerate, source=source, name="the header's rate")
+
+    @property
+    def promised(self) -> int | None:
+        """Samples per channel that the header promises, or None where it is only a guess."""
+        frames = int(self._file.frames)
+        return None if self._file.format == "MP3" or frames >= UNKNOWN_LENGTH else frames
+
+    def blocks(self) -> Iterator[Samples]:
+        """Yield consecutive mono blocks; raise at the end if something is missing."""
+        frames, most = int(self._file.frames), max(1, _BLOCK_VALUES // self._file.channels)
+        done = 0
+        while done < frames:
+            size = min(most, frames - done)
+            block = self._read(size, done)
+            checked_finite(block, source=self.source, sr=self.sr, before=done, axis=0)
+            done += len(block)
+            if block.size:
+                yield mean_of_channels(block.T)
+            if len(block) < size:
+                break
+        check_complete(self._file, self._handle, done, source=self.source)
+
+    def _read(self, size: int, done: int) -> Samples:
+        try:
+            block: Samples = self._file.read(size, dtype="float32", always_2d=True)
+        except (sf.LibsndfileError, OSError) as error:
+            raise AudioError(
+                f"{self.source}: damaged or truncated, decoding fails after "
+                f"{done / self.sr:.2f} s ({_reason(error)}); get the file again or repair it",
+                source=self.source,
+            ) from error
+        return block
+
+
+@contextmanager
+def open_container(handle: BinaryIO, *, source: str, hint: str = "") -> Iterator[ContainerReader]:
+    """Open bytes as an audio file.
+
+    Parameters
+    ----------
+    handle : binary file
+        Seekable, at its start. Not closed.
+    source : str
+        What to call it in errors.
+    hint : str, optional
+        What else is known about it, for the error when it is not audio.
+
+    Yields
+    ------
+    ContainerReader
+
+    Raises
+    ------
+    AudioError
+        If it is empty or not audio.
+    """
+    size = handle.seek(0, os.SEEK_END)
+    handle.seek(0)
+    if size == 0:
+        raise AudioError(f"{source}: is empty (0 bytes)", source=source)
+    try:
+        file = _ForwardFile(_for_libsndfile(handle), closefd=False)
+    except (sf.LibsndfileError, OSError, TypeError, ValueError) as error:
+        raise _unrecognised(handle, f"{_reason(error)}{hint}", source=source) from error
+    with file:
+        yield ContainerReader(file, handle, source=source)
+
+
+def _unrecognised(handle: BinaryIO, reason: str, *, source: str) -> AudioError:
+    handle.seek(0)
+    if handle.read(4).startswith(_SIGNATURES):
+        what = "begins like an audio file but is damaged, truncated or of an unknown variant"
+        advice = "get the file again, or convert it, for example with ffmpeg"
+    else:
+        what = "not audio in a format that libsndfile reads (WAV, FLAC, OGG, Opus, MP3, AIFF, …)"
+        advice = "convert other formats first, for example with ffmpeg"
+    return AudioError(f"{source}: {what} ({reason}); {advice}", source=source)
+
+
+def is_audio(data: bytes) -> bool:
+    """Tell whether libsndfile recognises these bytes."""
+    try:
+        with _ForwardFile(io.BytesIO(data)):
+            return True
+    except (sf.LibsndfileError, ValueError, TypeError):
+        return False
+
+
+def _for_libsndfile(handle: BinaryIO) -> Any:
+    """Return the descriptor where there is one: read without Python, and the name not looked at."""
+    if os.name == "nt":  # descriptors are not shared between C runtimes
+        return handle
+    try:
+        return handle.fileno()
+    except (OSError, AttributeError):
+        return handle
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "error_string", None) or str(error)
+    return np.str_(text).strip().rstrip(".").removeprefix("Error : ")

@@ -1,0 +1,258 @@
+"""Audio over http and https, with every limit enforced while it arrives."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import http.client
+import io
+import socket
+import ssl
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+from qtokfeatures.exceptions import AudioError
+
+__all__ = ["Download", "fetch", "public_url"]
+
+_MAX_REDIRECTS = 5
+_IN_MEMORY = 32 * 2**20  # bytes kept in memory; more goes to a temporary file
+_PIECE = 2**16
+
+
+@dataclass(frozen=True)
+class Download:
+    """The body of a response.
+
+    Parameters
+    ----------
+    file : binary file
+        At its start; in memory, or a temporary file when large.
+    content_type : str
+        What the server says it is; may be empty.
+    """
+
+    file: BinaryIO
+    content_type: str
+
+
+@contextmanager
+def fetch(url: str, *, timeout_s: float, max_bytes: int) -> Iterator[Download]:
+    """Fetch a URL into a file.
+
+    Parameters
+    ----------
+    url : str
+        http or https. Spaces and non-ASCII letters are escaped; ``user:password@`` is sent as
+        basic authentication.
+    timeout_s : float
+        Seconds for everything together: connecting, redirects (at most 5), headers and body.
+    max_bytes : int
+        Most bytes taken, whatever Content-Length says.
+
+    Yields
+    ------
+    Download
+
+    Raises
+    ------
+    AudioError
+        If the server cannot be reached or answers with an error, redirects too often or to
+        something other than http(s), or a limit is passed, or the body is incomplete.
+    """
+    source = public_url(url)
+    deadline = time.monotonic() + timeout_s
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as body:
+        try:
+            with _open(url, deadline, source) as response:
+                content_type = response.headers.get_content_type()
+                _copy(response, cast(BinaryIO, body), deadline, max_bytes, source)
+        except AudioError:
+            raise
+        except urllib.error.HTTPError as error:
+            error.close()
+            raise AudioError(
+                f"{source}: the server answered {error.code} {error.reason}", source=source
+            ) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise _unreachable(error, source, timeout_s) from error
+        body.seek(0)
+        yield Download(cast(BinaryIO, body), content_type)
+
+
+def public_url(url: str) -> str:
+    """Return a URL without the user and password it may hold, for errors and labels."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urllib.parse.urlunsplit(parts._replace(netloc=host))
+
+
+def _unreachable(error: Exception, source: str, timeout_s: float) -> AudioError:
+    reason = getattr(error, "reason", None) or error
+    if isinstance(reason, TimeoutError):
+        text = f"not complete after timeout_s={timeout_s:g} seconds; allow more, or fetch it first"
+    elif isinstance(error, (http.client.InvalidURL, ValueError)):
+        text = f"is not a usable URL ({error})"
+    elif isinstance(reason, ssl.SSLError):
+        text = f"no secure connection ({reason})"
+    else:
+        text = f"cannot be reached or breaks off ({reason or type(error).__name__})"
+    return AudioError(f"{source}: {text}", source=source)
+
+
+def _copy(
+    response: http.client.HTTPResponse,
+    body: BinaryIO,
+    deadline: float,
+    max_bytes: int,
+    source: str,
+) -> None:
+    declared = response.length
+    if declared is not None and declared > max_bytes:
+        raise _too_large(source, max_bytes, f"{declared} bytes announced")
+    received = 0
+    while piece := response.read1(min(_PIECE, max_bytes + 1 - received)):
+        received += len(piece)
+        if received > max_bytes:
+            raise _too_large(source, max_bytes, "more arrived")
+        body.write(piece)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    if declared is not None and received < declared:
+        raise AudioError(
+            f"{source}: truncated, the server announced {declared} bytes and sent {received}; "
+            "try again",
+            source=source,
+        )
+
+
+def _too_large(source: str, max_bytes: int, how: str) -> AudioError:
+    return AudioError(
+        f"{source}: larger than max_bytes={max_bytes} ({how}); allow more, or fetch it first",
+        source=source,
+    )
+
+
+def _open(url: str, deadline: float, source: str) -> http.client.HTTPResponse:
+    opener = urllib.request.OpenerDirector()  # bare: knows no file:, ftp: or data:
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.UnknownHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _HTTPHandler(deadline),
+        _HTTPSHandler(deadline),
+        _Redirects(source),
+    ):
+        opener.add_handler(handler)
+    request = _request(url)
+    return cast(http.client.HTTPResponse, opener.open(request, timeout=_left(deadline)))
+
+
+def _request(url: str) -> urllib.request.Request:
+    parts = urllib.parse.urlsplit(url)
+    credentials, _, host = parts.netloc.rpartition("@")
+    ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
+    escaped = urllib.parse.urlunsplit(parts._replace(netloc=ascii_host, fragment=""))
+    escaped = urllib.parse.quote(escaped, safe="%/:=&?~+!$,;'@()*[]")
+    request = urllib.request.Request(  # noqa: S310  (the opener knows http and https only)
+        escaped,
+        headers={"User-Agent": "qtokfeatures", "Accept": "*/*", "Accept-Encoding": "identity"},
+    )
+    if credentials:
+        token = base64.b64encode(urllib.parse.unquote(credentials).encode()).decode("ascii")
+        request.add_unredirected_header("Authorization", f"Basic {token}")
+    return request
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    max_redirections = max_repeats = _MAX_REDIRECTS + 1  # counted here, to say it in our words
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        target = urllib.parse.urljoin(req.full_url, headers.get("location") or "")
+        if urllib.parse.urlsplit(target).scheme not in ("http", "https"):
+            raise self._refused(f"redirects to {target}, which is not http or https")
+        if sum(getattr(req, "redirect_dict", {}).values()) >= _MAX_REDIRECTS:
+            raise self._refused(f"redirects more than {_MAX_REDIRECTS} times")
+        known = 307 if code == 308 else code  # the same; Python 3.10 does not know 308
+        return super().http_error_302(req, fp, known, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+    def _refused(self, why: str) -> AudioError:
+        return AudioError(f"{self._source}: {why}; not followed", source=self._source)
+
+
+class _DeadlineReader(io.RawIOBase):
+    """A socket's bytes, each wait limited by what is left until the deadline."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self._socket, self._deadline = connection, deadline
+        self._raw = cast(io.RawIOBase, connection.makefile("rb", buffering=0))
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._socket.settimeout(_left(self._deadline))
+        return cast("int | None", self._raw.readinto(buffer))
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, deadline: float, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp.close()
+        self.fp = io.BufferedReader(_DeadlineReader(sock, deadline))
+
+
+class _HTTPHandler(urllib.request.HTTPHandler):
+    def __init__(self, deadline: float) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def http_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(_connect(http.client.HTTPConnection, self._deadline), req)
+
+
+class _HTTPSHandler(urllib.request.HTTPSHandler):
+    def __init__(self, deadline: float) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def https_open(self, req: urllib.request.Request) -> Any:
+        return self.do_open(_connect(http.client.HTTPSConnection, self._deadline), req)
+
+
+def _connect(kind: Any, deadline: float) -> Any:
+    """Return a factory of connections that keep to the deadline from here on."""
+
+    def connection(host: str, *, timeout: float, **options: Any) -> Any:
+        made = kind(host, timeout=_left(deadline), **options)
+        made.response_class = functools.partial(_Response, deadline=deadline)
+        return made
+
+    return connection

@@ -1,0 +1,130 @@
+"""Paths as users write them, and the audio files behind folders and patterns."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import soundfile as sf
+
+from qtokfeatures.exceptions import AudioError, InputError
+
+__all__ = ["AUDIO_SUFFIXES", "expanded", "find_audio"]
+
+AUDIO_SUFFIXES = frozenset(
+    {f".{name.lower()}" for name in sf.available_formats() if name not in ("RAW", "MAT4", "MAT5")}
+    | {".aif", ".aifc", ".bwf", ".mp2", ".oga", ".opus", ".snd", ".wave"}
+)
+"""Suffixes of the files that a folder search takes, lower case."""
+
+
+def expanded(path: str | os.PathLike[Any]) -> Path:
+    """Return a path with ``~`` expanded where that means somebody's home."""
+    return Path(os.path.expanduser(os.fsdecode(path)))  # noqa: PTH111  (Path refuses "~x")
+
+
+def find_audio(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    missing: Literal["raise", "keep"] = "raise",
+) -> list[Path]:
+    """Find the audio files that files, folders and patterns stand for.
+
+    Parameters
+    ----------
+    paths : path, or iterable of paths
+        - a file: taken whatever its suffix;
+        - a folder: every file in it and below whose suffix is that of an audio format, links to
+          folders followed, names that start with a dot left out;
+        - a pattern with ``*``, ``?``, ``[…]`` or ``**``, if no file has that very name: the audio
+          files and folders that match.
+    missing : {"raise", "keep"}, default "raise"
+        What to do with a path that does not exist: raise, or keep it in the list, so that loading
+        it says so and the others go on.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Sorted, each path once.
+
+    Raises
+    ------
+    AudioError
+        If a path does not exist, or a folder or pattern holds no audio; names it.
+    InputError
+        If something is not a path, or `missing` has another value.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> from qtokfeatures.audio import find_audio
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("b.wav", "a.flac", "notes.txt"):
+    ...     (folder / name).touch()
+    >>> [path.name for path in find_audio(folder)]
+    ['a.flac', 'b.wav']
+    >>> [path.name for path in find_audio([folder / "*.wav"])]
+    ['b.wav']
+    """
+    if missing not in ("raise", "keep"):
+        raise InputError(f'missing is "raise" or "keep", got {missing!r}')
+    several = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+    return sorted({file for path in several for file in _found(path, missing == "keep")})
+
+
+def _found(given: str | os.PathLike[str], keep_missing: bool) -> list[Path]:
+    if not isinstance(given, (str, os.PathLike)) or not os.fspath(given):
+        raise InputError(f"expected a path, got {given!r} ({type(given).__name__})")
+    path, name = expanded(given), os.fsdecode(given)
+    if path.is_dir():
+        return _not_empty(_below(path), name, "the folder holds no audio files")
+    if os.path.lexists(path):
+        return [path]
+    if glob.has_magic(str(path)):
+        return _not_empty(_matching(path), name, "no audio file matches the pattern")
+    if keep_missing:
+        return [path]
+    if "://" in name:
+        raise AudioError(
+            f"{name}: is a URL, not a file or folder; pass it on as it is", source=name
+        )
+    raise AudioError(f"{name}: no such file or folder", source=name)
+
+
+def _not_empty(found: list[Path], name: str, otherwise: str) -> list[Path]:
+    if not found:
+        suffixes = ", ".join(sorted(AUDIO_SUFFIXES))
+        raise AudioError(f"{name}: {otherwise} ({suffixes})", source=name)
+    return found
+
+
+def _matching(pattern: Path) -> list[Path]:
+    matches = [Path(match) for match in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207
+    files = [path for path in matches if _is_audio_file(path)]
+    return files + [file for path in matches if path.is_dir() for file in _below(path)]
+
+
+def _below(folder: Path) -> list[Path]:
+    return [path for path in _walk(folder) if _is_audio_file(path)]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Walk through a folder and the links in it, into each real folder once."""
+    seen = set()
+    for root, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(root, name) for name in files)
+
+
+def _is_audio_file(path: Path) -> bool:
+    return (
+        path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )

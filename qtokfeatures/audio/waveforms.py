@@ -1,0 +1,175 @@
+"""Arrays of samples, of any dtype and channel layout → float32 mono."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from qtokfeatures.audio.clip import Samples
+from qtokfeatures.exceptions import AudioError
+
+__all__ = [
+    "as_array",
+    "checked_finite",
+    "is_array",
+    "mean_of_channels",
+    "mono_samples",
+    "scaled_to_float",
+]
+
+_MOST_CHANNELS = 64  # a trailing axis up to this, behind a longer one, is (sample, channel)
+
+
+def mono_samples(y: Any, *, source: str, sr: int | None = None) -> Samples:
+    """Return audio given as an array as checked mono float32.
+
+    Parameters
+    ----------
+    y : array_like, shape (..., sample)
+        NumPy array, torch tensor or anything else with ``__array__``. Leading axes are channels
+        and are averaged. int8, int16 and int32 are divided by their full scale, uint8 is
+        offset-binary, floats are taken as they are.
+    source : str
+        What to call it in errors.
+    sr : int, optional
+        Rate in Hz, to say where a bad sample is.
+
+    Returns
+    -------
+    ndarray of float32, shape (sample,)
+        Contiguous; shares memory with `y` where nothing had to change.
+
+    Raises
+    ------
+    AudioError
+        If the dtype or shape is not audio, there is no sample, or one is NaN or infinite.
+    """
+    array = as_array(y, source=source)
+    _check_shape(array, source=source)
+    samples = scaled_to_float(array, source=source)
+    checked_finite(samples, source=source, sr=sr)
+    return mean_of_channels(samples)
+
+
+def is_array(value: Any) -> bool:
+    """Tell whether this is an array or tensor, by its methods."""
+    return hasattr(value, "__array__") or _is_tensor(value)
+
+
+def _is_tensor(value: Any) -> bool:
+    return hasattr(value, "detach") and hasattr(value, "cpu")  # file objects can detach, too
+
+
+def as_array(y: Any, *, source: str) -> npt.NDArray[Any]:
+    """Return an array or torch tensor as a NumPy array."""
+    try:
+        array = _from_tensor(y) if _is_tensor(y) else np.asanyarray(y)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise AudioError(
+            f"{source}: {type(y).__name__} cannot be read as an array of samples ({error})",
+            source=source,
+        ) from error
+    if np.ma.is_masked(array):
+        raise AudioError(f"{source}: has masked samples; fill them: y.filled(0)", source=source)
+    return np.asarray(array)
+
+
+def _from_tensor(tensor: Any) -> npt.NDArray[Any]:
+    tensor = tensor.detach().cpu()
+    if "bfloat16" in str(tensor.dtype):  # NumPy has no bfloat16
+        tensor = tensor.float()
+    return np.asarray(tensor.numpy())
+
+
+def _check_shape(array: npt.NDArray[Any], *, source: str) -> None:
+    shape = array.shape
+    if array.ndim == 0:
+        raise AudioError(
+            f"{source}: expected an array of samples of shape (..., sample), got a single value",
+            source=source,
+        )
+    if array.size == 0:
+        raise AudioError(f"{source}: has no samples (shape {shape})", source=source)
+    if array.ndim > 1 and shape[-1] <= _MOST_CHANNELS < shape[-2]:
+        raise AudioError(
+            f"{source}: shape {shape} looks like (sample, channel); channels come first, "
+            "(..., sample), as in librosa: pass y.T",
+            source=source,
+        )
+
+
+def scaled_to_float(array: npt.NDArray[Any], *, source: str) -> Samples:
+    """Return samples of any audio dtype as native float32, integers scaled to [-1, 1)."""
+    kind, width = array.dtype.kind, array.dtype.itemsize
+    if kind == "f":
+        with np.errstate(over="ignore"):  # found as infinite afterwards
+            return np.asarray(array, dtype=np.float32)
+    if kind == "i" and width <= 4:
+        scale = 2.0 ** (8 * width - 1)
+        return np.asarray(array / scale, dtype=np.float32)
+    if kind == "u" and width == 1:
+        return np.asarray((array.astype(np.float32) - 128) / 128, dtype=np.float32)
+    raise AudioError(
+        f"{source}: dtype {array.dtype} is not audio; expected floats with full scale ±1, "
+        "or uint8, int8, int16 or int32, which are scaled by their full range",
+        source=source,
+    )
+
+
+def checked_finite(
+    samples: Samples, *, source: str, sr: int | None = None, before: int = 0, axis: int = -1
+) -> Samples:
+    """Return `samples`, or say how many are NaN or infinite and where the first is.
+
+    Parameters
+    ----------
+    samples : ndarray of float32
+        Any shape.
+    source : str
+        What to call it in the error.
+    sr : int, optional
+        Rate in Hz, to give the place in seconds too.
+    before : int, default 0
+        Samples that came before this block.
+    axis : int, default -1
+        The axis that runs over samples.
+
+    Returns
+    -------
+    ndarray of float32
+        `samples` itself.
+
+    Raises
+    ------
+    AudioError
+        If a value is not finite.
+    """
+    finite = np.isfinite(samples)
+    if finite.all():
+        return samples
+    where = np.argwhere(~finite)[:, axis]
+    first = int(where.min()) + before
+    place = f"sample {first}" + (f" ({first / sr:.3f} s)" if sr else "")
+    bad = samples[~finite]
+    what = (
+        "NaN" if np.isnan(bad).all() else "infinite" if np.isinf(bad).all() else "NaN or infinite"
+    )
+    raise AudioError(
+        f"{source}: {len(bad)} of {samples.size} values are {what}, the first at {place}; "
+        "repair or cut them out, for example with numpy.nan_to_num",
+        source=source,
+    )
+
+
+def mean_of_channels(samples: Samples) -> Samples:
+    """Average all axes but the last, one channel after another whatever the memory layout."""
+    channels = samples.reshape(-1, samples.shape[-1])
+    if len(channels) == 1:
+        return np.ascontiguousarray(channels[0])
+    total: Samples = channels[0] + channels[1]
+    for channel in channels[2:]:
+        total += channel
+    total /= len(channels)
+    return total
