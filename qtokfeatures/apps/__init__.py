@@ -1,0 +1,1 @@
+"""Applications: what people start. Parsing and wiring only."""

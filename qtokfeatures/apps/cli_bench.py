@@ -1,0 +1,101 @@
+"""``qtok verify`` and ``qtok bench``: whether a codec is exact, and how good it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qtokfeatures.apps.cli_console import Report, print_json
+from qtokfeatures.apps.cli_inputs import open_codec
+from qtokfeatures.apps.cli_options import AsJson, CodecName, Device
+
+app = typer.Typer(help="Benches: how good a codec is.", no_args_is_help=True)
+
+
+@app.callback()
+def bench() -> None:
+    """Benches: how good a codec is."""
+
+
+def verify(
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=1.0, help="Length of the synthetic audio, s.")
+    ] = 60.0,
+    codec: CodecName = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Check that codes and audio do not depend on batches, chunks or threads."""
+    from rich.console import Console
+
+    from qtokfeatures.evaluation import verify as verify_codec
+
+    found = verify_codec(open_codec(codec, device), seconds=seconds)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        found.print(Console())
+    raise typer.Exit(found.status)
+
+
+@app.command("codec")
+def bench_codec(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Folder with manifest.csv; by default audio/ in the folder QTOK_SHARED names.",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="Rows of the manifest to use.")] = "dev",
+    per_kind: Annotated[
+        int | None,
+        typer.Option(
+            "--per-kind",
+            metavar="N",
+            min=1,
+            help="At most N clips of each kind; by default all.",
+            show_default=False,
+        ),
+    ] = None,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Add 95 % bootstrap intervals.")
+    ] = False,
+    card: Annotated[
+        Path | None,
+        typer.Option(
+            "--card",
+            metavar="FILE",
+            help="Model card to put the figures into, between its bench markers.",
+            show_default=False,
+        ),
+    ] = None,
+    codec: CodecName = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Measure a codec beside Opus and others: distances, STOI, PESQ, use of codes, speed."""
+    from rich.console import Console
+
+    from qtokfeatures import evaluation
+
+    opened = open_codec(codec, device)
+    selection = evaluation.ClipSelection(split=split, per_kind=per_kind)
+    folder = data or evaluation.find_shared_audio()
+    clips = evaluation.select_clips(folder, selection, sr=opened.spec.sample_rate)
+    with Report(as_json=as_json).stages() as on_progress:
+        result = evaluation.bench_codec(opened, clips=clips, on_progress=on_progress)
+    described = selection.describe()
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        evaluation.print_bench(result, Console(), clips=described, intervals=intervals)
+    if card is not None:
+        markdown = evaluation.bench_markdown(
+            result, clips=described, command="make bench-codec", intervals=intervals
+        )
+        evaluation.update_card(card, markdown)

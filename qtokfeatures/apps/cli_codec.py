@@ -1,0 +1,57 @@
+"""``qtok codec``: which codecs there are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from qtokfeatures.apps.cli_console import print_json, print_table
+from qtokfeatures.apps.cli_options import AsJson
+
+if TYPE_CHECKING:
+    from qtokfeatures.labelled import CodecSpec
+
+app = typer.Typer(help="Codecs: which there are.", no_args_is_help=True)
+
+
+@app.callback()
+def codec() -> None:
+    """Codecs: which there are."""
+
+
+@app.command("list")
+def list_codecs(as_json: AsJson = False) -> None:
+    """List the codecs that can be loaded by name."""
+    from qtokfeatures.codecs import list_codecs as known_names
+    from qtokfeatures.codecs import load_codec
+
+    specs = [load_codec(name, device="cpu").spec for name in known_names()]
+    if as_json:
+        print_json({"codecs": [asdict(spec) for spec in specs]})
+        return
+    print_table(
+        {
+            "name": "left",
+            "Hz": "right",
+            "frames/s": "right",
+            "codebooks": "right",
+            "kbit/s": "right",
+            "fingerprint": "left",
+        },
+        [_row(spec) for spec in specs],
+    )
+
+
+def _row(spec: CodecSpec) -> tuple[object, ...]:
+    kbit_rate = spec.n_codebooks * math.log2(spec.codebook_size) * spec.frame_rate / 1000
+    return (
+        spec.name,
+        spec.sample_rate,
+        f"{spec.frame_rate:g}",
+        f"{spec.n_codebooks} × {spec.codebook_size}",
+        f"{kbit_rate:.2f}",
+        spec.fingerprint,
+    )

@@ -1,0 +1,61 @@
+"""The arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Sounds = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILES...", help="Audio files, folders (searched through), globs or URLs."
+    ),
+]
+SoundsOrCodes = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILES...",
+        help="Audio files, folders, globs or URLs; or codes files (.nc, .zarr).",
+    ),
+]
+CodecName = Annotated[
+    str | None,
+    typer.Option(
+        "--codec",
+        metavar="NAME",
+        help="A codec's name or folder; by default mini, or the codec that made the codes.",
+        show_default=False,
+    ),
+]
+Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, …")]
+Codebooks = Annotated[
+    int | None,
+    typer.Option(
+        "--codebooks",
+        metavar="N",
+        min=1,
+        help="Only the first N codebooks, the coarsest; by default all.",
+        show_default=False,
+    ),
+]
+Clusters = Annotated[
+    int | None,
+    typer.Option(
+        "-k",
+        "--clusters",
+        metavar="N",
+        min=1,
+        help="How many clusters; by default the number whose groups stand apart best.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON; no progress bar.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress bar and no summary; errors only.")
+]
+Folder = Annotated[
+    Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; made if absent.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of clustering and map.")]

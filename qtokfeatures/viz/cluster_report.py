@@ -1,0 +1,178 @@
+"""The page that lets one hear what a clustering put together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from qtokfeatures.viz.clip_map import map_figure, mark_positions
+from qtokfeatures.viz.figures import figure_png
+from qtokfeatures.viz.markup import Markup, element, join
+from qtokfeatures.viz.page import cards, page, picture, player, section, spots
+from qtokfeatures.viz.projection import Projection
+
+_MOST_KINDS = 4
+_MOST_LISTED = 60
+
+
+@dataclass(frozen=True)
+class ClusteredClip:
+    """A clip and the cluster it fell into.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    cluster : int
+        Its cluster.
+    duration_s : float
+        Its length, s.
+    kind : str
+        What it is known to be, such as an instrument; empty when nothing is known.
+    audio : str, optional
+        ``data:`` URL that plays it; None for a clip that is only listed.
+    """
+
+    name: str
+    cluster: int
+    duration_s: float
+    kind: str = ""
+    audio: str | None = None
+
+
+@dataclass(frozen=True)
+class ClusterMap:
+    """A drawn map.
+
+    Parameters
+    ----------
+    png : bytes
+        The picture.
+    caption : str
+        What it shows.
+    spots : Markup
+        Places in it that play a clip.
+    """
+
+    png: bytes
+    caption: str
+    spots: Markup
+
+
+def cluster_report(
+    clips: Sequence[ClusteredClip], drawn: ClusterMap, *, title: str, lead: str = ""
+) -> str:
+    """Return a page with the map and, cluster by cluster, players.
+
+    Parameters
+    ----------
+    clips : sequence of ClusteredClip
+        All clips, in the order of the map.
+    drawn : ClusterMap
+        From :func:`draw_cluster_map`.
+    title : str
+        The page's heading.
+    lead : str
+        One paragraph below it.
+
+    Returns
+    -------
+    str
+        A complete HTML document that needs nothing else.
+    """
+    return page(title, [*map_blocks(drawn), *cluster_sections(clips)], lead=lead)
+
+
+def draw_cluster_map(
+    clips: Sequence[ClusteredClip], projection: Projection, *, title: str, kind_title: str = ""
+) -> ClusterMap:
+    """Draw clips, coloured by what they are, or by cluster when that is not known.
+
+    Parameters
+    ----------
+    clips : sequence of ClusteredClip
+        One per row of the projection.
+    projection : Projection
+        Where they lie.
+    title : str
+        Above the map.
+    kind_title : str
+        What the kinds are, above the legend.
+
+    Returns
+    -------
+    ClusterMap
+        The picture and what belongs to it.
+    """
+    known = any(clip.kind for clip in clips)
+    figure = map_figure(
+        projection,
+        names=[clip.name for clip in clips],
+        groups=[clip.kind if known else f"cluster {clip.cluster}" for clip in clips],
+        group_title=kind_title if known else "",
+        title=title,
+    )
+    places = spots(
+        mark_positions(figure, projection.xy),
+        [clip.name for clip in clips],
+        [_anchor(index) if clip.audio else None for index, clip in enumerate(clips)],
+    )
+    return ClusterMap(figure_png(figure), projection.caption, join(places))
+
+
+def map_blocks(drawn: ClusterMap) -> list[Markup]:
+    """Return the map as blocks of a page."""
+    caption = f"{drawn.caption} Touch a mark to hear the clip."
+    return [picture(drawn.png, alt="map of the clips", caption=caption, spots=[drawn.spots])]
+
+
+def cluster_sections(clips: Sequence[ClusteredClip]) -> list[Markup]:
+    """Return one section of players per cluster."""
+    members: dict[int, list[int]] = {}
+    for index, clip in enumerate(clips):
+        members.setdefault(clip.cluster, []).append(index)
+    return [
+        _cluster_section(cluster, {index: clips[index] for index in members[cluster]})
+        for cluster in sorted(members)
+    ]
+
+
+def _cluster_section(cluster: int, members: Mapping[int, ClusteredClip]) -> Markup:
+    heard = [
+        player(
+            clip.name,
+            clip.audio,
+            note=", ".join(part for part in (clip.kind, f"{clip.duration_s:.1f} s") if part),
+            anchor=_anchor(index),
+        )
+        for index, clip in members.items()
+        if clip.audio
+    ]
+    silent = [clip.name for clip in members.values() if not clip.audio]
+    count = f"{len(members)} clip{'s' if len(members) > 1 else ''}"
+    composition = _composition(members.values())
+    return section(
+        f"Cluster {cluster}: {count}",
+        element("p", composition, class_="faint") if composition else "",
+        cards(heard),
+        element("p", _listing(silent), class_="faint") if silent else "",
+    )
+
+
+def _composition(clips: Iterable[ClusteredClip]) -> str:
+    kinds = Counter(clip.kind for clip in clips if clip.kind)
+    shown = [f"{count} {kind}" for kind, count in kinds.most_common(_MOST_KINDS)]
+    rest = len(kinds) - len(shown)
+    more = [f"{rest} other kinds"] if rest > 0 else []
+    return ", ".join(shown + more)
+
+
+def _listing(names: Sequence[str]) -> str:
+    hidden = len(names) - _MOST_LISTED
+    tail = f" and {hidden} more" if hidden > 0 else ""
+    return f"Without a player here: {', '.join(names[:_MOST_LISTED])}{tail}."
+
+
+def _anchor(index: int) -> str:
+    return f"clip-{index}"

@@ -1,0 +1,57 @@
+"""Colours and marker shapes that stay apart for colour-blind eyes and in grey print.
+
+The colours are Okabe and Ito's (https://jfly.uni-koeln.de/color/), with their yellow darkened so
+that it shows on white. The first eight categories differ in colour *and* in shape.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+COLORS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#4D4D4D",
+    "#B8A800",
+)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+_AREAS = {"*": 1.9, "P": 1.3, "X": 1.3, "^": 1.2, "v": 1.2}
+
+ORIGINAL = COLORS[0]
+DECODED = COLORS[1]
+INK = "#222222"
+FAINT = "#6B6B6B"
+
+
+class CategoryStyle(NamedTuple):
+    """How one category is drawn."""
+
+    color: str
+    marker: str
+
+    @property
+    def area(self) -> float:
+        """How much larger than a disc the shape is drawn to look as large."""
+        return _AREAS.get(self.marker, 1.0)
+
+
+def category_styles(n_categories: int) -> list[CategoryStyle]:
+    """Return one colour and shape per category; the first 64 pairs are all different.
+
+    Examples
+    --------
+    >>> category_styles(2)[1]
+    CategoryStyle(color='#D55E00', marker='s')
+    >>> len(set(category_styles(64)))
+    64
+    """
+    n = len(COLORS)
+    return [
+        CategoryStyle(COLORS[index % n], MARKERS[(index + index // n) % n])
+        for index in range(n_categories)
+    ]

@@ -1,0 +1,158 @@
+"""One clip there and back: what came out, and what it measures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qtokfeatures.audio import (
+    AudioClip,
+    load_audio,
+    log_mel_distance,
+    log_stft_distance,
+    resample,
+    si_sdr,
+)
+from qtokfeatures.exceptions import CodesError
+from qtokfeatures.labelled import CodecSpec
+from qtokfeatures.viz.waveform import Signal
+
+if TYPE_CHECKING:
+    from qtokfeatures.codecs import Codec
+
+Result = TypeVar("Result")
+
+_MEASURED_PEAK = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Roundtrip:
+    """A clip, its codes and its reconstruction.
+
+    Parameters
+    ----------
+    name : str
+        What to call the clip.
+    y, y_hat : ndarray (sample,)
+        Original and reconstruction, both at `sr` and equally long.
+    sr : int
+        The original's rate, Hz.
+    codes : ndarray of int16 (codebook, frame)
+        What was decoded.
+    spec : CodecSpec
+        The codec that did it.
+    encode_s, decode_s : float
+        Time that encoding and decoding took, s.
+    """
+
+    name: str
+    y: Signal = field(repr=False)
+    y_hat: Signal = field(repr=False)
+    sr: int
+    codes: NDArray[np.int16] = field(repr=False)
+    spec: CodecSpec
+    encode_s: float
+    decode_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the clip, s."""
+        return len(self.y) / self.sr
+
+    @property
+    def bit_rate(self) -> float:
+        """What the codes of one second take, bit/s."""
+        bits_per_code = float(np.log2(self.spec.codebook_size))
+        return self.codes.shape[0] * bits_per_code * self.spec.frame_rate
+
+    def numbers(self) -> dict[str, float]:
+        """Measure the reconstruction.
+
+        Distances are those of the codec's model card: at the codec's rate, both signals scaled
+        by what brings the original's peak to 0.5.
+
+        Returns
+        -------
+        dict
+            ``duration_s``, ``sample_rate``, ``codebooks``, ``frames``, ``bit_rate`` (bit/s),
+            ``log_mel_distance`` and ``log_stft_distance`` (lower is better), ``si_sdr_db``,
+            ``encode_speed`` and ``decode_speed`` (seconds of audio per second).
+        """
+        original, decoded = self._measured_pair()
+        rate = self.spec.sample_rate
+        n_codebooks, n_frames = self.codes.shape
+        return {
+            "duration_s": self.duration_s,
+            "sample_rate": self.sr,
+            "codebooks": n_codebooks,
+            "frames": n_frames,
+            "bit_rate": self.bit_rate,
+            "log_mel_distance": float(log_mel_distance(original, decoded, rate)),
+            "log_stft_distance": float(log_stft_distance(original, decoded, rate)),
+            "si_sdr_db": float(si_sdr(original, decoded)),
+            "encode_speed": self.duration_s / max(self.encode_s, 1e-9),
+            "decode_speed": self.duration_s / max(self.decode_s, 1e-9),
+        }
+
+    def _measured_pair(self) -> tuple[Signal, Signal]:
+        rate = self.spec.sample_rate
+        original = resample(self.y, orig_sr=self.sr, target_sr=rate)
+        decoded = resample(self.y_hat, orig_sr=self.sr, target_sr=rate)
+        peak = float(np.abs(original).max())
+        scale = np.float32(_MEASURED_PEAK / peak if peak > 0 else 1.0)
+        return original * scale, decoded * scale
+
+
+def make_roundtrip(
+    codec: Codec, audio: AudioClip, *, name: str, codebooks: int | None = None
+) -> Roundtrip:
+    """Encode a clip and decode it again, at its own rate and length.
+
+    Parameters
+    ----------
+    codec : Codec
+        From ``load_codec``.
+    audio : AudioClip
+        The clip at its native rate.
+    name : str
+        What to call it.
+    codebooks : int, optional
+        Decode only so many codebooks, the coarsest first; all by default.
+
+    Returns
+    -------
+    Roundtrip
+        Both signals, the codes and the times.
+
+    Raises
+    ------
+    CodesError
+        If the codec does not have so many codebooks.
+    """
+    check_codebooks(codebooks, codec.spec)
+    native = load_audio(audio)
+    all_codes, encode_s = _timed(lambda: codec.encode(native))
+    codes = all_codes[:codebooks]
+    (y_hat, _), decode_s = _timed(
+        lambda: codec.decode(codes, sr=native.sr, length=native.n_samples)
+    )
+    return Roundtrip(name, native.y, y_hat, native.sr, codes, codec.spec, encode_s, decode_s)
+
+
+def check_codebooks(codebooks: int | None, spec: CodecSpec) -> None:
+    """Refuse a number of codebooks that a codec does not have."""
+    if codebooks is not None and not 1 <= codebooks <= spec.n_codebooks:
+        raise CodesError(
+            f"codec {spec.name!r} has 1 to {spec.n_codebooks} codebooks to decode, not {codebooks}"
+        )
+
+
+def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    start = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start
