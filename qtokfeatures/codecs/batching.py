@@ -74,9 +74,7 @@ def decode_all(
     return [found[i] for i in range(len(clips))]
 
 
-def _decode_batch(
-    codec: Codec, clips: Sequence[npt.NDArray[np.int16]]
-) -> npt.NDArray[np.float32]:
+def _decode_batch(codec: Codec, clips: Sequence[npt.NDArray[np.int16]]) -> npt.NDArray[np.float32]:
     longest = max(codes.shape[1] for codes in clips)
     padded = np.zeros((len(clips), len(clips[0]), longest), dtype=np.int64)
     for row, codes in zip(padded, clips, strict=True):

@@ -7,9 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def tracked(
-    description: str, *, total: int | None, shown: bool
-) -> Iterator[Callable[[int], None]]:
+def tracked(description: str, *, total: int | None, shown: bool) -> Iterator[Callable[[int], None]]:
     """Show progress while the block runs.
 
     Parameters

@@ -82,7 +82,8 @@ class MiniEncoder(nn.Module):
         x, state.fast = self.fast(self.enter(x), state.fast)
         x, state.slow = self.slow(self.gather(by_frame(x)), state.slow)
         shape = self.linear(by_frame(features)) + self.leave(self.norm(x))
-        return torch.cat([shape.float(), ln_level[..., None]], dim=2)
+        latent: Tensor = torch.cat([shape.float(), ln_level[..., None]], dim=2)
+        return latent
 
 
 class MiniDecoder(nn.Module):
@@ -121,6 +122,7 @@ class MiniDecoder(nn.Module):
         """
         state = DecoderState() if state is None else state
         ln_magnitude, phase = self.spectrum(embedding, state)
+        y: Tensor
         y, state.tail = self.synthesis(ln_magnitude.float(), phase.float(), state.tail)
         return y
 

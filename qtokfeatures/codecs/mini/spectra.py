@@ -78,7 +78,10 @@ class LevelScale(nn.Module):
         """Place of each frame's level on the ladder, shape (batch, frame)."""
         # Float64 and one row a frame: the sum does not depend on batch, chunk or threads.
         power = y.reshape(y.shape[0], -1, HOP_LENGTH).double().square().mean(dim=2)
-        ln_rms = 0.5 * torch.log(power + 1e-30)
+        return self.place(0.5 * torch.log(power + 1e-30))
+
+    def place(self, ln_rms: Tensor) -> Tensor:
+        """Place on the ladder nearest to each log level; same shape, int64."""
         step = float(self.ln_levels[1] - self.ln_levels[0])
         place = torch.round((ln_rms - float(self.ln_levels[0])) / step)
         return place.clamp(0, len(self.ln_levels) - 1).long()

@@ -16,7 +16,7 @@ from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.exceptions import CodecError
 
 FORMAT = "qtokfeatures-mini-1"
-_SCALE = ".scale"
+_SCALE = ":scale"
 
 
 def save_weights(model: MiniModel, path: Path, *, notes: dict[str, str] | None = None) -> None:

@@ -78,9 +78,7 @@ class CausalStack(nn.Module):
             CausalBlock(channels, expansion=expansion) for _ in range(depth)
         )
 
-    def forward(
-        self, x: Tensor, state: list[Tensor] | None = None
-    ) -> tuple[Tensor, list[Tensor]]:
+    def forward(self, x: Tensor, state: list[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
         """Run over `x`, shape (batch, time, channel), after `state`."""
         after: list[Tensor] = []
         x = x.float()  # under autocast, too: the residual stream keeps its precision

@@ -24,9 +24,7 @@ def nearest_codes(x: Tensor, codebook: Tensor) -> Tensor:
         Nearest entry; the lowest index wins a tie.
     """
     half_norm = 0.5 * codebook.square().sum(dim=1)
-    found = [
-        torch.argmin(half_norm - rows @ codebook.T, dim=1) for rows in x.split(_BLOCK_ROWS)
-    ]
+    found = [torch.argmin(half_norm - rows @ codebook.T, dim=1) for rows in x.split(_BLOCK_ROWS)]
     return torch.cat(found) if found else x.new_zeros(0, dtype=torch.int64)
 
 

@@ -1,0 +1,101 @@
+"""Where a run starts: the linear maps in closed form, the codebooks by k-means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from qtokfeatures.codecs.mini.config import HOP_LENGTH, STEPS_PER_FRAME
+from qtokfeatures.codecs.mini.model import MiniModel, by_frame
+from qtokfeatures.codecs.nn.quantizer import nearest_codes
+from qtokfeatures.training.batches import BatchSource
+from qtokfeatures.training.losses import MagnitudeLoss
+
+_BATCHES = 120
+_STEP_BASE = 10_000_000
+"""Batches for initialisation are numbered from here: never those of a training step."""
+
+
+@torch.no_grad()
+def initialize_linear_maps(model: MiniModel, source: BatchSource) -> None:
+    """Set the encoder's and decoder's linear maps by reduced-rank regression.
+
+    The best rank-64 linear prediction of a frame's log spectrum from its features: better
+    than hundreds of steps of training, and it keeps the latent from collapsing.
+    """
+    device = model.codebooks.device
+    magnitude = MagnitudeLoss().to(device)
+    frames = [_frames(model, magnitude, y) for y in _extra_batches(source, _BATCHES, device)]
+    x, y = torch.cat([x for x, _ in frames]), torch.cat([y for _, y in frames])
+    x_mean, y_mean = x.mean(dim=0), y.mean(dim=0)
+    x, y = x - x_mean, y - y_mean
+    ridge = 1e-3 * len(x) * torch.eye(x.shape[1], device=device)
+    solution = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
+    fitted = x @ solution
+    _, axes = torch.linalg.eigh(fitted.T @ fitted / len(x))
+    axes = axes[:, -model.config.shape_dim :].flip(1)
+    encode = solution @ axes
+    scale = (x @ encode).std()
+    model.encoder.linear.weight.copy_(encode.T / scale)
+    model.encoder.linear.bias.copy_(-(x_mean @ encode) / scale)
+    model.decoder.linear.weight.copy_(axes * scale)
+    model.decoder.linear.bias.copy_(y_mean)
+
+
+def _frames(model: MiniModel, magnitude: MagnitudeLoss, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Features and relative log spectra of whole frames, (frame, ...) each."""
+    whole = _whole_frames(y)
+    ln_level = model.encoder.levels(whole)
+    features, _ = model.encoder.front(whole, ln_level)
+    level = ln_level.repeat_interleave(STEPS_PER_FRAME, dim=1)[..., None]
+    target = torch.log(magnitude.spectrum(y) + 1e-4) - level
+    return by_frame(features).flatten(0, 1), by_frame(target).flatten(0, 1)
+
+
+@torch.no_grad()
+def collect_latents(model: MiniModel, source: BatchSource, *, batches: int) -> Tensor:
+    """Shapes of many random frames, (frame, shape_dim)."""
+    drawn = _extra_batches(source, batches, model.codebooks.device)
+    return torch.cat([model.encoder(_whole_frames(y))[..., :-1].flatten(0, 1) for y in drawn])
+
+
+@torch.no_grad()
+def initialize_codebooks(model: MiniModel, latents: Tensor, *, seed: int, rounds: int = 12) -> None:
+    """Set every codebook by k-means on what the ones before it leave over."""
+    generator = torch.Generator().manual_seed(seed)
+    residual = latents
+    for layer, codebook in enumerate(model.codebooks):
+        used = model.config.shape_count if layer == 0 else len(codebook)
+        centres = kmeans(residual, used, rounds=rounds, generator=generator)
+        codebook[:used] = centres
+        residual = residual - centres[nearest_codes(residual, centres)]
+
+
+def kmeans(x: Tensor, count: int, *, rounds: int, generator: torch.Generator) -> Tensor:
+    """Lloyd's algorithm from random rows; an empty cluster takes a random row.
+
+    Returns
+    -------
+    Tensor, shape (count, dim)
+        Centres.
+    """
+    centres = x[torch.randint(len(x), (count,), generator=generator)].clone()
+    for _ in range(rounds):
+        index = nearest_codes(x, centres)
+        members = torch.bincount(index, minlength=count)
+        centres = torch.zeros_like(centres).index_add_(0, index, x) / members.clamp(min=1)[:, None]
+        empty = torch.nonzero(members == 0).flatten()
+        centres[empty] = x[torch.randint(len(x), (len(empty),), generator=generator)]
+    return centres
+
+
+def _extra_batches(source: BatchSource, count: int, device: torch.device) -> Iterator[Tensor]:
+    """Yield batches that no training step sees."""
+    for i in range(count):
+        yield torch.from_numpy(source.batch(_STEP_BASE + i)).to(device)
+
+
+def _whole_frames(y: Tensor) -> Tensor:
+    return y[:, : y.shape[1] - y.shape[1] % HOP_LENGTH]
