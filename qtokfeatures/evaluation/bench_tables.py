@@ -1,0 +1,223 @@
+"""The tables and notes of a codec bench, for the terminal and for a page of documentation."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from qtokfeatures.evaluation.bench_result import BenchResult, SystemScores
+from qtokfeatures.evaluation.scores import LOG_MEL, LOG_STFT, PESQ_WB, SI_SDR, STOI, Metric
+from qtokfeatures.evaluation.tables import TextTable, to_markdown, to_rich
+
+if TYPE_CHECKING:
+    import rich.console
+
+_NOTHING = "–"
+
+_DISTANCES = (
+    "Distances, lower is better: mean absolute difference of natural-log magnitudes, mean over "
+    "windows of 2048, 1024, 512 and 256 samples with hops of a quarter; log-mel in 128, 80, 64 and "
+    "32 bands with a floor of 1e-4, log-STFT in bins with 3e-5. STOI and PESQ-WB (at 16 kHz): "
+    "higher is better. All are means over clips but SI-SDR, a median; it compares waveforms, so "
+    "what resynthesises phase scores below zero however it sounds."
+)
+
+
+def bench_tables(result: BenchResult, *, intervals: bool = False) -> tuple[TextTable, ...]:
+    """Lay out what a bench measured.
+
+    Parameters
+    ----------
+    result : BenchResult
+        What was measured.
+    intervals : bool, default False
+        Whether to add 95 % bootstrap intervals over clips.
+
+    Returns
+    -------
+    tuple of TextTable
+        Distances with STOI and PESQ-WB, SI-SDR, quiet input, use of codebooks, speed.
+    """
+    return (
+        _distance_table(result, intervals=intervals),
+        _kinds_table(result, LOG_STFT, "Distance of log spectra", intervals=intervals),
+        _kinds_table(result, SI_SDR, "SI-SDR, for information", intervals=intervals),
+        _quiet_table(result),
+        _code_use_table(result),
+        _speed_table(result),
+    )
+
+
+def bench_notes(result: BenchResult, *, clips: str = "", command: str = "") -> tuple[str, ...]:
+    """Say what the tables of a bench mean and how they were made.
+
+    Parameters
+    ----------
+    result : BenchResult
+        What was measured.
+    clips : str, default ""
+        How the clips were chosen; see ``ClipSelection.describe``.
+    command : str, default ""
+        The command that made the tables.
+
+    Returns
+    -------
+    tuple of str
+    """
+    peers = (system for system in result.systems if system.note)
+    notes = [
+        f"Made by `{command}`." if command else "",
+        f"{clips} {_clips_note(result)}".strip(),
+        _DISTANCES,
+        *(_peer_note(system, result.sr) for system in peers),
+        *(f"{name} was left out: {reason}." for name, reason in result.skipped.items()),
+        _speed_note(result),
+        _codec_note(result),
+    ]
+    return tuple(note for note in notes if note)
+
+
+def bench_markdown(
+    result: BenchResult, *, clips: str = "", command: str = "", intervals: bool = False
+) -> str:
+    """Write the tables and notes of a bench as Markdown.
+
+    Parameters
+    ----------
+    result : BenchResult
+        What was measured.
+    clips : str, default ""
+        How the clips were chosen.
+    command : str, default ""
+        The command that made the tables.
+    intervals : bool, default False
+        Whether to add 95 % bootstrap intervals over clips.
+
+    Returns
+    -------
+    str
+
+    See Also
+    --------
+    qtokfeatures.evaluation.update_card : Put it into a model card.
+    """
+    tables = bench_tables(result, intervals=intervals)
+    return to_markdown(tables, bench_notes(result, clips=clips, command=command))
+
+
+def print_bench(
+    result: BenchResult, console: rich.console.Console, *, clips: str = "", intervals: bool = False
+) -> None:
+    """Print the tables and notes of a bench.
+
+    Parameters
+    ----------
+    result : BenchResult
+        What was measured.
+    console : rich.console.Console
+        Where to print.
+    clips : str, default ""
+        How the clips were chosen.
+    intervals : bool, default False
+        Whether to add 95 % bootstrap intervals over clips.
+    """
+    for table in bench_tables(result, intervals=intervals):
+        console.print(to_rich(table))
+    for note in bench_notes(result, clips=clips):
+        console.print(f"- {note}", markup=False, highlight=False)
+
+
+def _distance_table(result: BenchResult, *, intervals: bool) -> TextTable:
+    speech = [STOI, PESQ_WB] if "speech" in result.kinds else []
+    header = ("log-mel", "kbit/s", *result.kinds, *(metric.label for metric in speech))
+    rows = tuple(
+        (
+            system.name,
+            _NOTHING if system.kbit_s is None else f"{system.kbit_s:.2f}",
+            *(_cell(system, LOG_MEL, kind, intervals) for kind in result.kinds),
+            *(_cell(system, metric, "speech", intervals) for metric in speech),
+        )
+        for system in result.systems
+    )
+    title = "Distance of log-mel spectra" + ("; STOI and PESQ-WB of speech" if speech else "")
+    return TextTable(title, header, rows)
+
+
+def _kinds_table(result: BenchResult, metric: Metric, title: str, *, intervals: bool) -> TextTable:
+    rows = tuple(
+        (system.name, *(_cell(system, metric, kind, intervals) for kind in result.kinds))
+        for system in result.systems
+    )
+    return TextTable(title, (metric.label, *result.kinds), rows)
+
+
+def _quiet_table(result: BenchResult) -> TextTable:
+    rows = tuple(
+        (metric.label, *(_number(result.quiet_ratio(metric, kind), 3) for kind in result.kinds))
+        for metric in (LOG_MEL, LOG_STFT)
+    )
+    title = (
+        f"Input at {_signed(result.quiet_db)} dB, output scaled back: distance as a multiple of "
+        "that of the input as it is"
+    )
+    return TextTable(title, ("distance", *result.kinds), rows)
+
+
+def _code_use_table(result: BenchResult) -> TextTable:
+    use = result.code_use
+    rows = tuple(
+        (str(k), str(used), f"{perplexity:.0f}")
+        for k, (used, perplexity) in enumerate(zip(use.codes_used, use.perplexity, strict=True))
+    )
+    title = f"Use of the {use.codebook_size} codes of each codebook, over {use.n_frames} frames"
+    return TextTable(title, ("codebook", "codes used", "perplexity"), rows)
+
+
+def _speed_table(result: BenchResult) -> TextTable:
+    rows = tuple(
+        (speed.name, f"{speed.encode:.4f}", f"{speed.decode:.4f}") for speed in result.speeds
+    )
+    return TextTable("Speed, as a fraction of real time", ("", "encode", "decode"), rows)
+
+
+def _cell(system: SystemScores, metric: Metric, kind: str | None, interval: bool) -> str:
+    value = _number(system.summary(metric, kind), metric.digits)
+    if not interval:
+        return value
+    low, high = (_number(end, metric.digits) for end in system.interval(metric, kind))
+    return f"{value} [{low}, {high}]"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else _NOTHING
+
+
+def _signed(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+def _clips_note(result: BenchResult) -> str:
+    counted = ", ".join(f"{n} {kind}" for kind, n in result.kinds.items())
+    return f"{sum(result.kinds.values())} clips ({counted}), {result.duration_s:.0f} s together."
+
+
+def _speed_note(result: BenchResult) -> str:
+    return (
+        f"Speed: median of five turns on {result.speed_duration_s:g} s of these clips, codec and "
+        f"peers in turns, torch with {result.threads} thread{'s' * (result.threads > 1)}. Command "
+        "line tools include the start of their process."
+    )
+
+
+def _codec_note(result: BenchResult) -> str:
+    codec = result.codec
+    versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
+    return (
+        f"Codec `{codec['name']}`, revision {codec['revision']}, fingerprint "
+        f"`{codec['fingerprint']}`; {versions}."
+    )
+
+
+def _peer_note(system: SystemScores, sr: int) -> str:
+    delay = f"{1000 * system.lag / sr:.2f} ms of delay taken out before measuring"
+    return f"{system.name}: {system.note}; {delay if system.lag else 'no delay'}."

@@ -1,0 +1,231 @@
+"""A codec measured beside its peers, on the same clips and by the same code."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from importlib import metadata
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from qtokfeatures.evaluation.alignment import align, find_common_lag
+from qtokfeatures.evaluation.bench_result import BenchResult, SystemScores
+from qtokfeatures.evaluation.clips import BenchClip
+from qtokfeatures.evaluation.code_use import measure_code_use
+from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.peers import Peer, default_peers
+from qtokfeatures.evaluation.scores import ClipScore, score_reconstruction
+from qtokfeatures.evaluation.speech_metrics import require
+from qtokfeatures.evaluation.speed import Coder, measure_speed, timing_signal
+from qtokfeatures.exceptions import InputError
+
+if TYPE_CHECKING:
+    from qtokfeatures.codecs import Codec
+
+    AnyCodec: TypeAlias = Codec[Any, Any]
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is measured, clips done and clips to do."""
+
+_MEASURING_PACKAGES = ("qtokfeatures", "numpy", "torch", "librosa", "pystoi", "pesq")
+
+
+def bench_codec(
+    codec: AnyCodec,
+    *,
+    clips: Sequence[BenchClip],
+    n_codebooks: Iterable[int] = (16, 8, 4, 2, 1),
+    peers: Iterable[Peer] | None = None,
+    quiet_db: float = -40.0,
+    timed_s: float = 10.0,
+    on_progress: Progress | None = None,
+) -> BenchResult:
+    """Measure how well a codec reconstructs, how it uses its codes, and how fast it is.
+
+    Parameters
+    ----------
+    codec : Codec
+        The codec; prefixes of its codebooks are decoded as ``codec.decode(codes[:k])``.
+    clips : sequence of BenchClip
+        What to measure on, all of one rate; see :func:`~qtokfeatures.evaluation.select_clips`.
+    n_codebooks : iterable of int, default (16, 8, 4, 2, 1)
+        Numbers of codebooks to decode from; those the codec does not have are left out.
+    peers : iterable of Peer, optional
+        Codecs to compare with, by default Opus, Codec 2 and Griffin-Lim. One whose tools are not
+        installed is left out and named in the result. The delay that a peer adds is found over
+        all clips and taken out before measuring.
+    quiet_db : float, default -40.0
+        Gain of an input whose output is scaled back before measuring, in dB.
+    timed_s : float, default 10.0
+        Length of the audio for timing, in seconds.
+    on_progress : callable, optional
+        Called as ``on_progress(stage, done, total)`` before the first clip and after every clip.
+
+    Returns
+    -------
+    BenchResult
+
+    Raises
+    ------
+    InputError
+        If there is no clip, the clips are of several rates, two have the same name, or no number
+        of codebooks is left.
+    MissingExtraError
+        If a clip is speech and pystoi or pesq is not installed.
+
+    See Also
+    --------
+    qtokfeatures.evaluation.bench_markdown : The result as a page.
+    """
+    clips = _check_clips(clips)
+    prefixes = _check_prefixes(n_codebooks, codec.spec.n_codebooks)
+    running, skipped = _split_peers(default_peers() if peers is None else peers)
+    watch = on_progress or _ignore_progress
+    codes = [codec.encode(clip.y, sr=clip.sr) for clip in _watched(clips, "encode", watch)]
+    systems = [_score_prefix(codec, clips, codes, k, watch) for k in prefixes]
+    quiet = _score_quiet(codec, clips, prefixes[0], quiet_db, watch)
+    systems += [_score_peer(peer, clips, watch) for peer in running]
+    coders = {codec.spec.name: _codec_coder(codec, clips[0].sr)}
+    coders |= {peer.name: _peer_coder(peer, clips[0].sr) for peer in running}
+    return BenchResult(
+        codec=_identity(codec),
+        kinds=Counter(clip.kind for clip in clips),
+        duration_s=sum(clip.duration_s for clip in clips),
+        sr=clips[0].sr,
+        systems=tuple(systems),
+        quiet=quiet,
+        quiet_db=quiet_db,
+        code_use=measure_code_use(
+            np.concatenate(codes, axis=1), codebook_size=codec.spec.codebook_size
+        ),
+        speeds=measure_speed(coders, timing_signal(clips, duration_s=timed_s), clips[0].sr),
+        speed_duration_s=timed_s,
+        threads=_torch_threads(),
+        skipped=skipped,
+        versions=_versions(),
+    )
+
+
+def _score_prefix(
+    codec: AnyCodec,
+    clips: Sequence[BenchClip],
+    codes: Sequence[npt.NDArray[np.int16]],
+    k: int,
+    watch: Progress,
+) -> SystemScores:
+    name = f"{codec.spec.name}, {k} codebook{'s' if k > 1 else ''}"
+    scores = []
+    for clip, clip_codes in zip(_watched(clips, name, watch), codes, strict=True):
+        y_hat, _ = codec.decode(clip_codes[:k], sr=clip.sr, length=len(clip.y))
+        scores.append(_score(clip, y_hat))
+    kbit_s = k * codec.spec.frame_rate * math.log2(codec.spec.codebook_size) / 1000
+    return SystemScores(name, tuple(scores), kbit_s=kbit_s)
+
+
+def _score_quiet(
+    codec: AnyCodec, clips: Sequence[BenchClip], k: int, gain_db: float, watch: Progress
+) -> SystemScores:
+    name = f"{codec.spec.name} at {gain_db:g} dB"
+    gain = np.float32(10 ** (gain_db / 20))
+    scores = []
+    for clip in _watched(clips, name, watch):
+        codes = codec.encode(gain * clip.y, sr=clip.sr)
+        y_hat, _ = codec.decode(codes[:k], sr=clip.sr, length=len(clip.y))
+        scores.append(_score(clip, y_hat / gain))
+    return SystemScores(name, tuple(scores))
+
+
+def _score_peer(peer: Peer, clips: Sequence[BenchClip], watch: Progress) -> SystemScores:
+    payloads, late = [], []
+    for clip in _watched(clips, peer.name, watch):
+        payloads.append(peer.encode(clip.y, clip.sr))
+        late.append(peer.decode(payloads[-1], clip.sr))
+    pairs = [(clip.y, y_hat) for clip, y_hat in zip(clips, late, strict=True)]
+    lag = find_common_lag(pairs, sr=clips[0].sr) if peer.delays else 0
+    scores = [
+        _score(clip, align(y_hat, lag, len(clip.y)))
+        for clip, y_hat in zip(_watched(clips, f"score {peer.name}", watch), late, strict=True)
+    ]
+    kbit_s = _bit_rate([peer.n_bits(payload) for payload in payloads], clips)
+    return SystemScores(peer.name, tuple(scores), kbit_s=kbit_s, lag=lag, note=peer.note)
+
+
+def _score(clip: BenchClip, y_hat: FloatArray) -> ClipScore:
+    values = score_reconstruction(clip.y, y_hat, clip.sr, speech=clip.kind == "speech")
+    return ClipScore(clip.name, clip.kind, values)
+
+
+def _bit_rate(bits: Sequence[int | None], clips: Sequence[BenchClip]) -> float | None:
+    counted = [each for each in bits if each is not None]
+    if len(counted) < len(bits):
+        return None
+    return sum(counted) / sum(clip.duration_s for clip in clips) / 1000
+
+
+def _codec_coder(codec: AnyCodec, sr: int) -> Coder:
+    return Coder(lambda y: codec.encode(y, sr=sr), lambda codes: codec.decode(codes, sr=sr))
+
+
+def _peer_coder(peer: Peer, sr: int) -> Coder:
+    return Coder(lambda y: peer.encode(y, sr), lambda payload: peer.decode(payload, sr))
+
+
+def _check_clips(clips: Sequence[BenchClip]) -> list[BenchClip]:
+    clips = list(clips)
+    if not clips:
+        raise InputError("there is no clip to measure on")
+    rates = {clip.sr for clip in clips}
+    if len(rates) > 1:
+        raise InputError(f"clips must be of one rate, got {sorted(rates)} Hz")
+    name, times = Counter(clip.name for clip in clips).most_common(1)[0]
+    if times > 1:
+        raise InputError(f"clips must have different names, got {name!r} {times} times")
+    if any(clip.kind == "speech" for clip in clips):
+        require("pystoi", purpose="STOI on speech")
+        require("pesq", purpose="PESQ on speech")
+    return clips
+
+
+def _check_prefixes(n_codebooks: Iterable[int], most: int) -> list[int]:
+    asked = sorted(set(n_codebooks), reverse=True)
+    prefixes = [k for k in asked if 1 <= k <= most]
+    if not prefixes:
+        raise InputError(f"n_codebooks must hold a number from 1 to {most}, got {asked}")
+    return prefixes
+
+
+def _split_peers(peers: Iterable[Peer]) -> tuple[list[Peer], dict[str, str]]:
+    peers = list(peers)
+    skipped = {peer.name: reason for peer in peers if (reason := peer.missing())}
+    return [peer for peer in peers if peer.name not in skipped], skipped
+
+
+def _identity(codec: AnyCodec) -> dict[str, str]:
+    spec = codec.spec
+    return {"name": spec.name, "revision": spec.revision, "fingerprint": spec.fingerprint}
+
+
+def _torch_threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def _versions() -> dict[str, str]:
+    installed = (name for name in _MEASURING_PACKAGES if find_spec(name) is not None)
+    return {name: metadata.version(name) for name in installed}
+
+
+def _watched(clips: Sequence[BenchClip], stage: str, watch: Progress) -> Iterable[BenchClip]:
+    for done, clip in enumerate(clips):
+        watch(stage, done, len(clips))
+        yield clip
+    watch(stage, len(clips), len(clips))
+
+
+def _ignore_progress(stage: str, done: int, total: int) -> None:
+    """Do nothing: nobody watches."""

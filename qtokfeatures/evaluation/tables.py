@@ -1,0 +1,103 @@
+"""Tables of plain text cells, and their two renderings: Markdown and the terminal's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qtokfeatures.exceptions import InputError
+
+if TYPE_CHECKING:
+    import rich.table
+    from rich.console import JustifyMethod
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of cells that are already formatted.
+
+    Parameters
+    ----------
+    title : str
+        One line above it.
+    header : tuple of str
+        Names of the columns.
+    rows : tuple of tuple of str
+        As many cells each as there are columns.
+    n_text : int, default 1
+        The first so many columns are text, the others numbers.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    n_text: int = 1
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.header):
+                raise InputError(f"{self.title}: {len(row)} cells for {len(self.header)} columns")
+
+
+def to_markdown(tables: Sequence[TextTable], notes: Iterable[str] = ()) -> str:
+    """Write tables and notes as Markdown.
+
+    Parameters
+    ----------
+    tables : sequence of TextTable
+        The tables.
+    notes : iterable of str
+        Points of a list after them.
+
+    Returns
+    -------
+    str
+        Ends with a line break.
+
+    Examples
+    --------
+    >>> print(to_markdown([TextTable("Speed", ("codec", "s"), (("mini", "1"),))]), end="")
+    **Speed**
+    <BLANKLINE>
+    | codec | s |
+    | --- | ---: |
+    | mini | 1 |
+    """
+    blocks = [f"**{table.title}**\n\n{_markdown_table(table)}" for table in tables]
+    points = "\n".join(f"- {note}" for note in notes)
+    return "\n\n".join([*blocks, points] if points else blocks) + "\n"
+
+
+def to_rich(table: TextTable) -> rich.table.Table:
+    """Turn a table into one that `rich` prints.
+
+    Parameters
+    ----------
+    table : TextTable
+        The table.
+
+    Returns
+    -------
+    rich.table.Table
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    view = Table(title=Text(table.title), title_justify="left", box=box.SIMPLE_HEAD)
+    for index, name in enumerate(table.header):
+        justify: JustifyMethod = "left" if index < table.n_text else "right"
+        view.add_column(Text(name), justify=justify, overflow="fold")
+    for row in table.rows:
+        view.add_row(*(Text(cell) for cell in row))
+    return view
+
+
+def _markdown_table(table: TextTable) -> str:
+    rule = ["---" if index < table.n_text else "---:" for index in range(len(table.header))]
+    return "\n".join(_markdown_row(cells) for cells in (table.header, rule, *table.rows))
+
+
+def _markdown_row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

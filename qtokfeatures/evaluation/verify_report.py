@@ -1,0 +1,182 @@
+"""What a verification found, for people and for an exit status."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from qtokfeatures.evaluation.near_ties import NEAR_TIE, FrameDifference
+from qtokfeatures.evaluation.tables import TextTable, to_markdown, to_rich
+
+if TYPE_CHECKING:
+    import rich.console
+
+SAME_FRAMES: Final = 0.9999
+"""Share of frames that must be identical."""
+
+SAME_AUDIO: Final = 1e-4
+"""Largest difference of samples that counts as equal, where full scale is 1."""
+
+
+@dataclass(frozen=True)
+class CodesCheck:
+    """Codes made in one way, compared with those of every clip alone.
+
+    Parameters
+    ----------
+    name : str
+        The way.
+    n_frames : int
+        Frames compared.
+    differences : tuple of FrameDifference
+        The frames that differ.
+    problem : str, default ""
+        Why they could not be compared, if so.
+    """
+
+    name: str
+    n_frames: int
+    differences: tuple[FrameDifference, ...]
+    problem: str = ""
+
+    @property
+    def identical(self) -> float:
+        """Share of frames that are identical, 0 … 1."""
+        return 1 - len(self.differences) / self.n_frames if self.n_frames else 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether enough frames are identical and near-ties explain the others."""
+        explained = all(each.is_near_tie for each in self.differences)
+        return not self.problem and self.identical >= SAME_FRAMES and explained
+
+    def describe(self) -> str:
+        """Say in a few words what was found."""
+        if self.problem or not self.differences:
+            return self.problem or f"{self.n_frames} frames identical"
+        ties = sum(each.is_near_tie for each in self.differences)
+        worst = max(self.differences, key=lambda each: each.gap)
+        return (
+            f"{len(self.differences)} of {self.n_frames} frames differ, {ties} by a near-tie; "
+            f"widest: codebook {worst.codebook}, {worst.got} for {worst.expected}, "
+            f"gap {worst.gap:.1e}"
+        )
+
+
+@dataclass(frozen=True)
+class AudioCheck:
+    """Audio decoded in one way, compared with that of every clip alone.
+
+    Parameters
+    ----------
+    name : str
+        The way.
+    largest : float
+        Largest absolute difference of samples, where full scale is 1.
+    problem : str, default ""
+        Why they could not be compared, if so.
+    """
+
+    name: str
+    largest: float
+    problem: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the audio counts as equal."""
+        return not self.problem and self.largest <= SAME_AUDIO
+
+    def describe(self) -> str:
+        """Say in a few words what was found."""
+        return self.problem or f"largest difference {self.largest:.1e}"
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """Whether a codec gives the same codes and audio however it is run.
+
+    Parameters
+    ----------
+    codec : str
+        Name of the codec.
+    fingerprint : str
+        Its fingerprint.
+    n_clips : int
+        Clips used.
+    duration_s : float
+        Their length together, in seconds.
+    codes : tuple of CodesCheck
+        One a way of encoding.
+    audio : tuple of AudioCheck
+        One a way of decoding.
+    """
+
+    codec: str
+    fingerprint: str
+    n_clips: int
+    duration_s: float
+    codes: tuple[CodesCheck, ...]
+    audio: tuple[AudioCheck, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check passed."""
+        return all(check.ok for check in self.codes) and all(check.ok for check in self.audio)
+
+    @property
+    def status(self) -> int:
+        """Exit status: 0 where all agree, otherwise 1."""
+        return 0 if self.ok else 1
+
+    def table(self) -> TextTable:
+        """Lay the checks out."""
+        title = f"{self.codec}: {self.n_clips} clips, {self.duration_s:.1f} s, against each alone"
+        codes = tuple(_row("codes", check) for check in self.codes)
+        audio = tuple(_row("audio", check) for check in self.audio)
+        return TextTable(title, ("what", "made by", "result", "found"), codes + audio, n_text=4)
+
+    def rule(self) -> str:
+        """Say what counts as equal."""
+        return (
+            f"Equal: at least {100 * SAME_FRAMES:g} % of frames identical and every first "
+            f"difference in a frame a near-tie (gap below {NEAR_TIE:g}); decoded audio within "
+            f"{SAME_AUDIO:g}."
+        )
+
+    def to_markdown(self) -> str:
+        """Write the checks as Markdown."""
+        return to_markdown([self.table()], [self.rule()])
+
+    def print(self, console: rich.console.Console) -> None:
+        """Print the checks in the terminal."""
+        console.print(to_rich(self.table()))
+        console.print(self.rule(), markup=False, highlight=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON types; what cannot be measured is None."""
+        return {
+            "codec": self.codec,
+            "fingerprint": self.fingerprint,
+            "n_clips": self.n_clips,
+            "duration_s": self.duration_s,
+            "ok": self.ok,
+            "codes": [_codes_dict(check) for check in self.codes],
+            "audio": [
+                {**asdict(check), "largest": _finite(check.largest), "ok": check.ok}
+                for check in self.audio
+            ],
+        }
+
+
+def _row(what: str, check: CodesCheck | AudioCheck) -> tuple[str, str, str, str]:
+    return what, check.name, "ok" if check.ok else "DIFFERENT", check.describe()
+
+
+def _codes_dict(check: CodesCheck) -> dict[str, Any]:
+    differences = [{**asdict(each), "gap": _finite(each.gap)} for each in check.differences]
+    return {**asdict(check), "differences": differences, "ok": check.ok}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
