@@ -11,13 +11,15 @@ import numpy.typing as npt
 
 from qtokfeatures.exceptions import InputError
 
-FloatArray = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
+_MAX_ITERATIONS = 30
+_SETTLED = 0.002
+"""Share of the codes that still change their bin when k-means may stop."""
 
-def merge_codes(
-    vectors: npt.ArrayLike, bins: int, *, seed: int = 0, max_iter: int = 50
-) -> IntArray:
+
+def merge_codes(vectors: npt.ArrayLike, bins: int, *, seed: int = 0) -> IntArray:
     """Assign each code of a codebook to one of `bins` bins by k-means.
 
     Parameters
@@ -28,8 +30,6 @@ def merge_codes(
         Number of bins, from 1 to the number of codes.
     seed : int, default=0
         Of the k-means++ start; the same seed gives the same bins.
-    max_iter : int, default=50
-        Upper limit of Lloyd iterations.
 
     Returns
     -------
@@ -47,55 +47,60 @@ def merge_codes(
     >>> merge_codes([[0.0], [9.0], [0.1], [9.1]], 2).tolist()
     [0, 1, 0, 1]
     """
-    vectors = np.asarray(vectors, dtype=np.float64)
-    if vectors.ndim != 2 or not np.isfinite(vectors).all():
-        raise InputError(f"vectors must be finite and (code, dim), got shape {vectors.shape}")
-    if not 1 <= bins <= len(vectors):
-        raise InputError(f"bins must be from 1 to {len(vectors)}, the number of codes, got {bins}")
-    vectors = vectors - vectors.mean(axis=0)
-    centres = _spread_centres(vectors, bins, np.random.default_rng(seed))
-    labels = _nearest(vectors, centres)
-    for _ in range(max_iter):
-        centres = _move_centres(vectors, labels, centres)
-        before, labels = labels, _nearest(vectors, centres)
-        if np.array_equal(before, labels):
-            break
-    return _renumber(labels)
+    table = np.asarray(vectors, dtype=np.float64)
+    if table.ndim != 2 or not np.isfinite(table).all():
+        raise InputError(f"vectors must be finite and (code, dim), got shape {table.shape}")
+    if not 1 <= bins <= len(table):
+        raise InputError(f"bins must be from 1 to {len(table)}, the number of codes, got {bins}")
+    centred = (table - table.mean(axis=0)).astype(np.float32)
+    centres = _spread_centres(centred, bins, np.random.default_rng(seed))
+    return _renumber(_settle(centred, centres))
 
 
 def _spread_centres(vectors: FloatArray, bins: int, rng: np.random.Generator) -> FloatArray:
     """Choose starting centres as k-means++ does (Arthur and Vassilvitskii, 2007)."""
     chosen = [int(rng.integers(len(vectors)))]
-    nearest = _squared_distance(vectors, vectors[chosen])[:, 0]
+    nearest = _squared_error(vectors, vectors[chosen[0]])
     while len(chosen) < bins and nearest.max() > 0:
-        index = int(np.searchsorted(np.cumsum(nearest), rng.random() * nearest.sum(), side="right"))
-        chosen.append(min(index, len(vectors) - 1))
-        nearest = np.minimum(nearest, _squared_distance(vectors, vectors[chosen[-1:]])[:, 0])
-        nearest[chosen] = 0.0
+        chances = np.cumsum(nearest, dtype=np.float64)
+        chosen.append(int(np.searchsorted(chances, rng.random() * chances[-1], side="right")))
+        nearest = np.minimum(nearest, _squared_error(vectors, vectors[chosen[-1]]))
     return vectors[chosen]
+
+
+def _settle(vectors: FloatArray, centres: FloatArray) -> IntArray:
+    """Run Lloyd's iterations until hardly any vector changes its centre."""
+    labels = _nearest(vectors, centres)
+    for _ in range(_MAX_ITERATIONS):
+        centres = _move_centres(vectors, labels, centres)
+        before, labels = labels, _nearest(vectors, centres)
+        is_full = len(np.unique(labels)) == len(centres)
+        if is_full and np.mean(before != labels) <= _SETTLED:
+            break
+    return labels
 
 
 def _move_centres(vectors: FloatArray, labels: IntArray, centres: FloatArray) -> FloatArray:
     """Move each centre to the mean of its vectors, an empty one to the worst-served vector."""
-    sizes = np.bincount(labels, minlength=len(centres))
-    moved = np.zeros_like(centres)
-    np.add.at(moved, labels, vectors)
-    moved /= np.maximum(sizes, 1)[:, None]
-    empty = np.flatnonzero(sizes == 0)
+    order = np.argsort(labels, kind="stable")
+    used, first, sizes = np.unique(labels[order], return_index=True, return_counts=True)
+    moved = centres.copy()
+    moved[used] = np.add.reduceat(vectors[order], first, axis=0) / sizes[:, None]
+    empty = np.setdiff1d(np.arange(len(centres)), used)
     if len(empty):
-        error = ((vectors - centres[labels]) ** 2).sum(axis=1)
+        error = _squared_error(vectors, centres[labels])
         moved[empty] = vectors[np.argsort(-error, kind="stable")[: len(empty)]]
     return moved
 
 
 def _nearest(vectors: FloatArray, centres: FloatArray) -> IntArray:
-    return np.asarray(_squared_distance(vectors, centres).argmin(axis=1), dtype=np.int64)
+    """Return the nearest centre of each vector, by Euclidean distance."""
+    closeness = vectors @ centres.T - (centres**2).sum(axis=1) / 2
+    return np.asarray(closeness.argmax(axis=1), dtype=np.int64)
 
 
-def _squared_distance(vectors: FloatArray, centres: FloatArray) -> FloatArray:
-    cross = vectors @ centres.T
-    squared = (vectors**2).sum(axis=1)[:, None] - 2 * cross + (centres**2).sum(axis=1)
-    return np.asarray(np.maximum(squared, 0.0))
+def _squared_error(vectors: FloatArray, targets: FloatArray) -> FloatArray:
+    return np.asarray(((vectors - targets) ** 2).sum(axis=1))
 
 
 def _renumber(labels: IntArray) -> IntArray:

@@ -1,0 +1,11 @@
+"""The scikit-learn faces: audio → codes → features, and pipelines of them."""
+
+from __future__ import annotations
+
+from qtokfeatures.estimators.embedding import CodeEmbedding
+from qtokfeatures.estimators.frames import FrameFeatures
+from qtokfeatures.estimators.histogram import TokenHistogram
+from qtokfeatures.estimators.pipeline import Pipeline
+from qtokfeatures.estimators.tokenizer import QTokenizer
+
+__all__ = ["CodeEmbedding", "FrameFeatures", "Pipeline", "QTokenizer", "TokenHistogram"]

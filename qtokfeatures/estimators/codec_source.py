@@ -1,0 +1,140 @@
+"""Which codec an estimator works with, and how it is found again after cloning and pickling.
+
+An estimator holds a codec by name, or the codec itself. Codecs are large and sit on a device, so
+they are never copied and never pickled: a clone shares the codec (codecs see to that themselves),
+and a pickle keeps its name, revision and fingerprint. The codec is looked up when it is first
+needed, once a process.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from sklearn.base import BaseEstimator
+
+from qtokfeatures.exceptions import CodecError, InputError
+
+if TYPE_CHECKING:
+    from qtokfeatures.codecs import Codec
+    from qtokfeatures.labelled import CodecSpec
+
+_LOADED_AT_ONCE = 4
+
+_in_use: WeakValueDictionary[str, Any] = WeakValueDictionary()
+
+
+@dataclass(frozen=True)
+class CodecReference:
+    """What a pickled estimator keeps of its codec.
+
+    Parameters
+    ----------
+    name : str
+        What ``load_codec`` takes.
+    revision : str
+        Version of the weights.
+    fingerprint : str
+        What must match for codes to be comparable.
+    """
+
+    name: str
+    revision: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, spec: CodecSpec) -> CodecReference:
+        """Refer to the codec that `spec` describes."""
+        return cls(spec.name, spec.revision, spec.fingerprint)
+
+
+def find_codec(codec: Any, *, device: str = "auto") -> Codec:
+    """Return the codec that an estimator's parameter names, loading it on first use.
+
+    Parameters
+    ----------
+    codec : str, path, Codec or CodecReference
+        A name or folder for ``load_codec``; a loaded codec, returned as it is; or what a pickled
+        estimator kept.
+    device : str, default="auto"
+        Where to load it. A codec that is already loaded stays where it is.
+
+    Returns
+    -------
+    Codec
+
+    Raises
+    ------
+    CodecError
+        If it cannot be loaded, or another version is found under its name.
+    InputError
+        If `codec` is none of these.
+    """
+    if isinstance(codec, CodecReference):
+        return _find_referenced(codec, device)
+    if isinstance(codec, (str, os.PathLike)):
+        codec = _load(os.fspath(codec), None, device)
+    elif not is_codec(codec):
+        raise InputError(
+            "codec must be a name for load_codec, a folder or a loaded codec, "
+            f"got {type(codec).__name__}"
+        )
+    _in_use[codec.spec.fingerprint] = codec
+    return codec  # type: ignore[no-any-return]
+
+
+def is_codec(value: Any) -> bool:
+    """Tell a loaded codec from a name or a reference.
+
+    Parameters
+    ----------
+    value : object
+        Value of a parameter.
+
+    Returns
+    -------
+    bool
+    """
+    return hasattr(value, "spec") and callable(getattr(value, "encode", None))
+
+
+def _find_referenced(reference: CodecReference, device: str) -> Codec:
+    known = _in_use.get(reference.fingerprint)
+    if known is not None:
+        return known  # type: ignore[no-any-return]
+    try:
+        codec = _load(reference.name, reference.revision, device)
+    except CodecError as error:
+        raise CodecError(
+            f"the codec {reference.name!r} that these codes or this estimator were made with "
+            f"cannot be loaded here: {error}"
+        ) from error
+    if codec.spec.fingerprint != reference.fingerprint:
+        raise CodecError(
+            f"load_codec({reference.name!r}) gives {codec.spec.describe()}, but fingerprint "
+            f"{reference.fingerprint} is needed; pass that version of the codec as codec="
+        )
+    _in_use[reference.fingerprint] = codec
+    return codec
+
+
+@lru_cache(maxsize=_LOADED_AT_ONCE)
+def _load(name: str, revision: str | None, device: str) -> Codec:
+    from qtokfeatures.codecs import load_codec
+
+    return load_codec(name, revision=revision, device=device)
+
+
+class CodecHolder(BaseEstimator):
+    """An estimator with a parameter ``codec``, which is not pickled with it."""
+
+    codec: Any
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if is_codec(self.codec):
+            state["codec"] = CodecReference.of(self.codec.spec)
+        return state

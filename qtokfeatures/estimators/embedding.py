@@ -1,0 +1,125 @@
+"""Statistics of the vectors that the codes of a clip stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from qtokfeatures.estimators.base import CodeTransformer
+from qtokfeatures.features.pooling import check_pooling, pool_frames
+from qtokfeatures.labelled import CodeSequence
+from qtokfeatures.labelled.features import feature_array
+
+if TYPE_CHECKING:
+    from qtokfeatures.labelled import CodecSpec
+
+
+class CodeEmbedding(CodeTransformer):
+    """Pool the embeddings of a clip's frames into one vector.
+
+    Parameters
+    ----------
+    codec : str, path or Codec, default=None
+        Whose embeddings. None is the codec that the codes name.
+    codebooks : int or sequence of int, default=None
+        Codebooks that the embedding is made of, 0 being the coarsest: the first so many, or
+        these. None is all.
+    pooling : str or sequence of str, default=("mean", "std")
+        Statistics over the frames; names of :data:`qtokfeatures.features.POOLINGS`.
+
+    Attributes
+    ----------
+    spec_ : CodecSpec
+        The codec whose codes it was fitted on.
+    codebooks_ : list of int
+        The codebooks that are used.
+    embedding_dim_ : int
+        Dimensions of a frame's embedding.
+
+    See Also
+    --------
+    TokenHistogram : Counts of the tokens themselves.
+    FrameFeatures : The embeddings of the frames, not pooled.
+
+    Examples
+    --------
+    >>> import qtokfeatures as qt
+    >>> import numpy as np
+    >>> codec = qt.load_codec("mini")
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, size=(3, 24000)).astype("float32")
+    >>> codes = codec.encode_many(list(noise), sr=24000)
+    >>> features = CodeEmbedding(pooling=["mean", "std"]).fit_transform(codes)
+    >>> features.shape == (3, 2 * codec.spec.embedding_dim)
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        codec: Any = None,
+        codebooks: int | Sequence[int] | None = None,
+        pooling: str | Sequence[str] = ("mean", "std"),
+    ) -> None:
+        self.codec = codec
+        self.codebooks = codebooks
+        self.pooling = pooling
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
+        """Name the features, such as ``mean_12``.
+
+        Parameters
+        ----------
+        input_features : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of str (object), shape (feature,)
+        """
+        self._check_fitted()
+        statistics = check_pooling(self.pooling)
+        return np.array(
+            [f"{name}_{i}" for name in statistics for i in range(self.embedding_dim_)], dtype=object
+        )
+
+    def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
+        check_pooling(self.pooling)
+        self.embedding_dim_ = embedding_dim(self._find_codec(spec), self.codebooks_)
+
+    def _features(self, sequence: CodeSequence) -> Any:
+        codec = self._find_codec(self.spec_)
+        statistics = check_pooling(self.pooling)
+        values = np.empty((len(sequence), len(statistics) * self.embedding_dim_), dtype=np.float32)
+        for row, codes in enumerate(sequence):
+            values[row] = pool_frames(codec.embed(codes, codebooks=self.codebooks_), statistics)
+        dims = np.arange(self.embedding_dim_)
+        return feature_array(
+            values,
+            ds_or_clips=sequence,
+            feature_coords={
+                "statistic": np.repeat(statistics, self.embedding_dim_),
+                "dimension": np.tile(dims, len(statistics)),
+            },
+            feature_names=self.get_feature_names_out().tolist(),
+        )
+
+
+def embedding_dim(codec: Any, codebooks: list[int]) -> int:
+    """Return how many dimensions the embedding of these codebooks has.
+
+    Parameters
+    ----------
+    codec : Codec
+        Whose embedding.
+    codebooks : list of int
+        Which codebooks.
+
+    Returns
+    -------
+    int
+    """
+    one_frame = np.zeros((codec.spec.n_codebooks, 1), dtype=np.int16)
+    return int(codec.embed(one_frame, codebooks=codebooks).shape[1])

@@ -1,0 +1,230 @@
+"""How often each token, or group of similar tokens, occurs in a clip."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from qtokfeatures.estimators.base import CodeTransformer
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.features import (
+    WEIGHTINGS,
+    TokenCounts,
+    count_tokens,
+    join_ngrams,
+    merge_codes,
+    weight_counts,
+)
+from qtokfeatures.labelled import CodeSequence
+from qtokfeatures.labelled.features import feature_array
+
+if TYPE_CHECKING:
+    from qtokfeatures.codecs import Codec
+    from qtokfeatures.labelled import CodecSpec
+
+_MOST_DENSE_FEATURES = 2**20
+_MOST_SPARSE_FEATURES = 2**31 - 1
+
+_bins_of_codec: dict[tuple[str, int, int], npt.NDArray[np.int16]] = {}
+
+
+class TokenHistogram(CodeTransformer):
+    """Count the tokens of each clip, codebook by codebook.
+
+    Each codebook gives one histogram, and the histograms stand side by side. With all 2048 codes
+    apart, two clips of some seconds hardly share a token, so all clips are nearly equally far from
+    each other; `bins` merges the codes of a codebook that stand for similar vectors. The order
+    of frames counts only with `ngram` above 1.
+
+    Parameters
+    ----------
+    codec : str, path or Codec, default=None
+        Whose vectors say which codes are similar. None is the codec that the codes name.
+    codebooks : int or sequence of int, default=None
+        Codebooks to count, 0 being the coarsest: the first so many, or these. None is all.
+    bins : int or None, default=64
+        Bins that the codes of each codebook are merged into, by k-means over
+        ``codec.codebook_vectors`` with a fixed seed. None keeps every code apart.
+    ngram : int, default=1
+        How many successive tokens of a codebook are counted as one: 2 counts pairs. There are
+        ``bins ** ngram`` features a codebook.
+    weighting : {"hellinger", "relative", "count"}, default="hellinger"
+        The square root of a token's share of the clip's frames; the share; or the count. See
+        :func:`qtokfeatures.features.weight_counts`.
+    sparse_output : bool, default=False
+        Return a SciPy CSR array instead of a labelled array. A labelled array is dense.
+
+    Attributes
+    ----------
+    spec_ : CodecSpec
+        The codec whose codes it was fitted on.
+    codebooks_ : list of int
+        The codebooks that are counted.
+    bin_of_code_ : ndarray of int16, shape (codebook, code), or None
+        The bin of each code, one row for each of `codebooks_`. None without `bins`.
+
+    See Also
+    --------
+    CodeEmbedding : Statistics of the vectors that the codes stand for.
+    QTokenizer : From audio to features.
+
+    Examples
+    --------
+    >>> import qtokfeatures as qt
+    >>> import numpy as np
+    >>> codec = qt.load_codec("mini")
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, size=(3, 24000)).astype("float32")
+    >>> codes = codec.encode_many(list(noise), sr=24000)
+    >>> features = TokenHistogram(codebooks=2, bins=8).fit_transform(codes)
+    >>> features.dims, features.shape
+    (('clip', 'feature'), (3, 16))
+    >>> features.feature.values[:2].tolist()
+    ['codebook0_bin0', 'codebook0_bin1']
+    """
+
+    def __init__(
+        self,
+        *,
+        codec: Any = None,
+        codebooks: int | Sequence[int] | None = None,
+        bins: int | None = 64,
+        ngram: int = 1,
+        weighting: str = "hellinger",
+        sparse_output: bool = False,
+    ) -> None:
+        self.codec = codec
+        self.codebooks = codebooks
+        self.bins = bins
+        self.ngram = ngram
+        self.weighting = weighting
+        self.sparse_output = sparse_output
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
+        """Name the features, such as ``codebook0_bin12`` or ``codebook3_token7_token90``.
+
+        Parameters
+        ----------
+        input_features : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of str (object), shape (feature,)
+        """
+        self._check_fitted()
+        word = self._token_word()
+        runs = itertools.product(range(self._n_tokens()), repeat=self.ngram)
+        endings = ["".join(f"_{word}{token}" for token in run) for run in runs]
+        return np.array(
+            [f"codebook{k}{ending}" for k in self.codebooks_ for ending in endings], dtype=object
+        )
+
+    def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
+        self._check_parameters(spec)
+        self.bin_of_code_ = None
+        if self.bins is not None:
+            codec = self._find_codec(spec)
+            self.bin_of_code_ = np.stack([bins_of(codec, k, self.bins) for k in self.codebooks_])
+
+    def _features(self, sequence: CodeSequence) -> Any:
+        blocks = [self._count(sequence, row) for row in range(len(self.codebooks_))]
+        if self.sparse_output:
+            return scipy.sparse.hstack([self._sparse(b) for b in blocks], format="csr")
+        values = np.concatenate([self._dense(block) for block in blocks], axis=1)
+        return feature_array(
+            values,
+            ds_or_clips=sequence,
+            feature_coords=self._feature_coords(),
+            feature_names=self.get_feature_names_out().tolist(),
+        )
+
+    def _count(self, sequence: CodeSequence, row: int) -> TokenCounts:
+        """Count the tokens or runs of one codebook."""
+        ds = sequence.dataset
+        tokens = ds["codes"].values[self.codebooks_[row]]
+        if self.bin_of_code_ is not None:
+            tokens = self.bin_of_code_[row][tokens]
+        runs, run_count = join_ngrams(
+            tokens, ds["frame_count"].values, n_tokens=self._n_tokens(), ngram=self.ngram
+        )
+        return count_tokens(runs, run_count, n_tokens=self._n_tokens() ** self.ngram)
+
+    def _dense(self, counts: TokenCounts) -> npt.NDArray[np.float32]:
+        return weight_counts(counts.dense(), counts.totals[:, None], self.weighting)
+
+    def _sparse(self, counts: TokenCounts) -> scipy.sparse.csr_array:
+        weighted = weight_counts(counts.count, counts.totals[counts.clip], self.weighting)
+        shape = (len(counts.totals), counts.n_tokens)
+        return scipy.sparse.csr_array((weighted, (counts.clip, counts.token)), shape=shape)
+
+    def _feature_coords(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Say which codebook, and which bins or tokens, each feature comes from."""
+        n_runs = self._n_tokens() ** self.ngram
+        digits = np.unravel_index(np.arange(n_runs), (self._n_tokens(),) * self.ngram)
+        word = self._token_word()
+        words = [word] if self.ngram == 1 else [f"{word}_{i + 1}" for i in range(self.ngram)]
+        coords = {"codebook": np.repeat(self.codebooks_, n_runs)}
+        for name, digit in zip(words, digits, strict=True):
+            coords[name] = np.tile(digit, len(self.codebooks_))
+        return coords
+
+    def _token_word(self) -> str:
+        return "token" if self.bin_of_code_ is None else "bin"
+
+    def _n_tokens(self) -> int:
+        return self._codebook_size if self.bins is None else self.bins
+
+    def _check_parameters(self, spec: CodecSpec) -> None:
+        self._codebook_size = spec.codebook_size
+        for name, value in (("bins", self.bins), ("ngram", self.ngram)):
+            if not ((value is None and name == "bins") or _is_count(value)):
+                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if self.weighting not in WEIGHTINGS:
+            raise InputError(
+                f"weighting must be one of {', '.join(WEIGHTINGS)}; got {self.weighting!r}"
+            )
+        self._check_size()
+
+    def _check_size(self) -> None:
+        n_features = len(self.codebooks_) * int(self._n_tokens()) ** int(self.ngram)
+        most = _MOST_SPARSE_FEATURES if self.sparse_output else _MOST_DENSE_FEATURES
+        if n_features > most:
+            raise InputError(
+                f"{len(self.codebooks_)} codebooks with {self._n_tokens()} tokens in runs of "
+                f"{self.ngram} make {n_features} features, more than {most}; use fewer bins or "
+                "codebooks, a smaller ngram" + ("" if self.sparse_output else ", or sparse_output")
+            )
+
+
+def _is_count(value: Any) -> bool:
+    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return is_whole and int(value) >= 1
+
+
+def bins_of(codec: Codec, codebook: int, bins: int) -> npt.NDArray[np.int16]:
+    """Return the bin of each code of a codebook, worked out once a process.
+
+    Parameters
+    ----------
+    codec : Codec
+        Whose vectors are clustered.
+    codebook : int
+        Which of its codebooks.
+    bins : int
+        How many bins.
+
+    Returns
+    -------
+    ndarray of int16, shape (code,)
+    """
+    key = (codec.spec.fingerprint, codebook, int(bins))
+    if key not in _bins_of_codec:
+        merged = merge_codes(codec.codebook_vectors(codebook), int(bins)).astype(np.int16)
+        merged.flags.writeable = False
+        _bins_of_codec[key] = merged
+    return _bins_of_codec[key]

@@ -1,0 +1,133 @@
+"""The features that QTokenizer knows by name."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from sklearn.base import clone
+
+from qtokfeatures.estimators.base import CodeTransformer
+from qtokfeatures.estimators.embedding import CodeEmbedding
+from qtokfeatures.estimators.histogram import TokenHistogram
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import CodeSequence
+
+if TYPE_CHECKING:
+    from qtokfeatures.labelled import CodecSpec
+
+#: Names that ``QTokenizer(features=…)`` takes.
+PRESETS = ("histogram", "embedding", "both")
+
+
+class HistogramAndEmbedding(CodeTransformer):
+    """:class:`TokenHistogram` and :class:`CodeEmbedding` side by side, both with their defaults.
+
+    Parameters
+    ----------
+    codec : str, path or Codec, default=None
+        As in both of them.
+    codebooks : int or sequence of int, default=None
+        As in both of them.
+    """
+
+    def __init__(self, *, codec: Any = None, codebooks: Any = None) -> None:
+        self.codec = codec
+        self.codebooks = codebooks
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
+        """Name the features: those of the histogram, then those of the embedding.
+
+        Parameters
+        ----------
+        input_features : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of str (object), shape (feature,)
+        """
+        self._check_fitted()
+        return np.concatenate([part.get_feature_names_out() for part in self.parts_])
+
+    def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
+        both = {"codec": self.codec, "codebooks": self.codebooks}
+        self.parts_ = [TokenHistogram(**both).fit(sequence), CodeEmbedding(**both).fit(sequence)]
+
+    def _features(self, sequence: CodeSequence) -> Any:
+        histogram, embedding = (part.transform(sequence) for part in self.parts_)
+        return _side_by_side(histogram, embedding)
+
+
+def feature_transformer(features: Any, codec: Any) -> Any:
+    """Return an unfitted transformer of codes that uses `codec` wherever it names none itself.
+
+    Parameters
+    ----------
+    features : {"histogram", "embedding", "both"} or transformer
+        A name, or a transformer of a CodeSequence, which is cloned.
+    codec : Codec
+        The codec of the codes to come.
+
+    Returns
+    -------
+    transformer
+
+    Raises
+    ------
+    InputError
+        If `features` is an unknown name or no transformer.
+    """
+    if isinstance(features, str):
+        transformer = _preset(features)
+    elif hasattr(features, "transform") and not inspect.isclass(features):
+        transformer = clone(features)
+    else:
+        raise InputError(
+            f"features must be one of {', '.join(PRESETS)} or a transformer such as "
+            f"TokenHistogram(), got {features!r}"
+        )
+    unnamed = [
+        name
+        for name, value in transformer.get_params().items()
+        if name.rpartition("__")[2] == "codec" and value is None
+    ]
+    return transformer.set_params(**dict.fromkeys(unnamed, codec))
+
+
+def _preset(name: str) -> CodeTransformer:
+    if name == "histogram":
+        return TokenHistogram()
+    if name == "embedding":
+        return CodeEmbedding()
+    if name == "both":
+        return HistogramAndEmbedding()
+    raise InputError(f"features must be one of {', '.join(PRESETS)} or a transformer, got {name!r}")
+
+
+def _side_by_side(histogram: xr.DataArray, embedding: xr.DataArray) -> xr.DataArray:
+    """Join along ``feature``; a coordinate that one side lacks is -1 or "" there."""
+    names = _feature_coords(histogram) | _feature_coords(embedding)
+    parts = [_with_coords(part, names) for part in (histogram, embedding)]
+    return xr.concat(parts, dim="feature", coords="minimal", compat="equals", join="exact")
+
+
+def _feature_coords(part: xr.DataArray) -> dict[str, Any]:
+    return {
+        str(name): coord.dtype
+        for name, coord in part.coords.items()
+        if coord.dims == ("feature",) and name != "feature"
+    }
+
+
+def _with_coords(part: xr.DataArray, names: dict[str, Any]) -> xr.DataArray:
+    missing = {name: dtype for name, dtype in names.items() if name not in part.coords}
+    size = part.sizes["feature"]
+    fill = {
+        name: ("feature", np.full(size, "" if dtype.kind in "UOT" else -1))
+        for name, dtype in missing.items()
+    }
+    return part.assign_coords(fill)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from qtokfeatures.estimators import CodeEmbedding, FrameFeatures
+from qtokfeatures.exceptions import CodecMismatchError, InputError, NotFittedError
+from qtokfeatures.labelled import CodeSequence
+
+
+def embedded(codes, band_codec) -> list[np.ndarray]:
+    return [band_codec.embed(clip) for clip in CodeSequence(codes)]
+
+
+def test_mean_and_std_of_the_frames(codes, band_codec) -> None:
+    features = CodeEmbedding().fit_transform(codes)
+    expected = [
+        np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
+        for frames in embedded(codes, band_codec)
+    ]
+    np.testing.assert_allclose(features.values, expected, atol=1e-6)
+    assert features.dtype == np.float32
+
+
+def test_features_say_where_they_come_from(codes) -> None:
+    features = CodeEmbedding(pooling=["max", "delta"]).fit_transform(codes)
+    assert features.statistic.values.tolist() == ["max"] * 8 + ["delta"] * 8
+    assert features.dimension.values.tolist() == [*range(8), *range(8)]
+    assert features.feature.values[[0, 15]].tolist() == ["max_0", "delta_7"]
+    assert features.kind.values.tolist() == ["tone", "noise"] * 4
+
+
+def test_only_some_codebooks(codes, band_codec) -> None:
+    features = CodeEmbedding(codebooks=[1], pooling="mean").fit_transform(codes)
+    expected = [
+        band_codec.embed(clip, codebooks=[1]).mean(axis=0) for clip in CodeSequence(codes)
+    ]
+    np.testing.assert_allclose(features.values, expected, atol=1e-6)
+
+
+def test_rows_do_not_depend_on_the_other_clips(codes) -> None:
+    embedding = CodeEmbedding().fit(codes)
+    some = embedding.transform(CodeSequence(codes)[[5, 1]])
+    np.testing.assert_array_equal(some.values, embedding.transform(codes).values[[5, 1]])
+
+
+def test_a_wrong_statistic_is_refused(codes) -> None:
+    with pytest.raises(InputError, match=r"names of mean, std.*got 'sum'"):
+        CodeEmbedding(pooling="sum").fit(codes)
+
+
+def test_transform_before_fit(codes) -> None:
+    with pytest.raises(NotFittedError, match="CodeEmbedding is not fitted"):
+        CodeEmbedding().transform(codes)
+
+
+def test_codes_of_another_codec_are_refused(codes, make_band_codec) -> None:
+    other = make_band_codec("bands-2")
+    with pytest.raises(CodecMismatchError, match="bands-2"):
+        CodeEmbedding(codec=other).fit(codes)
+
+
+def test_a_pickle_finds_the_codec_again(codes, band_codec) -> None:
+    embedding = CodeEmbedding(codec=band_codec).fit(codes)
+    stored = pickle.dumps(embedding)
+    assert len(stored) < 2_000
+    assert pickle.loads(stored).transform(codes).identical(embedding.transform(codes))
+    assert clone(embedding).codec is band_codec
+
+
+def test_frames_one_after_another(codes, band_codec) -> None:
+    frames = FrameFeatures().fit_transform(codes)
+    assert frames.dims == ("frame", "feature")
+    np.testing.assert_array_equal(frames.values, np.concatenate(embedded(codes, band_codec)))
+    np.testing.assert_array_equal(frames.clip_index, codes.clip_index)
+    np.testing.assert_array_equal(frames.time, codes.time)
+    assert frames["clip"].values[-1] == codes["clip"].values[-1]
+
+
+def test_frames_padded_to_the_longest_clip(codes, band_codec) -> None:
+    padded = FrameFeatures(padded=True).fit_transform(codes)
+    assert padded.dims == ("clip", "frame", "feature")
+    for clip, frames in zip(padded, embedded(codes, band_codec), strict=True):
+        np.testing.assert_array_equal(clip.values[: len(frames)], frames)
+        assert np.isnan(clip.values[len(frames) :]).all()
+    assert padded.kind.values.tolist() == ["tone", "noise"] * 4
+
+
+def test_names_of_frame_features(codes) -> None:
+    features = FrameFeatures().fit(codes)
+    assert features.get_feature_names_out()[[0, 7]].tolist() == ["embedding_0", "embedding_7"]
+    assert features.transform(codes).feature.values[7] == "embedding_7"
