@@ -132,9 +132,11 @@ def assemble(
     """
     frame_rate = CodecSpec.from_attrs(attrs).frame_rate
     per_clip = {**clips, schema.DURATION: clips[schema.N_SAMPLES] / clips[schema.SAMPLE_RATE]}
-    coords = {name: variable(name, per_clip[name]) for name in schema.DIMS if name in per_clip}
-    coords |= frame_coords(frame_count, frame_rate)
-    coords |= {name: xr.Variable((schema.CLIP,), array) for name, array in (labels or {}).items()}
+    coords = {
+        **{name: variable(name, per_clip[name]) for name in schema.DIMS if name in per_clip},
+        **{name: xr.Variable((schema.CLIP,), array) for name, array in (labels or {}).items()},
+        **frame_coords(frame_count, frame_rate),
+    }
     data = {
         schema.CODES: variable(schema.CODES, codes),
         schema.FRAME_COUNT: variable(schema.FRAME_COUNT, frame_count),
@@ -210,13 +212,15 @@ def codes_attrs(
 
 @lru_cache(maxsize=1)
 def _versions() -> str:
-    found = {}
-    for package in ("qtokfeatures", "numpy", "xarray", "torch"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return json.dumps(found)
+    packages = ("qtokfeatures", "numpy", "xarray", "torch")
+    return json.dumps({package: _version(package) for package in packages})
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def _clip_ids(clip_ids: Sequence[str] | None, sources: list[str], n_clips: int) -> Array:

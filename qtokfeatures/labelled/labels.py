@@ -69,16 +69,18 @@ def check_label_name(name: Any) -> None:
     InputError
         Says which rule the name breaks.
     """
-    if not isinstance(name, str) or not name.strip() or "/" in name or "\0" in name:
-        raise InputError(f"a label's name must be text without '/', got {name!r}")
+    if not isinstance(name, str) or not name or name != name.strip() or set(name) & set("/\0"):
+        raise InputError(f"a label's name must be text without '/' or outer blanks, got {name!r}")
+    if name.startswith((".", "__")):
+        raise InputError(f"a label's name cannot start as that of a hidden file, got {name!r}")
     if name in RESERVED:
         raise InputError(f"{name!r} is a name of the codes schema: give the label another one")
 
 
 def text_array(values: Iterable[Any]) -> Array:
-    """Return text as a ``str`` array of the shortest width that can be written as UTF-8.
+    r"""Return text as a ``str`` array of the shortest width that can be written as UTF-8.
 
-    Lone surrogates, which undecodable file names hold, are spelled out (``\\udcff``).
+    Lone surrogates, which undecodable file names hold, are spelled out (``\udcff``).
 
     Parameters
     ----------
@@ -117,7 +119,7 @@ def shortest_text(array: Array) -> Array:
     """
     if array.dtype.kind != "U":
         return array
-    width = max(1, int(np.strings.str_len(array).max(initial=1)))
+    width = max(1, int(np.char.str_len(array).max(initial=1)))
     return array.astype(f"<U{width}", copy=False)
 
 
@@ -191,24 +193,23 @@ def _native(array: Array) -> Array:
 
 
 def _from_objects(name: str, values: list[Any]) -> Array:
-    missing = [_is_missing(value) for value in values]
-    kinds = {_kind(value) for value, gone in zip(values, missing, strict=True) if not gone}
-    if kinds <= {"text"} and (kinds or not values):
-        return text_array("" if gone else v for v, gone in zip(values, missing, strict=True))
-    if kinds <= {"truth", "integer", "real"} and ("truth" not in kinds or len(kinds) == 1):
-        return _numbers(name, values, missing)
+    values = [None if _is_missing(value) else value for value in values]
+    kinds = {_kind(value) for value in values if value is not None}
+    if kinds == {"text"} or not values:
+        return text_array("" if value is None else value for value in values)
+    if kinds <= {"integer", "real"} or kinds == {"truth"}:
+        return _numbers(name, values)
     if kinds == {"date"}:
-        dates = [np.datetime64("NaT") if gone else v for v, gone in zip(values, missing, strict=True)]
-        return np.array(dates, dtype="datetime64[ns]")
+        return np.array(values, dtype="datetime64[ns]")
     raise InputError(
         f"label {name!r} mixes or holds unsupported values ({', '.join(sorted(kinds))}): "
         "expected text only, numbers only, truth values only or dates only"
     )
 
 
-def _numbers(name: str, values: list[Any], missing: list[bool]) -> Array:
-    if any(missing):
-        filled = (np.nan if gone else float(v) for v, gone in zip(values, missing, strict=True))
+def _numbers(name: str, values: list[Any]) -> Array:
+    if None in values:
+        filled = (np.nan if value is None else float(value) for value in values)
         return np.fromiter(filled, dtype=np.float64, count=len(values))
     array = np.array(values)
     if array.dtype.kind not in "biuf":

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-
-_SEPARATOR = re.compile(r"[/\\]+")
-
 
 def clip_ids_from_sources(sources: Sequence[str]) -> list[str]:
     """Name each clip by the shortest tail of its source that no other source ends in.
@@ -77,17 +73,37 @@ def _placeholder(source: str, index: int) -> str:
 
 def _shortest_tails(sources: set[str]) -> dict[str, str]:
     """Lengthen the tails of those sources that still share one, until none does."""
-    parts = {source: [part for part in _SEPARATOR.split(source) if part] for source in sources}
+    parts = {source: path_parts(source) for source in sources}
     tails: dict[str, str] = {}
-    open_sources, depth = sources, 1
-    while open_sources:
-        groups: defaultdict[str, list[str]] = defaultdict(list)
-        for source in open_sources:
-            groups["/".join(parts[source][-depth:]) or source].append(source)
-        open_sources = set()
-        for tail, members in groups.items():
-            finished = [m for m in members if len(members) == 1 or len(parts[m]) <= depth]
-            tails.update(dict.fromkeys(finished, tail))
-            open_sources |= set(members) - set(finished)
-        depth += 1
+    shared, depth = list(sources), 1
+    while shared:
+        candidates = ["/".join(parts[source][-depth:]) or source for source in shared]
+        counts = Counter(candidates)
+        still_shared = []
+        for source, tail in zip(shared, candidates, strict=True):
+            if counts[tail] > 1 and len(parts[source]) > depth:
+                still_shared.append(source)
+            else:
+                tails[source] = tail
+        shared, depth = still_shared, depth + 1
     return tails
+
+
+def path_parts(source: str) -> tuple[str, ...]:
+    r"""Return the names that a path or URL is made of, whichever way its slashes lean.
+
+    Parameters
+    ----------
+    source : str
+        Path or URL.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> path_parts("/data/a/1.wav"), path_parts(r"C:\a\1.wav")
+    (('data', 'a', '1.wav'), ('C:', 'a', '1.wav'))
+    """
+    return tuple(filter(None, source.replace("\\", "/").split("/")))

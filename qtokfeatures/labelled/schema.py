@@ -252,7 +252,7 @@ def _check_codebooks(ds: xr.Dataset, spec: CodecSpec) -> None:
 
 
 def _check_unique_ids(ds: xr.Dataset) -> None:
-    ids, counts = np.unique(ds[CLIP].values.astype(str), return_counts=True)
+    ids, counts = np.unique(np.array(ds[CLIP].values.tolist(), dtype=str), return_counts=True)
     if (counts > 1).any():
         raise SchemaError(
             f"variable {CLIP!r} must hold unique ids, {str(ids[counts.argmax()])!r} occurs "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.build import frame_coords
 from qtokfeatures.labelled.labels import shortest_text, text_array
 from qtokfeatures.labelled.naming import unique_ids
-from qtokfeatures.labelled.spec import CodecSpec
 
 Array = npt.NDArray[Any]
+
+_NAMES_COMPARED = 10_000
 
 
 def select_clips(ds: xr.Dataset, selector: Any, labels: Mapping[str, Any] | None = None) -> xr.Dataset:
@@ -59,28 +60,37 @@ def take_clips(ds: xr.Dataset, positions: Array) -> xr.Dataset:
     xarray.Dataset
     """
     frames = _frame_indexer(ds[schema.FRAME_COUNT].values, positions)
-    # The index of clip ids is set aside: it would be built twice and forbids nothing that is
-    # not checked below.
+    # The index of clip ids is set aside, it would be built twice.
     taken = ds.drop_indexes(schema.CLIP, errors="ignore").isel(clip=positions, frame=frames)
     ids = taken[schema.CLIP].values
     if len(positions) != len(np.unique(positions)):
         ids = text_array(unique_ids(map(str, ids)))
-    replaced = {
-        name: (schema.CLIP, shortest_text(variable.values), variable.attrs)
+    text = {
+        name: variable.copy(data=shortest_text(variable.values))
         for name, variable in taken.variables.items()
         if variable.dims == (schema.CLIP,) and variable.dtype.kind == "U"
     }
-    replaced[schema.CLIP] = (schema.CLIP, shortest_text(ids), taken[schema.CLIP].attrs)
-    frame_rate = CodecSpec.from_attrs(ds.attrs).frame_rate
-    coords = frame_coords(taken[schema.FRAME_COUNT].values, frame_rate)
-    index = coords[schema.CLIP_INDEX]
-    index.attrs = ds[schema.CLIP_INDEX].attrs
-    return taken.assign(
-        {name: value for name, value in replaced.items() if name in taken.data_vars}
-    ).assign_coords(
-        {name: value for name, value in replaced.items() if name in taken.coords}
-        | {schema.CLIP_INDEX: index}
-    )
+    text[schema.CLIP] = taken.variables[schema.CLIP].copy(data=shortest_text(ids))
+    return with_variables(taken, {**text, schema.CLIP_INDEX: _clip_index(taken)})
+
+
+def with_variables(ds: xr.Dataset, variables: Mapping[Any, xr.Variable]) -> xr.Dataset:
+    """Return `ds` with some of its variables replaced; coordinates stay coordinates.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Any Dataset.
+    variables : mapping of str to xarray.Variable
+        New values of variables that it has.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    coords = {name: value for name, value in variables.items() if name in ds.coords}
+    data = {name: value for name, value in variables.items() if name not in ds.coords}
+    return ds.assign(data).assign_coords(coords)
 
 
 def clip_positions(ds: xr.Dataset, selector: Any) -> Array:
@@ -176,6 +186,13 @@ def clip_values(ds: xr.Dataset, key: int | str | np.integer[Any]) -> Array:
     return np.array(ds[schema.CODES][:, start : start + int(counts[position])].values)
 
 
+def _clip_index(ds: xr.Dataset) -> xr.Variable:
+    """Number the frames anew, with the attributes that the coordinate had."""
+    fresh = frame_coords(ds[schema.FRAME_COUNT].values, 1.0)[schema.CLIP_INDEX]
+    fresh.attrs = dict(ds[schema.CLIP_INDEX].attrs)
+    return fresh
+
+
 def _as_array(selector: Any) -> Array:
     return np.asarray(selector if hasattr(selector, "__array__") else np.array(selector))
 
@@ -220,15 +237,23 @@ def _label_values(ds: xr.Dataset, name: str) -> Array:
 
 
 def _matches(name: str, values: Array, wanted: Any) -> Array:
-    if isinstance(wanted, Callable):  # type: ignore[arg-type]
+    if callable(wanted):
         mask = np.asarray(wanted(values))
         if mask.dtype != bool or mask.shape != values.shape:
             raise InputError(f"the function for label {name!r} must return one bool per clip")
         return mask
-    if isinstance(wanted, (str, bytes)) or not np.iterable(wanted):
-        wanted = [wanted]
-    chosen = set(wanted)
+    wanted = np.atleast_1d(np.asarray(list(wanted) if isinstance(wanted, Set) else wanted))
+    if values.dtype.kind in "fM":  # compared in the label's own precision
+        return np.isin(values, _converted(name, wanted, values.dtype))
+    chosen = set(wanted.tolist())
     return np.fromiter((value in chosen for value in values.tolist()), bool, len(values))
+
+
+def _converted(name: str, wanted: Array, dtype: np.dtype[Any]) -> Array:
+    try:
+        return wanted.astype(dtype)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"label {name!r} is {dtype}, it cannot be {wanted.tolist()}") from error
 
 
 def _frame_indexer(counts: Array, positions: Array) -> slice | Array:
@@ -241,9 +266,9 @@ def _frame_indexer(counts: Array, positions: Array) -> slice | Array:
         return slice(int(starts[positions[0]]), int(starts[last] + counts[last]))
     lengths = counts[positions]
     shift = starts[positions] - (np.cumsum(lengths) - lengths)
-    return np.arange(int(lengths.sum())) + np.repeat(shift, lengths)
+    return np.asarray(np.arange(int(lengths.sum())) + np.repeat(shift, lengths))
 
 
 def _suggestion(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known[:10_000], n=1)
+    close = difflib.get_close_matches(name, known[:_NAMES_COMPARED], n=1)
     return f": did you mean {close[0]!r}?" if close else ""

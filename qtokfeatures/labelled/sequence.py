@@ -123,7 +123,7 @@ class CodeSequence:
         ids = self.dataset[schema.CLIP].values[:_ROWS_SHOWN]
         width = max((len(str(clip)) for clip in ids), default=0)
         lines += [
-            f"  {str(clip):<{width}}  {count} frames" for clip, count in zip(ids, counts, strict=False)
+            f"  {clip!s:<{width}}  {count} frames" for clip, count in zip(ids, counts, strict=False)
         ]
         if len(self) > _ROWS_SHOWN:
             lines.append(f"  … {len(self) - _ROWS_SHOWN} more")

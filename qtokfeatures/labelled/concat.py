@@ -1,0 +1,251 @@
+"""Codes of several Datasets, one after another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import schema
+from qtokfeatures.labelled.build import frame_coords
+from qtokfeatures.labelled.labels import missing_like, shortest_text, text_array
+from qtokfeatures.labelled.naming import unique_ids
+from qtokfeatures.labelled.sequence import CodeSequence, as_code_sequence
+from qtokfeatures.labelled.spec import SPEC_ATTRS, CodecSpec
+
+Array = npt.NDArray[Any]
+OnDuplicate = Literal["rename", "raise"]
+
+_FROM_FIRST = {*SPEC_ATTRS.values(), schema.VERSIONS_ATTR}
+
+
+def concat_codes(
+    datasets: Iterable[xr.Dataset | CodeSequence], *, on_duplicate: OnDuplicate = "rename"
+) -> xr.Dataset:
+    """Put the clips of several Datasets one after another.
+
+    Parameters
+    ----------
+    datasets : iterable of xarray.Dataset or CodeSequence
+        At least one; all made by the same codec, with the same number of codebooks.
+    on_duplicate : {"rename", "raise"}
+        What to do with clip ids that occur again: add ``#2``, ``#3``, … or refuse.
+
+    Returns
+    -------
+    xarray.Dataset
+        All clips in the order given. Clips of a Dataset that lacks a label of the others get an
+        empty text, NaN or NaT there.
+
+    Raises
+    ------
+    CodecMismatchError
+        If the fingerprints differ. Names both codecs.
+    InputError
+        If there is no Dataset, the numbers of codebooks differ, a label is text in one Dataset and
+        numbers in another, or an id repeats and ``on_duplicate="raise"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtokfeatures.labelled import CodecSpec, build_codes
+    >>> spec = CodecSpec("mini", "1", 24000, 12.5, 1920, 16, 2048, "0f3a", 64)
+    >>> ds = build_codes(
+    ...     [np.zeros((16, 4), int)], spec=spec, n_samples=[7680], sample_rates=[24000],
+    ...     sources=["a.wav"],
+    ... )
+    >>> concat_codes([ds, ds])["clip"].values.tolist()
+    ['a.wav', 'a.wav#2']
+    """
+    if isinstance(datasets, (xr.Dataset, CodeSequence)):
+        raise InputError("expected a list of Datasets to concatenate, got a single one")
+    parts = [as_code_sequence(codes).dataset for codes in datasets]
+    if on_duplicate not in ("rename", "raise"):
+        raise InputError(f"on_duplicate must be 'rename' or 'raise', got {on_duplicate!r}")
+    if not parts:
+        raise InputError("there is nothing to concatenate: expected at least one Dataset")
+    check_compatible(parts)
+    per_clip = join_clips(parts, on_duplicate=on_duplicate)
+    variables = {
+        name: per_clip[name] if name in per_clip else _joined(parts, name) for name in _names(parts)
+    }
+    variables[schema.CLIP_INDEX] = _clip_index(parts)
+    coords = {str(name) for part in parts for name in part.coords}
+    return xr.Dataset(
+        {name: value for name, value in variables.items() if name not in coords},
+        coords={name: value for name, value in variables.items() if name in coords},
+        attrs=merged_attrs(parts),
+    )
+
+
+def check_compatible(parts: Sequence[xr.Dataset]) -> None:
+    """Refuse Datasets whose codes cannot lie in one array.
+
+    Parameters
+    ----------
+    parts : sequence of xarray.Dataset
+        Codes that follow the schema.
+
+    Raises
+    ------
+    CodecMismatchError
+        If the fingerprints differ.
+    InputError
+        If the numbers of codebooks differ.
+    """
+    spec = CodecSpec.from_attrs(parts[0].attrs)
+    for part in parts[1:]:
+        spec.check_matches(part.attrs)
+    n_codebooks = [part.sizes[schema.CODEBOOK] for part in parts]
+    if len(set(n_codebooks)) > 1:
+        raise InputError(
+            f"the Datasets have {n_codebooks} codebooks: keep the same number in all of them, "
+            f"for example with ds.isel({schema.CODEBOOK}=slice({min(n_codebooks)}))"
+        )
+
+
+def join_clips(
+    parts: Sequence[xr.Dataset], *, on_duplicate: OnDuplicate
+) -> dict[str, xr.Variable]:
+    """Return everything per clip of Datasets, one after another.
+
+    Parameters
+    ----------
+    parts : sequence of xarray.Dataset
+        Codes that follow the schema. Their frames are not looked at.
+    on_duplicate : {"rename", "raise"}
+        What to do with ids that occur again.
+
+    Returns
+    -------
+    dict of str to xarray.Variable (clip,)
+        Ids, counts and labels, those included that only some of the Datasets have.
+
+    Raises
+    ------
+    InputError
+        If a label is text in one Dataset and numbers in another, or an id repeats.
+    """
+    names = [n for n in _names(parts) if any(_is_per_clip(part, n) for part in parts)]
+    joined = {name: _joined_label(parts, name) for name in names}
+    joined[schema.CLIP] = joined[schema.CLIP].copy(data=_ids(parts, on_duplicate))
+    return joined
+
+
+def merged_attrs(parts: Sequence[xr.Dataset]) -> dict[str, Any]:
+    """Return the attributes of concatenated codes.
+
+    Parameters
+    ----------
+    parts : sequence of xarray.Dataset
+        Codes of one codec.
+
+    Returns
+    -------
+    dict
+        The codec and package versions of the first, what any of them skipped, and whatever else
+        they agree on.
+    """
+    first = parts[0].attrs
+    kept = {
+        name: value
+        for name, value in first.items()
+        if name in _FROM_FIRST or all(_same(part.attrs.get(name), value) for part in parts)
+    }
+    skipped = [item for part in parts for item in skipped_items(part)]
+    order = [*first, *({schema.SKIPPED_ATTR} - set(first))]
+    kept[schema.SKIPPED_ATTR] = json.dumps(skipped)
+    return {name: kept[name] for name in order if name in kept}
+
+
+def skipped_items(ds: xr.Dataset) -> list[dict[str, Any]]:
+    """Return what was left out when the codes were made.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Codes.
+
+    Returns
+    -------
+    list of dict
+        ``{"index", "source", "error"}`` of each item.
+    """
+    items: list[dict[str, Any]] = json.loads(ds.attrs.get(schema.SKIPPED_ATTR, "[]"))
+    return items
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(np.array_equal(np.asarray(one), np.asarray(other)))
+
+
+def _names(parts: Sequence[xr.Dataset]) -> list[str]:
+    return list(dict.fromkeys(str(name) for part in parts for name in part.variables))
+
+
+def _is_per_clip(part: xr.Dataset, name: str) -> bool:
+    return name in part.variables and part.variables[name].dims == (schema.CLIP,)
+
+
+def _joined(parts: Sequence[xr.Dataset], name: str) -> xr.Variable:
+    """Join a variable that is not simply per clip: along its frames or clips, if it has any."""
+    found: list[Any] = [part.variables[name] for part in parts if name in part.variables]
+    if len({variable.dims for variable in found}) > 1 or len(found) < len(parts):
+        raise InputError(f"variable {name!r} must have the same dimensions in all Datasets")
+    along = next((dim for dim in (schema.FRAME, schema.CLIP) if dim in found[0].dims), None)
+    if along is None and not all(variable.equals(found[0]) for variable in found):
+        raise InputError(f"variable {name!r} differs between the Datasets and is not per clip")
+    whole: xr.Variable = found[0] if along is None else type(found[0]).concat(found, dim=along)
+    return whole
+
+
+def _joined_label(parts: Sequence[xr.Dataset], name: str) -> xr.Variable:
+    arrays = {
+        index: np.asarray(part[name].values)
+        for index, part in enumerate(parts)
+        if _is_per_clip(part, name)
+    }
+    attrs = next(part[name].attrs for part in parts if _is_per_clip(part, name))
+    families = {_family(array) for array in arrays.values()} - {"missing"}
+    if len(families) > 1:
+        kinds = " and ".join(sorted(families))
+        raise InputError(f"label {name!r} is {kinds} in different Datasets: make it one of them")
+    known = [array for array in arrays.values() if _family(array) in families]
+    like = known[0] if known else next(iter(arrays.values()))
+    filled = [
+        arrays[index]
+        if index in arrays and (not known or _family(arrays[index]) in families)
+        else missing_like(like, part.sizes[schema.CLIP])
+        for index, part in enumerate(parts)
+    ]
+    nonempty = [array for array in filled if len(array)] or [like]
+    return xr.Variable((schema.CLIP,), shortest_text(np.concatenate(nonempty)), attrs=attrs)
+
+
+def _family(array: Array) -> str:
+    if not len(array) or (array.dtype.kind in "fM" and (array != array).all()):
+        return "missing"
+    if array.dtype.kind in "UOT":
+        return "text"
+    return "dates" if array.dtype.kind == "M" else "numbers"
+
+
+def _ids(parts: Sequence[xr.Dataset], on_duplicate: OnDuplicate) -> Array:
+    ids = [str(name) for part in parts for name in part[schema.CLIP].values]
+    unique = unique_ids(ids)
+    if on_duplicate == "raise" and unique != ids:
+        repeated = next(old for old, new in zip(ids, unique, strict=True) if old != new)
+        raise InputError(f"clip {repeated!r} occurs more than once: clip ids must be unique")
+    return text_array(unique)
+
+
+def _clip_index(parts: Sequence[xr.Dataset]) -> xr.Variable:
+    counts = np.concatenate([part[schema.FRAME_COUNT].values for part in parts])
+    fresh = frame_coords(counts, 1.0)[schema.CLIP_INDEX]
+    fresh.attrs = dict(parts[0][schema.CLIP_INDEX].attrs)
+    return fresh

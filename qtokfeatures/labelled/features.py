@@ -1,0 +1,100 @@
+"""Features of clips as a labelled array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import schema
+from qtokfeatures.labelled.labels import text_array
+from qtokfeatures.labelled.sequence import CodeSequence
+from qtokfeatures.labelled.spec import SPEC_ATTRS
+from qtokfeatures.labelled.views import clip_coords
+
+
+def feature_array(
+    values: npt.ArrayLike,
+    *,
+    ds_or_clips: xr.Dataset | CodeSequence | Sequence[str],
+    feature_names: Sequence[str],
+    feature_coords: Mapping[str, Any] | None = None,
+) -> xr.DataArray:
+    """Label the features of clips.
+
+    Parameters
+    ----------
+    values : array-like (clip, feature)
+        Features; stored as float32.
+    ds_or_clips : xarray.Dataset, CodeSequence or sequence of str (clip,)
+        The codes that the features come from, whose labels and codec ride along, or bare clip ids.
+    feature_names : sequence of str (feature,)
+        Name of each column.
+    feature_coords : mapping of str to array-like (feature,), optional
+        Where each column comes from: codebook, bin or token, statistic, latent dimension.
+
+    Returns
+    -------
+    xarray.DataArray of float32 (clip, feature)
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, or a feature coordinate has the name of a label.
+
+    Examples
+    --------
+    >>> array = feature_array(
+    ...     [[0.5, 0.5], [1.0, 0.0]], ds_or_clips=["a.wav", "b.wav"],
+    ...     feature_names=["cb0_bin0", "cb0_bin1"], feature_coords={"bin": [0, 1]},
+    ... )
+    >>> array.sel(clip="b.wav", feature="cb0_bin0").item()
+    1.0
+    """
+    array = np.asarray(values, dtype=np.float32)
+    clips, attrs = _clips(ds_or_clips)
+    expected = (clips[schema.CLIP].size, len(feature_names))
+    if array.shape != expected:
+        raise InputError(
+            f"expected features of shape (clip, feature) = {expected}, got {array.shape}"
+        )
+    features = _feature_coords(feature_names, feature_coords or {}, taken=set(clips))
+    return xr.DataArray(
+        array,
+        dims=(schema.CLIP, schema.FEATURE),
+        coords={**clips, **features},
+        attrs=attrs,
+        name="features",
+    )
+
+
+def _clips(
+    ds_or_clips: xr.Dataset | CodeSequence | Sequence[str],
+) -> tuple[dict[str, xr.Variable], dict[str, Any]]:
+    if isinstance(ds_or_clips, CodeSequence):
+        ds_or_clips = ds_or_clips.dataset
+    if isinstance(ds_or_clips, xr.Dataset):
+        schema.check_codes(ds_or_clips)
+        attrs = {name: ds_or_clips.attrs[name] for name in SPEC_ATTRS.values()}
+        return clip_coords(ds_or_clips), attrs
+    return {schema.CLIP: xr.Variable((schema.CLIP,), text_array(ds_or_clips))}, {}
+
+
+def _feature_coords(
+    names: Sequence[str], coords: Mapping[str, Any], *, taken: set[str]
+) -> dict[str, xr.Variable]:
+    found = {schema.FEATURE: xr.Variable((schema.FEATURE,), text_array(names))}
+    for name, values in coords.items():
+        array = np.asarray(values)
+        if array.shape != (len(names),):
+            raise InputError(
+                f"feature coordinate {name!r} has shape {array.shape} for {len(names)} features"
+            )
+        if name in taken:
+            raise InputError(f"feature coordinate {name!r} has the name of a label of the clips")
+        found[name] = xr.Variable((schema.FEATURE,), array)
+    return found
