@@ -1,0 +1,198 @@
+"""How codes lie in a store: text of any length, plain attributes, dtypes written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import schema
+from qtokfeatures.labelled.labels import check_label_name
+
+Array = npt.NDArray[Any]
+
+DTYPE_ATTR = "_qtok_dtype"
+"""Attribute of a stored variable whose dtype is not the one that reading it would give."""
+
+COORDINATE_ATTR = "_qtok_coordinate"
+"""Attribute of a stored coordinate with a blank in its name, which CF cannot list as one."""
+
+# Text of any length. The metadata is how xarray recognises it where an array is empty.
+_TEXT = np.dtype("O", metadata={"element_type": str})
+
+_NANOSECONDS = np.dtype("datetime64[ns]")
+
+
+def to_stored(ds: xr.Dataset) -> xr.Dataset:
+    """Return codes in the form that stores hold.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Codes that follow the schema.
+
+    Returns
+    -------
+    xarray.Dataset
+        With text as objects, which a store can append to at any length.
+
+    Raises
+    ------
+    InputError
+        If a variable or attribute is of a kind that stores do not keep. Names it.
+    """
+    for name in schema.label_names(ds):
+        check_label_name(name)
+    stored = ds.drop_encoding().drop_indexes(schema.CLIP, errors="ignore")
+    variables = {str(name): stored_variable(str(name), v) for name, v in stored.variables.items()}
+    hidden = [name for name in variables if name in ds.coords and " " in name]
+    for name in hidden:
+        variables[name].attrs[COORDINATE_ATTR] = 1
+    return _replaced(stored.reset_coords(hidden), variables, plain_attrs(ds.attrs))
+
+
+def from_stored(ds: xr.Dataset) -> xr.Dataset:
+    """Return the codes that :func:`to_stored` made `ds` of.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        As read from a store. What lies along ``frame`` stays there, everything else is loaded.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    hidden = [name for name, variable in ds.variables.items() if COORDINATE_ATTR in variable.attrs]
+    variables = {str(name): _restored(variable) for name, variable in ds.variables.items()}
+    return _replaced(ds.set_coords(hidden), variables, plain_attrs(ds.attrs))
+
+
+def stored_variable(name: str, variable: xr.Variable) -> xr.Variable:
+    """Return one variable in the form that stores hold.
+
+    Parameters
+    ----------
+    name : str
+        Its name, for messages.
+    variable : xarray.Variable
+        The variable.
+
+    Returns
+    -------
+    xarray.Variable
+
+    Raises
+    ------
+    InputError
+        If stores do not keep its dtype, its values or its attributes.
+    """
+    attrs = plain_attrs(variable.attrs, of=f"variable {name!r}")
+    if variable.dtype.kind in "UOT":
+        return _stored_text(name, variable, attrs)
+    if variable.dtype.kind not in "biufM":
+        raise InputError(f"variable {name!r} is {variable.dtype}, which stores do not keep")
+    if variable.dtype.kind == "M":
+        return _stored_dates(variable, attrs)
+    return xr.Variable(variable.dims, variable.data, attrs)
+
+
+def plain_attrs(attrs: Mapping[Any, Any], *, of: str = "the Dataset") -> dict[str, Any]:
+    """Return attributes as str, int and float, which every store keeps.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Attributes.
+    of : str
+        Whose they are, for the message.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    InputError
+        If a value is anything else.
+    """
+    return {str(name): _plain(str(name), value, of) for name, value in attrs.items()}
+
+
+def _plain(name: str, value: Any, of: str) -> str | int | float:
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise InputError(
+            f"attribute {name!r} of {of} is {type(value).__name__}: stores keep text and numbers, "
+            "give it as text, for example with json.dumps"
+        )
+    return value
+
+
+def _stored_dates(variable: xr.Variable, attrs: dict[str, Any]) -> xr.Variable:
+    """Count nanoseconds, so that dates of any precision can be appended."""
+    if variable.dtype != _NANOSECONDS:
+        attrs[DTYPE_ATTR] = variable.dtype.str
+    ticks = variable.values.astype(_NANOSECONDS).astype(np.int64)
+    return xr.Variable(
+        variable.dims,
+        ticks,
+        {**attrs, "units": "nanoseconds since 1970-01-01", "calendar": "proleptic_gregorian"},
+        encoding={"_FillValue": np.iinfo(np.int64).min},
+    )
+
+
+def _stored_text(name: str, variable: xr.Variable, attrs: dict[str, Any]) -> xr.Variable:
+    values = variable.values
+    texts = values.ravel().tolist()
+    if not all(isinstance(text, str) for text in texts):
+        raise InputError(
+            f"variable {name!r} holds objects that are not text: "
+            "ds.qtok.with_labels(...) makes a label that can be stored"
+        )
+    if any("\0" in text for text in texts):
+        raise InputError(f"variable {name!r} holds a NUL character, which stores do not keep")
+    if values.dtype != np.array(texts, dtype=str).dtype:
+        attrs[DTYPE_ATTR] = values.dtype.str
+    stored = np.empty(values.shape, dtype=_TEXT)
+    stored[...] = values.astype(object)
+    return xr.Variable(variable.dims, stored, attrs)
+
+
+def _restored(variable: xr.Variable) -> xr.Variable:
+    attrs = plain_attrs(variable.attrs)
+    recorded = attrs.pop(DTYPE_ATTR, None)
+    attrs.pop(COORDINATE_ATTR, None)
+    if variable.dtype.kind in "UOT":
+        values = _restored_text(variable.values, recorded)
+        return xr.Variable(variable.dims, values, attrs)
+    if recorded is not None:
+        return xr.Variable(variable.dims, variable.values.astype(recorded), attrs)
+    if schema.FRAME in variable.dims:
+        lazy = variable.to_base_variable().copy(deep=False)
+        lazy.attrs = attrs
+        return lazy
+    return xr.Variable(variable.dims, variable.values, attrs)
+
+
+def _restored_text(values: Array, recorded: str | None) -> Array:
+    if recorded is None:
+        return np.array(values.tolist(), dtype=str).reshape(values.shape)
+    if recorded.startswith("|T"):
+        return np.asarray(values.astype(np.dtypes.StringDType()))
+    return values.astype(object).astype(recorded)
+
+
+def _replaced(
+    ds: xr.Dataset, variables: Mapping[str, xr.Variable], attrs: dict[str, Any]
+) -> xr.Dataset:
+    coords = {name: value for name, value in variables.items() if name in ds.coords}
+    data = {name: value for name, value in variables.items() if name not in ds.coords}
+    indexed = any(name in ds.indexes for name in coords)
+    built = xr.Dataset(data, coords=xr.Coordinates(coords, indexes={}), attrs=attrs)
+    return built.set_xindex(schema.CLIP) if indexed else built

@@ -1,0 +1,228 @@
+"""Codes on disk: netCDF files and Zarr folders that keep every Dataset bit for bit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import xarray as xr
+
+from qtokfeatures.exceptions import InputError, QtokError
+from qtokfeatures.labelled import schema
+from qtokfeatures.labelled.concat import OnDuplicate, concat_codes
+from qtokfeatures.labelled.replacing import replacing
+from qtokfeatures.labelled.selection import with_variables
+from qtokfeatures.labelled.sequence import CodeSequence, as_code_sequence
+from qtokfeatures.labelled.stored_form import from_stored, to_stored
+from qtokfeatures.labelled.zarr_append import append_to_zarr
+
+Format = Literal["netcdf", "zarr"]
+
+_SUFFIXES: dict[str, Format] = {".nc": "netcdf", ".nc4": "netcdf", ".zarr": "zarr"}
+
+# Long enough that a compressed piece is worth opening, short enough to read a few clips only:
+# 16384 frames are 22 minutes at 12.5 frames a second, 512 kB of 16 codebooks.
+_FRAMES_PER_CHUNK = 2**14
+_CLIPS_PER_CHUNK = 2**14
+
+# Version 2 of the Zarr format: version 3 does not specify text and consolidated metadata yet.
+_ZARR_FORMAT = 2
+
+
+def save_codes(
+    codes: xr.Dataset | CodeSequence, path: str | os.PathLike[str], *, overwrite: bool = True
+) -> Path:
+    """Write codes to a netCDF file or a Zarr folder.
+
+    The file or folder appears whole or not at all, also when the writing is interrupted.
+
+    Parameters
+    ----------
+    codes : xarray.Dataset or CodeSequence
+        Codes.
+    path : str or os.PathLike
+        ``*.nc`` (netCDF 4, through h5netcdf) or ``*.zarr`` (a folder, chunked along ``frame``).
+    overwrite : bool, default True
+        Whether codes that lie there may be replaced. A folder that is no Zarr store never is.
+
+    Returns
+    -------
+    Path
+        Where they are.
+
+    Raises
+    ------
+    InputError
+        If the suffix is another one, something in the Dataset cannot be stored, or `path` exists
+        and may not be replaced.
+
+    See Also
+    --------
+    load_codes : Read them back.
+    append_codes : Add clips to codes that are there.
+    """
+    ds = as_code_sequence(codes).dataset
+    path = Path(path)
+    kind = _format(path)
+    _check_replaceable(path, kind, overwrite=overwrite)
+    stored = to_stored(ds)
+    with replacing(path) as fresh:
+        if kind == "zarr":
+            _write_zarr(stored, fresh)
+        else:
+            _write_netcdf(stored, fresh)
+    return path
+
+
+def load_codes(path: str | os.PathLike[str], *, lazy: bool = False) -> xr.Dataset:
+    """Read codes from a netCDF file or a Zarr folder.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        ``*.nc`` or ``*.zarr``.
+    lazy : bool, default False
+        Whether the codes stay in the store until they are used. Ids and labels are read at once.
+
+    Returns
+    -------
+    xarray.Dataset
+        Equal to what was saved, in values, dtypes and attributes.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, or nothing readable, at `path`.
+    SchemaError
+        If what is there are not codes.
+    """
+    path = Path(path)
+    kind = _format(path)
+    if not path.exists():
+        raise InputError(f"there are no codes at {path}")
+    try:
+        opened = _open(path, kind)
+        if lazy:
+            ds = from_stored(opened)
+        else:
+            with opened:
+                ds = from_stored(opened).load()
+    except (QtokError, MemoryError):
+        raise
+    except Exception as error:  # what HDF5 and Zarr raise on damage is not specified
+        raise InputError(f"{path} cannot be read as codes: {error}") from error
+    schema.check_codes(ds)
+    return ds
+
+
+def append_codes(
+    codes: xr.Dataset | CodeSequence,
+    path: str | os.PathLike[str],
+    *,
+    on_duplicate: OnDuplicate = "raise",
+) -> Path:
+    """Add clips to the codes in a store, or start one.
+
+    Readers of a Zarr store see either none or all of the new clips, and an interrupted append is
+    undone by the next one. There may be one writer at a time. A netCDF file is written anew.
+
+    Parameters
+    ----------
+    codes : xarray.Dataset or CodeSequence
+        Codes of the same codec, with the labels that are stored already or fewer.
+    path : str or os.PathLike
+        ``*.zarr`` or ``*.nc``.
+    on_duplicate : {"raise", "rename"}
+        What to do with ids that are stored already: refuse, or add ``#2``, ``#3``, ….
+
+    Returns
+    -------
+    Path
+        Where they are.
+
+    Raises
+    ------
+    CodecMismatchError
+        If the stored codes are of another codec.
+    InputError
+        If an id is stored already, or a label cannot be added to those that are stored.
+    """
+    ds = as_code_sequence(codes).dataset
+    path = Path(path)
+    kind = _format(path)
+    if not path.exists():
+        return save_codes(ds, path)
+    there = load_codes(path, lazy=kind == "zarr")
+    if kind == "zarr":
+        append_to_zarr(there, ds, path, on_duplicate=on_duplicate)
+        return path
+    return save_codes(concat_codes([there, ds], on_duplicate=on_duplicate), path)
+
+
+def _format(path: Path) -> Format:
+    try:
+        return _SUFFIXES[path.suffix.lower()]
+    except KeyError:
+        raise InputError(
+            f"codes are stored in {', '.join(_SUFFIXES)}, got {str(path)!r}"
+        ) from None
+
+
+def _check_replaceable(path: Path, kind: Format, *, overwrite: bool) -> None:
+    if not path.exists():
+        return
+    if not overwrite:
+        raise InputError(f"{path} exists: give another name, or overwrite=True")
+    is_store = (path / ".zgroup").is_file() or (path / "zarr.json").is_file()
+    if kind == "netcdf" and path.is_dir():
+        raise InputError(f"{path} is a folder, it is not replaced by a netCDF file")
+    if kind == "zarr" and not is_store:
+        raise InputError(f"{path} is not a Zarr store, it is not replaced by one")
+
+
+def _write_netcdf(stored: xr.Dataset, path: Path) -> None:
+    compressed = {"zlib": True, "complevel": 1, "shuffle": True}
+    encoding = {
+        name: compressed
+        for name, variable in stored.variables.items()
+        if schema.FRAME in variable.dims and variable.size
+    }
+    stored.to_netcdf(path, engine="h5netcdf", format="NETCDF4", encoding=encoding)
+
+
+def _write_zarr(stored: xr.Dataset, path: Path) -> None:
+    encoding = {
+        name: {"chunks": tuple(_chunks(variable).values())}
+        for name, variable in stored.variables.items()
+    }
+    aligned = _aligned_to_chunks(stored)
+    aligned.to_zarr(path, encoding=encoding, consolidated=True, **_zarr_format())
+
+
+def _aligned_to_chunks(stored: xr.Dataset) -> xr.Dataset:
+    """Let the pieces of Dask arrays end where chunks of the store do."""
+    if not stored.chunks:
+        return stored
+    aligned = {
+        name: variable.chunk(_chunks(variable))
+        for name, variable in stored.variables.items()
+        if variable.chunks
+    }
+    return with_variables(stored, aligned)
+
+
+def _chunks(variable: xr.Variable) -> dict[Any, int]:
+    lengths = {schema.FRAME: _FRAMES_PER_CHUNK, schema.CLIP: _CLIPS_PER_CHUNK}
+    return {dim: lengths.get(str(dim), max(1, size)) for dim, size in variable.sizes.items()}
+
+
+def _zarr_format() -> dict[str, Any]:
+    import zarr
+
+    return {"zarr_format": _ZARR_FORMAT} if int(zarr.__version__.split(".")[0]) >= 3 else {}
+
+
+def _open(path: Path, kind: Format) -> xr.Dataset:
+    engine = "zarr" if kind == "zarr" else "h5netcdf"
+    return xr.open_dataset(path, engine=engine, chunks=None, decode_timedelta=False)

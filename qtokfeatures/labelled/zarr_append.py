@@ -1,0 +1,121 @@
+"""Clips added to a Zarr store in a way that readers never see half of it.
+
+A reader takes the sizes of arrays from the consolidated metadata, one file. Arrays are enlarged
+and written first; replacing that file is what makes the new clips visible. What an interrupted
+append left behind the old end is overwritten by the next one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import schema
+from qtokfeatures.labelled.concat import OnDuplicate, check_compatible, join_clips, merged_attrs
+from qtokfeatures.labelled.stored_form import DTYPE_ATTR, plain_attrs, stored_variable
+
+Array = npt.NDArray[Any]
+
+
+def append_to_zarr(
+    there: xr.Dataset, ds: xr.Dataset, path: Path, *, on_duplicate: OnDuplicate
+) -> None:
+    """Add the clips of `ds` to the store that `there` was opened from.
+
+    Parameters
+    ----------
+    there : xarray.Dataset
+        What is stored, opened lazily.
+    ds : xarray.Dataset
+        Codes to add.
+    path : Path
+        The store.
+    on_duplicate : {"raise", "rename"}
+        What to do with ids that are stored already.
+
+    Raises
+    ------
+    CodecMismatchError
+        If the codecs differ.
+    InputError
+        If an id repeats, or a label is not in the store or of another kind there.
+    """
+    import zarr
+
+    check_compatible([there, ds])
+    per_clip = {
+        name: stored_variable(name, variable)
+        for name, variable in join_clips([there, ds], on_duplicate=on_duplicate).items()
+    }
+    group: Any = zarr.open_group(str(path), mode="r+")
+    added = {
+        **{name: _added_frames(there, ds, name) for name in _frame_names(there, ds)},
+        **{name: v[there.sizes[schema.CLIP] :] for name, v in per_clip.items()},
+    }
+    values = {name: _as_stored(group, name, variable) for name, variable in added.items()}
+    for name, variable in added.items():
+        array = group[name]  # once: asked again, the group gives the sizes it was opened with
+        _extend(array, values[name], _growing_axis(variable))
+        _record_dtype(array, variable)
+    group.attrs.update(plain_attrs(merged_attrs([there, ds])))
+    zarr.consolidate_metadata(str(path))
+
+
+def _frame_names(*parts: xr.Dataset) -> list[str]:
+    names = [str(n) for part in parts for n, v in part.variables.items() if schema.FRAME in v.dims]
+    return list(dict.fromkeys(names))
+
+
+def _added_frames(there: xr.Dataset, ds: xr.Dataset, name: str) -> xr.Variable:
+    both = name in ds.variables and name in there.variables
+    if not both or ds.variables[name].dims != there.variables[name].dims:
+        raise InputError(f"variable {name!r} must have the same dimensions as in the store")
+    variable = ds.variables[name]
+    if name == schema.CLIP_INDEX:
+        variable = variable.copy(data=variable.values + there.sizes[schema.CLIP])
+    return stored_variable(name, variable)
+
+
+def _as_stored(group: Any, name: str, variable: xr.Variable) -> Array:
+    """Return the values in the dtype of the stored array, if that changes none of them."""
+    if name not in group:
+        raise InputError(
+            f"label {name!r} is not in the store: drop it, or save all clips anew with it"
+        )
+    values, dtype = variable.values, group[name].dtype
+    if dtype.kind in "OT":
+        return values
+    with np.errstate(invalid="ignore"):
+        cast = values.astype(dtype)
+    if not np.array_equal(cast, values, equal_nan=dtype.kind == "f"):
+        raise InputError(
+            f"label {name!r} is {dtype} in the store, which does not hold all of the new values"
+        )
+    return cast
+
+
+def _growing_axis(variable: xr.Variable) -> int:
+    along = schema.FRAME if schema.FRAME in variable.dims else schema.CLIP
+    return variable.dims.index(along)
+
+
+def _extend(array: Any, values: Array, axis: int) -> None:
+    shape = list(array.shape)
+    start = shape[axis]
+    shape[axis] += values.shape[axis]
+    array.resize(tuple(shape))
+    region = [slice(None)] * len(shape)
+    region[axis] = slice(start, None)
+    array[tuple(region)] = values
+
+
+def _record_dtype(array: Any, variable: xr.Variable) -> None:
+    if DTYPE_ATTR in variable.attrs:
+        array.attrs[DTYPE_ATTR] = variable.attrs[DTYPE_ATTR]
+    elif DTYPE_ATTR in array.attrs:
+        del array.attrs[DTYPE_ATTR]
