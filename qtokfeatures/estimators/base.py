@@ -169,5 +169,3 @@ def choose_codebooks(codebooks: int | Sequence[int] | None, available: int) -> l
             f"from 0 to {available - 1}; got {codebooks!r}"
         )
     return chosen
-
-

@@ -124,4 +124,6 @@ class FrameFeatures(CodeTransformer):
             schema.FEATURE: names,
             "dimension": (schema.FEATURE, np.arange(self.embedding_dim_)),
         }
-        return xr.DataArray(values, dims=dims, coords={**coords, **own}, attrs=self.spec_.to_attrs())
+        return xr.DataArray(
+            values, dims=dims, coords={**coords, **own}, attrs=self.spec_.to_attrs()
+        )

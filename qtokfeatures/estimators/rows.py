@@ -73,7 +73,9 @@ def _filled_sparse(features: Any, encoded: EncodedClips) -> Any:
 def _filled_array(features: xr.DataArray, encoded: EncodedClips) -> xr.DataArray:
     values = np.full((len(encoded.clip_ids), *features.shape[1:]), np.nan, dtype=features.dtype)
     values[encoded.kept] = features.values
-    coords = {name: _filled_coord(coord.variable, encoded) for name, coord in features.coords.items()}
+    coords = {
+        name: _filled_coord(coord.variable, encoded) for name, coord in features.coords.items()
+    }
     coords[schema.CLIP] = xr.Variable(schema.CLIP, encoded.clip_ids, features[schema.CLIP].attrs)
     coords[schema.SOURCE] = xr.Variable(schema.CLIP, encoded.sources)
     return xr.DataArray(values, coords, features.dims, features.name, features.attrs)

@@ -332,7 +332,9 @@ class QTokenizer(TransformerMixin, CodecHolder):
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "features_"):
-            raise NotFittedError("this QTokenizer is not fitted yet; call fit or fit_transform first")
+            raise NotFittedError(
+                "this QTokenizer is not fitted yet; call fit or fit_transform first"
+            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

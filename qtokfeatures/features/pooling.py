@@ -84,7 +84,9 @@ def check_pooling(pooling: str | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def pool_frames(frames: npt.ArrayLike, pooling: str | Sequence[str] = ("mean", "std")) -> FloatArray:
+def pool_frames(
+    frames: npt.ArrayLike, pooling: str | Sequence[str] = ("mean", "std")
+) -> FloatArray:
     """Summarise the frames of one clip.
 
     Parameters

@@ -213,7 +213,9 @@ def main() -> None:
     found = list(tasks(manifest[manifest.split == "train"]))
     for task in found:
         n_classes = task.table[task.label].nunique()
-        print(f"{task.name}: {len(task.table)} clips, {n_classes} classes, {len(task.splits)} splits")
+        print(
+            f"{task.name}: {len(task.table)} clips, {n_classes} classes, {len(task.splits)} splits"
+        )
     print("table | setting | task | accuracy | AMI | scaled: accuracy | AMI | spread")
     for table, name, task, values in compare(options.codec, options.only, found):
         print(table, name, task, *(f"{value:.2f}" for value in values), sep=" | ", flush=True)

@@ -35,9 +35,7 @@ def test_features_say_where_they_come_from(codes) -> None:
 
 def test_only_some_codebooks(codes, band_codec) -> None:
     features = CodeEmbedding(codebooks=[1], pooling="mean").fit_transform(codes)
-    expected = [
-        band_codec.embed(clip, codebooks=[1]).mean(axis=0) for clip in CodeSequence(codes)
-    ]
+    expected = [band_codec.embed(clip, codebooks=[1]).mean(axis=0) for clip in CodeSequence(codes)]
     np.testing.assert_allclose(features.values, expected, atol=1e-6)
 
 

@@ -102,7 +102,10 @@ class TestWhatXMayBe:
             (None, "got NoneType"),
             (3, "got int"),
             ([], "X holds no clips"),
-            (pd.DataFrame({"path": ["a"], "kind": ["b"]}), r"2 columns \(path, kind\).*X\['path'\]"),
+            (
+                pd.DataFrame({"path": ["a"], "kind": ["b"]}),
+                r"2 columns \(path, kind\).*X\['path'\]",
+            ),
             (pd.DataFrame(), "without columns"),
             (scipy.sparse.csr_array((2, 3)), "sparse matrix"),
             (np.array([["a", "b"]]), r"table of shape \(1, 2\)"),
@@ -328,7 +331,9 @@ class TestParameters:
             ({"cache": 3}, "cache must be"),
         ],
     )
-    def test_impossible_ones_are_refused_by_fit(self, tokenizer, clips, parameters, message) -> None:
+    def test_impossible_ones_are_refused_by_fit(
+        self, tokenizer, clips, parameters, message
+    ) -> None:
         with pytest.raises(InputError, match=message):
             tokenizer.set_params(**parameters).fit(clips)
 
