@@ -1,0 +1,92 @@
+"""Weights of mini on disk."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from qtokfeatures.codecs import load_codec
+from qtokfeatures.codecs.mini.codec import bundled_weights
+from qtokfeatures.codecs.mini.config import TINY
+from qtokfeatures.codecs.mini.model import MiniModel
+from qtokfeatures.codecs.mini.weights import load_weights, save_weights
+from qtokfeatures.exceptions import CodecError
+
+
+@pytest.fixture
+def saved(tmp_path):
+    torch.manual_seed(3)
+    model = MiniModel(TINY).eval()
+    path = tmp_path / "mini.safetensors"
+    save_weights(model, path, notes={"step": "7"})
+    return model, path
+
+
+def test_a_saved_model_comes_back_but_for_rounding(saved):
+    model, path = saved
+    loaded, digest = load_weights(path)
+    assert len(digest) == 64
+    assert loaded.config == model.config
+    for name, tensor in model.state_dict().items():
+        error = (loaded.state_dict()[name] - tensor).abs().max()
+        assert error <= 0.006 * tensor.abs().max() + 1e-6, name
+
+
+def test_saving_what_was_loaded_changes_no_code(saved, tmp_path):
+    first, _ = load_weights(saved[1])
+    save_weights(first, tmp_path / "again.safetensors")
+    a, b = load_codec(saved[1]), load_codec(tmp_path / "again.safetensors")
+    y = np.random.default_rng(0).standard_normal(48_000).astype(np.float32) * 0.1
+    np.testing.assert_array_equal(a.encode(y, sr=24_000), b.encode(y, sr=24_000))
+
+
+def test_only_the_finished_file_is_left(saved):
+    assert [p.name for p in saved[1].parent.iterdir()] == ["mini.safetensors"]
+
+
+def test_a_folder_and_a_file_load_the_same(saved):
+    assert load_codec(saved[1].parent).spec.fingerprint == load_codec(saved[1]).spec.fingerprint
+
+
+def test_missing_weights_are_named(tmp_path):
+    with pytest.raises(CodecError, match=r"no codec .*nowhere"):
+        load_codec(tmp_path / "nowhere")
+
+
+def test_damaged_weights_are_named(saved, tmp_path):
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(saved[1].read_bytes()[:1000])
+    with pytest.raises(CodecError, match=r"cut\.safetensors is not a readable"):
+        load_codec(cut)
+
+
+def test_other_tensors_are_refused(tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_file({"x": torch.zeros(3)}, path)
+    with pytest.raises(CodecError, match="format None, expected"):
+        load_codec(path)
+
+
+def test_a_missing_tensor_is_named(saved, tmp_path):
+    with safe_open(saved[1], framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {k: file.get_tensor(k) for k in file.keys() if "phase" not in k}  # noqa: SIM118
+    path = tmp_path / "less.safetensors"
+    save_file(tensors, path, metadata=metadata)
+    with pytest.raises(CodecError, match=r"decoder\.phase\.weight"):
+        load_codec(path)
+
+
+def test_the_fingerprint_follows_the_weights_not_the_place(saved, tmp_path):
+    copy = shutil.copy(saved[1], tmp_path / "copy.safetensors")
+    assert load_codec(copy).spec.fingerprint == load_codec(saved[1]).spec.fingerprint
+    assert load_codec(copy).spec.fingerprint != load_codec("mini").spec.fingerprint
+
+
+def test_the_bundled_weights_are_small_enough_to_ship():
+    assert bundled_weights().stat().st_size <= 16_000_000

@@ -1,0 +1,80 @@
+"""load_codec and its errors."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+import qtokfeatures as qt
+from qtokfeatures.codecs.mini import random_mini
+from qtokfeatures.exceptions import CodecError, InputError
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "bfloat16"}, "dtype must be"),
+        ({"decode_dtype": "float16"}, "decode_dtype must be one of"),
+        ({"encoder": False, "decoder": False}, "nothing to load"),
+        ({"device": "toaster"}, "device must be"),
+    ],
+)
+def test_wrong_options_say_what_was_expected(options, message):
+    with pytest.raises(InputError, match=message):
+        qt.load_codec("mini", **options)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(CodecError, match="no codec 'maxi': expected 'mini'"):
+        qt.load_codec("maxi")
+
+
+def test_only_the_revision_that_is_there_can_be_asked_for(mini):
+    assert qt.load_codec("mini", revision=mini.spec.revision).spec == mini.spec
+    with pytest.raises(CodecError, match="not 'v2'"):
+        qt.load_codec("mini", revision="v2")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_a_missing_gpu_is_said():
+    with pytest.raises(CodecError, match="0 CUDA devices"):
+        qt.load_codec("mini", device="cuda")
+
+
+def test_half_a_codec_refuses_the_other_half(sweep):
+    codes = qt.load_codec("mini", decoder=False).encode(sweep(0.5), sr=24_000)
+    with pytest.raises(CodecError, match="decoder=False"):
+        qt.load_codec("mini", decoder=False).decode(codes)
+    with pytest.raises(CodecError, match="encoder=False"):
+        qt.load_codec("mini", encoder=False).encode(sweep(0.5), sr=24_000)
+    assert qt.load_codec("mini", encoder=False).decode(codes)[0].shape == (7 * 1920,)
+
+
+def test_a_pickled_codec_is_small_and_encodes_the_same(mini, sweep):
+    blob = pickle.dumps(mini)
+    assert len(blob) < 5_000
+    again = pickle.loads(blob)
+    np.testing.assert_array_equal(
+        again.encode(sweep(1), sr=24_000), mini.encode(sweep(1), sr=24_000)
+    )
+
+
+def test_copies_share_the_weights(mini):
+    assert copy.deepcopy(mini) is mini
+    assert copy.copy(mini) is mini
+
+
+def test_a_codec_made_in_memory_says_that_it_cannot_travel(sweep):
+    again = pickle.loads(pickle.dumps(random_mini()))
+    with pytest.raises(CodecError, match="made in memory"):
+        again.encode(sweep(0.5), sr=24_000)
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_codes_of_the_cpu(mini, sweep):
+    on_gpu = qt.load_codec("mini", device="cuda").encode(sweep(5), sr=24_000)
+    assert (on_gpu == mini.encode(sweep(5), sr=24_000)).all(axis=0).mean() > 0.99

@@ -1,0 +1,67 @@
+"""Physics of the front end and the synthesis of mini."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from qtokfeatures.codecs.mini.config import MiniConfig
+from qtokfeatures.codecs.mini.spectra import (
+    STEP,
+    SYNTHESIS_WINDOW,
+    TAIL,
+    FrontEnd,
+    LevelScale,
+    Synthesis,
+    mel_filters,
+)
+
+LADDER = LevelScale(MiniConfig())
+
+
+def test_mel_filters_are_librosas():
+    librosa = pytest.importorskip("librosa", reason="librosa (extra `eval`) is not installed")
+    expected = librosa.filters.mel(sr=24_000, n_fft=1024, n_mels=80, norm=None).T
+    np.testing.assert_allclose(mel_filters(1024, 80).numpy(), expected, atol=1e-5)
+
+
+def test_spectra_of_a_signal_give_the_signal_back():
+    y = torch.randn(1, 40 * STEP + TAIL)
+    windows = y.unfold(1, SYNTHESIS_WINDOW, STEP) * torch.hann_window(SYNTHESIS_WINDOW)
+    spectrum = torch.fft.rfft(windows) * (4 / SYNTHESIS_WINDOW)
+    found, _ = Synthesis()(torch.log(spectrum.abs()), torch.angle(spectrum))
+    # The first 30 ms miss the windows that would have begun before the signal.
+    torch.testing.assert_close(found[:, TAIL:], y[:, TAIL : found.shape[1]], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("level_db", [-90.0, -40.0, -6.0])
+def test_the_level_of_a_frame_is_its_rms(level_db):
+    rms = 10 ** (level_db / 20)
+    y = torch.full((1, 1920), rms) * torch.where(torch.arange(1920) % 2 == 0, 1, -1)
+    assert float(LADDER(y)) == pytest.approx(np.log(rms), abs=np.log(10) / 20 + 1e-4)
+
+
+def test_silence_and_overload_end_at_the_ladders_ends():
+    assert LADDER.index(torch.zeros(1, 1920)).item() == 0
+    assert LADDER.index(torch.full((1, 1920), 1e6)).item() == 63
+
+
+def test_features_do_not_change_with_a_gain_of_whole_steps():
+    y = torch.randn(1, 5 * 1920) * 0.1
+    quiet = y * 10 ** (-40 / 20)
+    front = FrontEnd()
+    loud_features, _ = front(y, LADDER(y))
+    quiet_features, _ = front(quiet, LADDER(quiet))
+    torch.testing.assert_close(loud_features, quiet_features, atol=1e-4, rtol=0)
+
+
+def test_nothing_ahead_of_a_step_is_heard():
+    y = torch.randn(1, 4 * 1920)
+    changed = y.clone()
+    changed[:, 2 * 1920 + STEP :] += 1.0
+    level = LADDER(y)
+    front = FrontEnd()
+    before, after = front(y, level)[0], front(changed, level)[0]
+    assert torch.equal(before[:, :17], after[:, :17])
+    assert not torch.equal(before[:, 17], after[:, 17])
