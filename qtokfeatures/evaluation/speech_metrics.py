@@ -11,6 +11,7 @@ import warnings
 from types import ModuleType
 from typing import Final
 
+import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import resample
@@ -20,7 +21,10 @@ from qtokfeatures.exceptions import InputError, MissingExtraError
 PESQ_RATE: Final = 16_000
 """Wide-band PESQ is defined at this rate only, in Hz."""
 
-_PESQ_SHORTEST: Final = PESQ_RATE // 4
+_PESQ_SHORTEST_S: Final = 0.25
+_PESQ_LOWEST: Final = 1.0
+_STOI_SHORTEST_S: Final = 0.4  # 30 frames of 25.6 ms, half of each new
+_SILENT: Final = 1e-9  # of the original's peak; PESQ divides by what is left
 
 
 def stoi(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
@@ -62,7 +66,7 @@ def stoi(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
     """
     y, y_hat = check_pair(y, y_hat)
     package = require("pystoi", purpose="STOI")
-    if not y.any():
+    if len(y) < _STOI_SHORTEST_S * sr or not y.any():
         return float("nan")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
@@ -86,8 +90,8 @@ def pesq_wb(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
     Returns
     -------
     float
-        About 1 (bad) to 4.64 (no difference). NaN where PESQ finds no utterance in the original or
-        the clip is shorter than 0.25 s.
+        1 (bad, or silent) to 4.64 (no difference). NaN where PESQ finds no utterance in the
+        original or the clip is shorter than 0.25 s.
 
     Raises
     ------
@@ -98,9 +102,11 @@ def pesq_wb(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
     """
     y, y_hat = check_pair(y, y_hat)
     package = require("pesq", purpose="PESQ")
-    y, y_hat = (resample(each, orig_sr=sr, target_sr=PESQ_RATE) for each in (y, y_hat))
-    if len(y) < _PESQ_SHORTEST or not y.any():
+    if len(y) < _PESQ_SHORTEST_S * sr or not y.any():
         return float("nan")
+    if np.abs(y_hat).max() < _SILENT * np.abs(y).max():
+        return _PESQ_LOWEST
+    y, y_hat = (resample(each, orig_sr=sr, target_sr=PESQ_RATE) for each in (y, y_hat))
     try:
         return float(package.pesq(PESQ_RATE, y, y_hat, "wb"))
     except package.NoUtterancesError:

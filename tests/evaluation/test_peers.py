@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from qtokfeatures.evaluation import Codec2, GriffinLim, Opus, align, default_peers, find_lag
-from qtokfeatures.evaluation import score_reconstruction
+from qtokfeatures.evaluation import (
+    Codec2,
+    GriffinLim,
+    Opus,
+    align,
+    find_lag,
+    score_reconstruction,
+)
 from qtokfeatures.evaluation.peers.ogg import packet_sizes
 from qtokfeatures.evaluation.peers.tools import run_tool
 from qtokfeatures.exceptions import CodecError, InputError
@@ -17,7 +23,7 @@ from qtokfeatures.exceptions import CodecError, InputError
 SR = 24_000
 
 
-@pytest.fixture(params=default_peers(), ids=lambda peer: type(peer).__name__)
+@pytest.fixture(params=[Opus(), Codec2(), GriffinLim(n_iter=8)], ids=lambda it: type(it).__name__)
 def peer(request):
     if reason := request.param.missing():
         pytest.skip(reason)
@@ -85,7 +91,7 @@ def test_tools_that_fail_say_how():
         run_tool(["no-such-tool"])
     with pytest.raises(CodecError, match="failed with 3: broken"):
         run_tool(["sh", "-c", "echo broken >&2; exit 3"])
-    with pytest.raises(CodecError, match="did not run.*timed out"):
+    with pytest.raises(CodecError, match=r"did not run.*timed out"):
         run_tool(["sleep", "5"], timeout_s=0.1)
 
 
