@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from qtokfeatures.estimators.base import CodeTransformer
 from qtokfeatures.features.pooling import check_pooling, pool_frames
-from qtokfeatures.labelled import CodeSequence
-from qtokfeatures.labelled.features import feature_array
+from qtokfeatures.labelled import CodeSequence, feature_array
 
 if TYPE_CHECKING:
     from qtokfeatures.labelled import CodecSpec

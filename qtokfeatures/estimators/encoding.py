@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from qtokfeatures.codecs import Codec
-    from qtokfeatures.labelled.cache import CodeCache
+    from qtokfeatures.labelled import CodeCache
 
 Codes = npt.NDArray[np.int16]
 

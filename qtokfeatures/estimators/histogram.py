@@ -20,8 +20,7 @@ from qtokfeatures.features import (
     merge_codes,
     weight_counts,
 )
-from qtokfeatures.labelled import CodeSequence
-from qtokfeatures.labelled.features import feature_array
+from qtokfeatures.labelled import CodeSequence, feature_array
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec

@@ -9,8 +9,7 @@ import scipy.sparse
 import xarray as xr
 
 from qtokfeatures.estimators.encoding import EncodedClips
-from qtokfeatures.labelled import schema
-from qtokfeatures.labelled.features import feature_array
+from qtokfeatures.labelled import feature_array, schema
 from qtokfeatures.labelled.labels import missing_like
 
 

@@ -16,8 +16,7 @@ from qtokfeatures.estimators.inputs import are_codes, clip_items
 from qtokfeatures.estimators.presets import feature_transformer
 from qtokfeatures.estimators.rows import fill_missing_rows, label_rows
 from qtokfeatures.exceptions import InputError, NotFittedError, SkippedClipWarning
-from qtokfeatures.labelled import CodeSequence, as_code_sequence
-from qtokfeatures.labelled.cache import resolve_cache
+from qtokfeatures.labelled import CodeSequence, as_code_sequence, resolve_cache
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -44,7 +43,7 @@ def real_recordings(request: pytest.FixtureRequest) -> Sounds:
 
 
 @pytest.fixture(scope="module", params=["bundled", pytest.param("real", marks=pytest.mark.shared)])
-def sounds(request: pytest.FixtureRequest) -> Iterator[Sounds]:
+def sounds(request: pytest.FixtureRequest) -> Sounds:
     return bundled_sounds() if request.param == "bundled" else real_recordings(request)
 
 
