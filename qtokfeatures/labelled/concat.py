@@ -109,9 +109,7 @@ def check_compatible(parts: Sequence[xr.Dataset]) -> None:
         )
 
 
-def join_clips(
-    parts: Sequence[xr.Dataset], *, on_duplicate: OnDuplicate
-) -> dict[str, xr.Variable]:
+def join_clips(parts: Sequence[xr.Dataset], *, on_duplicate: OnDuplicate) -> dict[str, xr.Variable]:
     """Return everything per clip of Datasets, one after another.
 
     Parameters

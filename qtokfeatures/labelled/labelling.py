@@ -84,9 +84,7 @@ def match_clips(ds: xr.Dataset, keys: Iterable[Any]) -> list[int]:
     found = [_row(rows, name, source) for name, source in zip(ids, sources, strict=True)]
     lacking = [name for name, row in zip(ids, found, strict=True) if row is None]
     if lacking:
-        raise InputError(
-            f"{len(lacking)} clips have no row in the table, among them {lacking[:3]}"
-        )
+        raise InputError(f"{len(lacking)} clips have no row in the table, among them {lacking[:3]}")
     return [row for row in found if row is not None]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+
 def clip_ids_from_sources(sources: Sequence[str]) -> list[str]:
     """Name each clip by the shortest tail of its source that no other source ends in.
 

@@ -21,7 +21,9 @@ Array = npt.NDArray[Any]
 _NAMES_COMPARED = 10_000
 
 
-def select_clips(ds: xr.Dataset, selector: Any, labels: Mapping[str, Any] | None = None) -> xr.Dataset:
+def select_clips(
+    ds: xr.Dataset, selector: Any, labels: Mapping[str, Any] | None = None
+) -> xr.Dataset:
     """Return the chosen clips with all of their frames.
 
     Parameters

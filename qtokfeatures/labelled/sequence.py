@@ -119,7 +119,9 @@ class CodeSequence:
 
     def __repr__(self) -> str:
         counts = self.dataset[schema.FRAME_COUNT].values
-        lines = [f"<CodeSequence of {len(self)} clips, {int(counts.sum())} frames: {self._codec()}>"]
+        lines = [
+            f"<CodeSequence of {len(self)} clips, {int(counts.sum())} frames: {self._codec()}>"
+        ]
         ids = self.dataset[schema.CLIP].values[:_ROWS_SHOWN]
         width = max((len(str(clip)) for clip in ids), default=0)
         lines += [

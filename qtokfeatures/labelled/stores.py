@@ -164,9 +164,7 @@ def _format(path: Path) -> Format:
     try:
         return _SUFFIXES[path.suffix.lower()]
     except KeyError:
-        raise InputError(
-            f"codes are stored in {', '.join(_SUFFIXES)}, got {str(path)!r}"
-        ) from None
+        raise InputError(f"codes are stored in {', '.join(_SUFFIXES)}, got {str(path)!r}") from None
 
 
 def _check_replaceable(path: Path, kind: Format, *, overwrite: bool) -> None:
