@@ -83,22 +83,22 @@ def example_labels() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a clip, in the order of :func:`example_files`; all columns are text, empty where
-        they do not apply: ``file``, ``kind`` (instrument, speech, environment), ``label``
-        (which instrument or texture), ``pitch`` (as C4), ``text`` and ``voice`` of speech,
-        ``rendered_with``.
+        One row a clip, in the order of :func:`example_files`; the index is the file's name, which
+        is the clip's id once encoded. All columns are text, empty where they do not apply:
+        ``file``, ``kind`` (instrument, speech, environment), ``label`` (which instrument or
+        texture), ``pitch`` (as C4), ``text`` and ``voice`` of speech, ``rendered_with``.
 
     Examples
     --------
     >>> import qtokfeatures as qt
     >>> labels = qt.example_labels()
-    >>> sorted(labels["kind"].unique())
-    ['environment', 'instrument', 'speech']
+    >>> labels.loc["violin_C4.flac", ["kind", "label", "pitch"]].to_list()
+    ['instrument', 'violin', 'C4']
     """
     import pandas as pd
 
     table = pd.read_csv(_folder() / "labels.csv", dtype=str, keep_default_na=False)
-    return table.sort_values("file", ignore_index=True)
+    return table.sort_values("file").set_index("file", drop=False).rename_axis("clip")
 
 
 def _folder() -> Path:
