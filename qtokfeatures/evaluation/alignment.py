@@ -76,6 +76,13 @@ def find_common_lag(
     ------
     InputError
         If there is no pair, or a signal is not mono, empty or not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> clips = np.random.default_rng(0).normal(size=(3, 1000))
+    >>> find_common_lag([(y, np.pad(y, (7, 0))) for y in clips], sr=8000)
+    7
     """
     pairs = list(pairs)
     if not pairs:

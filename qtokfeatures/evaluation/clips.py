@@ -76,6 +76,11 @@ class ClipSelection:
         for PESQ.
     per_kind : int, optional
         Take only so many clips of each kind, evenly spread over the manifest's order.
+
+    Examples
+    --------
+    >>> ClipSelection(kinds=("speech",), per_kind=3).describe()
+    'Clips of split `dev` over 0.8 s, without fsdd, at most 3 a kind; the first 5 s, mono, ...'
     """
 
     split: str = "dev"

@@ -80,6 +80,17 @@ def bench_codec(
     See Also
     --------
     qtokfeatures.evaluation.bench_markdown : The result as a page.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import qtokfeatures as qt
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, size=24_000).astype(np.float32)
+    >>> clips = [BenchClip("noise", "environment", noise, 24_000)]
+    >>> codec = qt.load_codec("mini", device="cpu")
+    >>> result = bench_codec(codec, clips=clips, n_codebooks=[16, 4], peers=[], timed_s=0.5)
+    >>> [system.name for system in result.systems]
+    ['mini, 16 codebooks', 'mini, 4 codebooks']
     """
     clips = _check_clips(clips)
     prefixes = _check_prefixes(n_codebooks, codec.spec.n_codebooks)

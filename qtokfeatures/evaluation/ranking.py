@@ -64,6 +64,16 @@ def rank_clips(
     ------
     InputError
         If the number of codebooks is not one the codec has.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import qtokfeatures as qt
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, size=24_000).astype(np.float32)
+    >>> clips = [BenchClip("noise", "environment", noise, 24_000)]
+    >>> best = rank_clips(qt.load_codec("mini", device="cpu"), clips)[0]
+    >>> best.clip.name, best.y_hat.shape
+    ('noise', (24000,))
     """
     most = codec.spec.n_codebooks
     k = most if n_codebooks is None else n_codebooks

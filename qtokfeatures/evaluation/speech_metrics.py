@@ -99,6 +99,14 @@ def pesq_wb(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
         If the two do not fit each other.
     MissingExtraError
         If pesq is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import qtokfeatures as qt
+    >>> clip = qt.load_audio(qt.example_file("speech_slt_1"))
+    >>> f"{pesq_wb(clip.y, clip.y, clip.sr):.2f}"
+    '4.64'
     """
     y, y_hat = check_pair(y, y_hat)
     package = require("pesq", purpose="PESQ")

@@ -62,6 +62,12 @@ def verify(
     ------
     InputError
         If `seconds` is not above 0, or a clip is not mono, empty or not finite.
+
+    Examples
+    --------
+    >>> import qtokfeatures as qt
+    >>> verify(qt.load_codec("mini", device="cpu"), seconds=1.0, threads=[1]).ok
+    True
     """
     spec = codec.spec
     if clips is None:
