@@ -6,7 +6,8 @@ from .figures import Picture as Picture
 from .figures import save_figure as save_figure
 from .projection import Projection as Projection
 from .projection import project as project
-from .roundtrip_report import Roundtrip as Roundtrip
+from .roundtrip import Roundtrip as Roundtrip
+from .roundtrip import make_roundtrip as make_roundtrip
 from .roundtrip_report import roundtrip_report as roundtrip_report
 from .spectrogram import draw_spectrogram as draw_spectrogram
 from .spectrogram import spectrogram_figure as spectrogram_figure

@@ -148,7 +148,7 @@ def write_names(ax: Axes, xy: ArrayLike, names: Sequence[str]) -> int:
     pixels = ax.transData.transform(points)
     sizes = [_text_size(ax, texts[index]) for index in chosen]
     frame = Box(*ax.get_window_extent().extents)
-    scale = ax.get_figure(root=True).dpi / 96
+    scale = ax.figure.dpi / 96
     places = place_labels(pixels[chosen], sizes, frame, obstacles=pixels, scale=scale)
     for index, place in zip(chosen, places, strict=True):
         if place is not None:
@@ -227,7 +227,7 @@ def _text_size(ax: Axes, text: str) -> tuple[float, float]:
 
 
 def _write_name(ax: Axes, point: NDArray[np.float64], text: str, place: Box) -> None:
-    figure = ax.get_figure(root=True)
+    figure = ax.figure
     centre = np.array([place.left + place.right, place.bottom + place.top]) / 2
     mark = ax.transData.transform(point)
     name = ax.annotate(

@@ -14,6 +14,7 @@ from qtokfeatures.exceptions import InputError, MissingExtraError
 
 METHODS = ("auto", "umap", "pca")
 _FEWEST_FOR_UMAP = 10
+_FEWEST_FEATURES = 3
 _NEIGHBORS = 15
 
 
@@ -47,8 +48,8 @@ def project(features: ArrayLike, *, method: str = "auto", seed: int = 0) -> Proj
     features : array (clip, feature)
         One row per clip, finite: a DataArray of an estimator, or any array.
     method : {"auto", "umap", "pca"}
-        ``"auto"`` takes UMAP when umap-learn is installed and there are ten clips or more, and
-        PCA otherwise; the caption says which.
+        ``"auto"`` takes UMAP when umap-learn is installed and there are ten clips and three
+        features or more, and PCA otherwise; the caption says which.
     seed : int
         Seed of UMAP; PCA has no chance in it.
 
@@ -73,7 +74,7 @@ def project(features: ArrayLike, *, method: str = "auto", seed: int = 0) -> Proj
     table = _finite_table(features)
     if method not in METHODS:
         raise InputError(f"method is one of {', '.join(METHODS)}, not {method!r}")
-    if method == "umap" or (method == "auto" and _umap_fits(len(table))):
+    if method == "umap" or (method == "auto" and _umap_fits(table)):
         return _umap(table, seed=seed)
     return _pca(table)
 
@@ -88,14 +89,20 @@ def _finite_table(features: ArrayLike) -> NDArray[np.float64]:
     return table
 
 
-def _umap_fits(n_clips: int) -> bool:
-    return n_clips >= _FEWEST_FOR_UMAP and importlib.util.find_spec("umap") is not None
+def _umap_fits(table: NDArray[np.float64]) -> bool:
+    n_clips, n_features = table.shape
+    if n_clips < _FEWEST_FOR_UMAP or n_features < _FEWEST_FEATURES:
+        return False
+    return importlib.util.find_spec("umap") is not None
 
 
 def _umap(table: NDArray[np.float64], *, seed: int) -> Projection:
     n_neighbors = min(_NEIGHBORS, len(table) - 1)
-    if n_neighbors < 2:
-        raise InputError(f"UMAP needs three clips or more, not {len(table)}; use method='pca'")
+    if n_neighbors < 2 or table.shape[1] < _FEWEST_FEATURES:
+        raise InputError(
+            f"UMAP needs three clips and three features or more, not {table.shape}; "
+            "use method='pca'"
+        )
     reducer = _umap_class()(
         n_neighbors=n_neighbors, min_dist=0.3, init="pca", random_state=seed, n_jobs=1
     )

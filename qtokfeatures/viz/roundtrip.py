@@ -68,7 +68,7 @@ class Roundtrip:
     def bit_rate(self) -> float:
         """What the codes of one second take, bit/s."""
         bits_per_code = float(np.log2(self.spec.codebook_size))
-        return self.codes.shape[0] * bits_per_code * self.spec.frame_rate
+        return len(self.codes) * bits_per_code * self.spec.frame_rate
 
     def numbers(self) -> dict[str, float]:
         """Measure the reconstruction.

@@ -136,7 +136,7 @@ def _row(spectra: NDArray[np.float64], low: float, high: float) -> NDArray[np.fl
         return np.asarray(inside.max(axis=0))
     below = min(int(low), len(spectra) - 2)
     share = (low + high) / 2 - below
-    return (1 - share) * spectra[below] + share * spectra[below + 1]
+    return np.asarray((1 - share) * spectra[below] + share * spectra[below + 1])
 
 
 def _spectra(y: NDArray[np.float64], sr: int) -> NDArray[np.float64]:
