@@ -1,0 +1,153 @@
+"""A training run, small enough to watch: it learns, resumes exactly and exports what loads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+
+import qtokfeatures as qt
+from qtokfeatures.codecs.mini.config import TINY
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.training import Recipe, Trainer, train_mini
+from qtokfeatures.training import trainer as trainer_module
+from qtokfeatures.training.batches import BatchSource
+from qtokfeatures.training.checkpoint import read_state
+from qtokfeatures.training.corpus import prepare_corpus
+
+RECIPE = Recipe(
+    seed=3, clips=4, frames=6, plain_steps=3, magnitude_steps=3, waveform_steps=4, anneal_steps=2
+)
+SMALL = replace(TINY, codebook_size=128, n_codebooks=4)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Six short clips of tones and noise."""
+    folder = tmp_path_factory.mktemp("sounds")
+    rng = np.random.default_rng(0)
+    t = np.arange(36_000) / 24_000
+    for i, kind in enumerate(["speech", "instrument", "music"] * 2):
+        (folder / kind).mkdir(exist_ok=True)
+        y = 0.3 * np.sin(2 * np.pi * 110 * (i + 1) * t) + 0.02 * rng.standard_normal(len(t))
+        sf.write(folder / kind / f"{i}.wav", y, 24_000)
+    made = tmp_path_factory.mktemp("corpus")
+    prepare_corpus(made, [folder])
+    return made
+
+
+@pytest.fixture(autouse=True)
+def few_batches(monkeypatch):
+    """Initialise from a handful of batches."""
+    monkeypatch.setattr("qtokfeatures.training.initialize._BATCHES", 4)
+    monkeypatch.setattr(trainer_module, "_KMEANS_BATCHES", 8)
+    monkeypatch.setattr(trainer_module, "_REFINE_BATCHES", 8)
+    monkeypatch.setattr(trainer_module, "_LOG_EVERY", 1)
+
+
+def trainer(corpus, folder, **options):
+    return Trainer(corpus, folder, recipe=RECIPE, config=SMALL, **options)
+
+
+def quiet(line: str) -> None:
+    """Take a report and do nothing."""
+
+
+def test_a_run_goes_through_all_stages_and_exports_a_codec(corpus, tmp_path):
+    path = trainer(corpus, tmp_path).run(report=quiet)
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(1, 13))
+    assert list(dict.fromkeys(row["stage"] for row in rows)) == list(trainer_module.STAGES)
+    assert all(np.isfinite(row["loss"]) for row in rows)
+    codec = qt.load_codec(path, device="cpu")
+    y, _ = codec.decode(codec.encode(np.zeros(5000), sr=24_000))
+    assert np.isfinite(y).all()
+
+
+def test_a_run_in_two_parts_ends_as_one(corpus, tmp_path):
+    whole = trainer(corpus, tmp_path / "whole")
+    whole.run(report=quiet)
+    for stop in (2, 5, 8, 12):
+        part = trainer(corpus, tmp_path / "parts")
+        part.run(until=stop, report=quiet)
+    assert read_state(part.checkpoint)["step"] == 12
+    for name, tensor in whole.model.state_dict().items():
+        torch.testing.assert_close(part.model.state_dict()[name], tensor)
+
+
+def test_the_loss_of_a_repeated_batch_falls(corpus, tmp_path, monkeypatch):
+    run = trainer(corpus, tmp_path)
+    batch = run.source.batch(0)
+    monkeypatch.setattr(run.source, "batch", lambda step: batch)
+    monkeypatch.setattr(trainer_module, "_WARM_UP", 40)
+    monkeypatch.setattr(run, "_stage_of", lambda step: ("plain", step, 60))
+    losses = [row["loss"] for row in run._steps(60)]
+    assert np.mean(losses[-5:]) < 0.95 * losses[0]
+
+
+def test_the_linear_maps_predict_from_the_start(corpus, tmp_path):
+    run = trainer(corpus, tmp_path)
+    y = torch.from_numpy(run.source.batch(1))
+    with torch.no_grad():
+        start = float(run._losses("plain", y)["magnitude"])
+        run.model.decoder.linear.weight.zero_()
+        without = float(run._losses("plain", y)["magnitude"])
+    assert start < 0.8 * without
+
+
+def test_the_anneal_leaves_encoder_and_codebooks_alone(corpus, tmp_path):
+    run = trainer(corpus, tmp_path)
+    run.run(until=11, report=quiet)
+    before = {k: v.clone() for k, v in run.model.state_dict().items()}
+    run.run(until=12, report=quiet)
+    changed = {k for k, v in run.model.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed
+    assert all(name.startswith("decoder.") for name in changed)
+
+
+def test_train_mini_makes_the_corpus_once_and_goes_on_after_an_interrupt(tmp_path):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    t = np.arange(48_000) / 24_000
+    sf.write(sounds / "tone.wav", 0.2 * np.sin(2 * np.pi * 330 * t), 24_000)
+    recipe = Recipe(
+        clips=2, frames=4, plain_steps=2, magnitude_steps=2, waveform_steps=2, anneal_steps=1
+    )
+
+    def interrupt(line: str) -> None:
+        if "stage magnitude" in line:
+            raise KeyboardInterrupt
+
+    options = {"recipe": recipe, "config": SMALL, "device": "cpu"}
+    with pytest.raises(KeyboardInterrupt):
+        train_mini([sounds], tmp_path / "run", report=interrupt, **options)
+    assert read_state(tmp_path / "run" / "checkpoint.safetensors")["step"] == 3
+    (sounds / "tone.wav").unlink()
+    said: list[str] = []
+    path = train_mini([sounds], tmp_path / "run", report=said.append, **options)
+    assert said[0].startswith("step 3 of 7")
+    assert qt.load_codec(path).spec.n_codebooks == 4
+
+
+def test_batches_follow_from_seed_and_step(corpus):
+    a, b = BatchSource(corpus, RECIPE), BatchSource(corpus, RECIPE)
+    np.testing.assert_array_equal(a.batch(5), b.batch(5))
+    assert not np.array_equal(a.batch(5), a.batch(6))
+    assert a.batch(0).shape == (4, 6 * 1920 + 720)
+    assert np.abs(a.batch(0)).max() <= 0.75
+
+
+def test_a_folder_without_a_corpus_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"holds no corpus\.csv"):
+        BatchSource(tmp_path, RECIPE)
+
+
+@pytest.mark.parametrize("share", [0, -1, float("nan")])
+def test_a_recipe_cannot_be_shortened_to_nothing(share):
+    with pytest.raises(InputError, match="share must be above 0"):
+        Recipe().shortened(share)
+    assert Recipe(plain_steps=500).shortened(0.01).plain_steps == 5
