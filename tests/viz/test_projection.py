@@ -52,7 +52,6 @@ def test_one_feature() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 30), (12, 2)])
 def test_too_little_for_umap(shape: tuple[int, int]) -> None:
-    pytest.importorskip("umap")
     with pytest.raises(InputError, match="use method='pca'"):
         project(RNG.normal(size=shape), method="umap")
 
