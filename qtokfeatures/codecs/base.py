@@ -14,7 +14,7 @@ import xarray as xr
 from torch import Tensor
 from typing_extensions import TypeVar
 
-from qtokfeatures.audio import AudioClip, load_audio, resample, resampled_length
+from qtokfeatures.audio import AudioClip, iter_blocks, load_audio, resample, resampled_length
 from qtokfeatures.audio.batches import OnError
 from qtokfeatures.codecs.batching import decode_all, encode_items, encode_waves, latent_chunks
 from qtokfeatures.codecs.checks import as_codes, as_embedding
@@ -85,7 +85,7 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
     # --------------------------------------------------------------------------- one clip
 
     def encode(self, audio: Any, *, sr: int | None = None) -> Codes:
-        """Encode one clip.
+        """Encode one clip, of any length in bounded memory.
 
         Parameters
         ----------
@@ -113,8 +113,10 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
         >>> codec.encode(np.zeros(24_000), sr=24_000).shape
         (16, 13)
         """
-        clip = load_audio(audio, sr=sr, target_sr=self.spec.sample_rate)
-        return self.encode_clips([clip])[0]
+        blocks = iter_blocks(audio, sr=sr, target_sr=self.spec.sample_rate)
+        with self.stream_encoder() as stream:
+            parts = [stream.push(block) for block in blocks]
+            return np.concatenate([*parts, stream.flush()], axis=1)
 
     def decode(
         self, codes: npt.ArrayLike, *, sr: int | None = None, length: int | None = None

@@ -76,7 +76,7 @@ def test_unused_entries_are_put_to_use():
     model, codebooks = trainer(restart_after=5)
     model.codebooks[1] += 100.0
     codebooks.reset(0)
-    for step in range(40):
+    for step in range(80):
         codebooks(torch.randn(4, 10, 64), step)
     assert (model.codebooks[1].abs().amax(dim=1) < 50).sum() > 64
 
