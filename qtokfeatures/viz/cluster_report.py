@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from qtokfeatures.viz.clip_map import map_figure, mark_positions
 from qtokfeatures.viz.figures import figure_png
 from qtokfeatures.viz.markup import Markup, element, join
-from qtokfeatures.viz.page import cards, page, picture, player, section, spots
+from qtokfeatures.viz.page import cards, page, picture, player, section, spots, table
 from qtokfeatures.viz.projection import Projection
 
 _MOST_KINDS = 4
@@ -128,14 +128,24 @@ def map_blocks(drawn: ClusterMap) -> list[Markup]:
 
 
 def cluster_sections(clips: Sequence[ClusteredClip]) -> list[Markup]:
-    """Return one section of players per cluster."""
-    members: dict[int, list[int]] = {}
+    """Return a table of the clusters, and one section of players for each of them."""
+    members: dict[int, dict[int, ClusteredClip]] = {}
     for index, clip in enumerate(clips):
-        members.setdefault(clip.cluster, []).append(index)
-    return [
-        _cluster_section(cluster, {index: clips[index] for index in members[cluster]})
-        for cluster in sorted(members)
+        members.setdefault(clip.cluster, {})[index] = clip
+    clusters = sorted(members.items())
+    return [_overview(clusters), *(_cluster_section(*cluster) for cluster in clusters)]
+
+
+def _overview(clusters: Sequence[tuple[int, Mapping[int, ClusteredClip]]]) -> Markup:
+    rows = [
+        (
+            element("a", f"Cluster {cluster}", href=f"#{_section_anchor(cluster)}"),
+            len(members),
+            _composition(members.values()) or _some_names(members.values()),
+        )
+        for cluster, members in clusters
     ]
+    return table(("cluster", "clips", "what is in it"), rows)
 
 
 def _cluster_section(cluster: int, members: Mapping[int, ClusteredClip]) -> Markup:
@@ -157,6 +167,7 @@ def _cluster_section(cluster: int, members: Mapping[int, ClusteredClip]) -> Mark
         element("p", composition, class_="faint") if composition else "",
         cards(heard),
         element("p", _listing(silent), class_="faint") if silent else "",
+        anchor=_section_anchor(cluster),
     )
 
 
@@ -168,10 +179,20 @@ def _composition(clips: Iterable[ClusteredClip]) -> str:
     return ", ".join(shown + more)
 
 
+def _some_names(clips: Iterable[ClusteredClip]) -> str:
+    names = [clip.name for clip in clips]
+    more = ["…"] if len(names) > _MOST_KINDS else []
+    return ", ".join(names[:_MOST_KINDS] + more)
+
+
 def _listing(names: Sequence[str]) -> str:
     hidden = len(names) - _MOST_LISTED
     tail = f" and {hidden} more" if hidden > 0 else ""
     return f"Without a player here: {', '.join(names[:_MOST_LISTED])}{tail}."
+
+
+def _section_anchor(cluster: int) -> str:
+    return f"cluster-{cluster}"
 
 
 def _anchor(index: int) -> str:

@@ -100,9 +100,9 @@ def page(title: str, blocks: Iterable[object], *, lead: str = "") -> str:
     return f"<!DOCTYPE html>\n{root}\n"
 
 
-def section(heading: str, *blocks: object) -> Markup:
+def section(heading: str, *blocks: object, anchor: str | None = None) -> Markup:
     """A heading and what belongs to it."""
-    return element("section", element("h2", heading), *blocks)
+    return element("section", element("h2", heading), *blocks, id=anchor)
 
 
 def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> Markup:

@@ -1,0 +1,206 @@
+"""features, cluster and demo: sounds to tables, groups and pages."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from qtokfeatures.apps.clustering import cluster_clips
+
+BLOBS = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], [5, 4, 3], axis=0)
+BLOBS += np.random.default_rng(0).normal(0, 0.3, BLOBS.shape)
+
+
+@pytest.fixture(autouse=True)
+def _no_umap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """UMAP takes ten seconds to compile; tests/viz has its own tests of it."""
+    monkeypatch.setattr("qtokfeatures.viz.projection._umap_fits", lambda table: False)
+
+
+# -------------------------------------------------------------------------- the groups
+
+
+def test_the_number_of_groups_is_found() -> None:
+    found = cluster_clips(BLOBS, None)
+    assert found.n_clusters == 3
+    assert found.labels.tolist() == [0] * 5 + [1] * 4 + [2] * 3
+
+
+def test_typical_clips_are_nearest_to_the_middle() -> None:
+    found = cluster_clips(BLOBS, 3)
+    middle = np.linalg.norm(BLOBS[:5] - BLOBS[:5].mean(axis=0), axis=1).argmin()
+    assert found.most_typical()[0] == middle
+    assert sorted(found.nearest(1)) == [5, 6, 7, 8]
+
+
+@pytest.mark.parametrize(("n_clips", "n_clusters"), [(1, 1), (2, 1), (3, 2)])
+def test_few_clips(n_clips: int, n_clusters: int) -> None:
+    assert cluster_clips(BLOBS[-n_clips:], None).n_clusters == n_clusters
+
+
+def test_no_more_groups_than_different_clips() -> None:
+    assert cluster_clips(np.ones((6, 2)), 4).n_clusters == 1
+    assert cluster_clips(np.ones((6, 2)), None).n_clusters == 1
+
+
+# ---------------------------------------------------------------------------- features
+
+
+@pytest.mark.parametrize("kind", ["histogram", "embedding", "both"])
+def test_a_table_has_a_row_per_clip_and_names_its_columns(qtok, sounds: Path, kind: str) -> None:
+    ran = qtok("features", sounds, "-o", "f.csv", "--features", kind, "--json")
+    assert ran.code == 0
+    table = pd.read_csv("f.csv")
+    assert sorted(table["clip"]) == ["a.wav", "b ü.flac", "c's <d>.wav", "e.wav", "小.wav"]
+    assert {"source", "duration", "sample_rate"} <= set(table.columns)
+    assert table.shape[1] > ran.json["features"] > 10
+    assert not table.isna().any(axis=None)
+
+
+def test_codes_and_audio_give_the_same_features(qtok, sounds: Path) -> None:
+    assert qtok("encode", sounds, "-o", "codes.zarr").code == 0
+    assert qtok("features", "codes.zarr", "-o", "a.nc").code == 0
+    assert qtok("features", sounds, "-o", "b.nc").code == 0
+    with xr.open_dataset("a.nc") as one, xr.open_dataset("b.nc") as other:
+        xr.testing.assert_allclose(one["features"], other["features"])
+
+
+def test_fewer_codebooks_are_fewer_features(qtok, sounds: Path) -> None:
+    every = qtok("features", sounds, "-o", "a.csv", "--json").json["features"]
+    two = qtok("features", sounds, "-o", "b.csv", "--codebooks", "2", "--json").json["features"]
+    assert two < every
+
+
+@pytest.mark.parametrize("arguments", [["-o", "f.xlsx"], ["-o", "f.csv", "--features", "mfcc"]])
+def test_wrong_options_of_features_are_usage(qtok, sounds: Path, arguments: list[str]) -> None:
+    assert qtok("features", sounds, *arguments).code == 2
+
+
+# ----------------------------------------------------------------------------- cluster
+
+
+def test_cluster_writes_table_map_and_page(qtok, sounds: Path) -> None:
+    ran = qtok("cluster", sounds, "-k", "2", "-o", "out", "--json")
+    assert ran.code == 0
+    assert {path.name for path in Path("out").iterdir()} == {
+        "labels.csv",
+        "map.png",
+        "clusters.html",
+    }
+    table = pd.read_csv("out/labels.csv")
+    assert set(table["cluster"]) == {0, 1}
+    assert np.isfinite(table[["x", "y"]]).all(axis=None)
+    assert dict(zip(table["clip"], table["cluster"], strict=True)) == ran.json["labels"]
+    assert ran.json["map"] == "PCA"
+    html = Path("out/clusters.html").read_text(encoding="utf-8")
+    assert html.count("<audio") == html.count('class="spot"') == 5
+    assert "c&#x27;s &lt;d&gt;" in html
+
+
+def test_the_same_seed_gives_the_same_files(qtok, sounds: Path) -> None:
+    for folder in ("one", "two"):
+        assert qtok("cluster", sounds, "-o", folder).code == 0
+    for name in ("labels.csv", "map.png", "clusters.html"):
+        assert Path("one", name).read_bytes() == Path("two", name).read_bytes()
+
+
+def test_codes_are_heard_when_the_recordings_are_gone(qtok, sounds: Path) -> None:
+    assert qtok("encode", sounds, "-o", "codes.nc").code == 0
+    shutil.rmtree(sounds)
+    assert qtok("cluster", "codes.nc", "-k", "2", "-o", "out").code == 0
+    assert Path("out/clusters.html").read_text(encoding="utf-8").count("data:audio") == 5
+
+
+def test_audio_and_codes_together(qtok, sounds: Path) -> None:
+    assert qtok("encode", sounds / "low", "-o", "codes.nc").code == 0
+    ran = qtok("cluster", "codes.nc", sounds / "*.wav", "-o", "out", "--json")
+    assert ran.json["clips"] == 4
+
+
+def test_colours_by_folder_or_label(qtok, sounds: Path) -> None:
+    assert qtok("cluster", sounds, "-o", "out", "--color-by", "folder").code == 0
+    assert "my söunds" in Path("out/clusters.html").read_text(encoding="utf-8")
+    ran = qtok("cluster", sounds, "-o", "out", "--color-by", "instrument")
+    assert ran.code == 2
+    assert "not one of cluster, folder" in " ".join(ran.err.replace("│", " ").split())
+
+
+def test_more_clusters_than_clips_is_usage(qtok, sounds: Path) -> None:
+    ran = qtok("cluster", sounds, "-k", "6", "-o", "out")
+    assert ran.code == 2
+    assert "5 clips" in ran.err
+
+
+def test_cluster_goes_on_after_bad_files(qtok, sounds: Path, broken: Path) -> None:
+    ran = qtok("cluster", sounds, broken, "missing.nc", "-k", "2", "-o", "out")
+    assert ran.code == 1
+    assert "2 inputs failed" in ran.err
+    assert len(pd.read_csv("out/labels.csv")) == 5
+
+
+def test_nothing_to_cluster(qtok, broken: Path) -> None:
+    assert qtok("cluster", broken, "-o", "out").code == 1
+    assert list(Path("out").iterdir()) == []
+
+
+# -------------------------------------------------------------------------------- demo
+
+
+def test_the_demo_on_the_bundled_sounds(qtok) -> None:
+    ran = qtok("demo")
+    assert (ran.code, ran.err) == (0, "")
+    names = {path.name for path in Path("demo").iterdir()}
+    assert names == {
+        "codes.nc",
+        "guitar_phrase_decoded.wav",
+        "labels.csv",
+        "map.png",
+        "report.html",
+    }
+    assert [name for name in names if str(Path("demo", name)) not in ran.out] == []
+    labels = pd.read_csv("demo/labels.csv")
+    assert len(labels) >= 36
+    assert {"cluster", "label", "kind", "pitch"} <= set(labels.columns)
+    html = Path("demo/report.html").read_text(encoding="utf-8")
+    assert html.count("<audio") == len(labels) + 2
+    assert "Decoded from tokens: guitar_phrase" in html
+
+
+@pytest.mark.parametrize("names", [["a.wav"], ["a.wav", "e.wav"]])
+def test_the_demo_on_few_recordings(qtok, sounds: Path, tmp_path: Path, names) -> None:
+    data = tmp_path / "few"
+    data.mkdir()
+    for name in names:
+        shutil.copy(sounds / name, data)
+    ran = qtok("demo", "--data", data, "-o", "out", "--json")
+    assert ran.code == 0
+    assert ran.json["clips"] == len(names)
+    assert ran.json["decoded"]
+
+
+def test_the_demo_takes_no_output_for_input(qtok, sounds: Path) -> None:
+    for _ in range(2):
+        ran = qtok("demo", "--data", sounds, "-o", sounds / "demo", "--json")
+        assert ran.code == 0
+        assert ran.json["clips"] == 5
+
+
+def test_the_demo_on_a_folder_without_audio(qtok, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    ran = qtok("demo", "--data", "empty", "-o", "out")
+    assert ran.code == 1
+    assert "no audio" in ran.err
+    assert qtok("demo", "--data", "missing", "-o", "out").code == 2
+
+
+def test_the_demo_lists_bad_files(qtok, sounds: Path, broken: Path) -> None:
+    shutil.copy(broken, sounds)
+    ran = qtok("demo", "--data", sounds, "-o", "out")
+    assert ran.code == 1
+    assert "broken.wav" in ran.err
+    assert Path("out/report.html").exists()

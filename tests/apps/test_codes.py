@@ -1,0 +1,175 @@
+"""encode, decode, info: audio to codes files and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+import qtokfeatures as qt
+from qtokfeatures.codecs.mini import random_mini
+
+
+@pytest.fixture
+def codes(qtok, sounds: Path, tmp_path: Path) -> Path:
+    assert qtok("encode", sounds, "-o", "codes.nc").code == 0
+    return tmp_path / "codes.nc"
+
+
+@pytest.mark.parametrize("name", ["codes.nc", "new/folder/cödes.zarr"])
+def test_a_folder_is_encoded_into_either_store(qtok, sounds: Path, tmp_path: Path, name) -> None:
+    ran = qtok("encode", sounds, "-o", name)
+    assert (ran.code, ran.err) == (0, "")
+    assert "5 clips" in ran.out
+    ds = qt.load_codes(tmp_path / name)
+    assert sorted(ds["clip"].values) == ["a.wav", "b ü.flac", "c's <d>.wav", "e.wav", "小.wav"]
+    assert (
+        sorted(path.name for path in (tmp_path / name).parent.iterdir() if path.name[0] == ".")
+        == []
+    )
+
+
+def test_codes_are_those_of_the_codec(codes: Path, sounds: Path, small_codec) -> None:
+    ds = qt.load_codes(codes)
+    np.testing.assert_array_equal(ds.qtok.clip("a.wav"), small_codec.encode(sounds / "a.wav"))
+
+
+def test_files_folders_and_globs_together_name_each_once(qtok, sounds: Path) -> None:
+    ran = qtok("encode", sounds / "a.wav", sounds / "*.wav", sounds / "low", "-o", "c.nc", "--json")
+    assert ran.json["clips"] == 4
+    assert ran.json["failed"] == []
+
+
+def test_bad_files_are_listed_and_the_rest_is_done(qtok, sounds: Path, broken: Path) -> None:
+    ran = qtok("encode", sounds, broken, "missing.wav", sounds / "*.mp3", "-o", "c.nc")
+    assert ran.code == 1
+    assert ran.err.startswith("3 inputs failed:\n")
+    assert [name for name in ("broken.wav", "missing.wav", "*.mp3") if name not in ran.err] == []
+    assert qt.load_codes("c.nc").sizes["clip"] == 5
+
+
+def test_failures_are_in_the_json(qtok, sounds: Path, broken: Path) -> None:
+    ran = qtok("encode", sounds, broken, "-o", "c.nc", "--json")
+    assert ran.code == 1
+    assert [failed["source"] for failed in ran.json["failed"]] == [str(broken)]
+    assert ran.json["failed"][0]["error"]
+
+
+def test_nothing_to_encode_writes_nothing(qtok, broken: Path) -> None:
+    ran = qtok("encode", broken, "missing.wav", "-o", "c.nc")
+    assert ran.code == 1
+    assert "2 inputs failed" in ran.err
+    assert not Path("c.nc").exists()
+
+
+def test_quiet_says_nothing(qtok, sounds: Path) -> None:
+    ran = qtok("encode", sounds, "-o", "c.nc", "-q")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+def test_another_kind_of_output_is_usage(qtok, sounds: Path) -> None:
+    ran = qtok("encode", sounds, "-o", "codes.csv")
+    assert ran.code == 2
+    assert ".nc or .zarr" in ran.err
+
+
+def test_codes_are_written_over_codes_but_not_over_a_folder(qtok, sounds: Path) -> None:
+    assert qtok("encode", sounds, "-o", "c.zarr").code == 0
+    assert qtok("encode", sounds / "low", "-o", "c.zarr").code == 0
+    assert qt.load_codes("c.zarr").sizes["clip"] == 2
+    keep = Path("mine.zarr/keep.txt")
+    keep.parent.mkdir()
+    keep.touch()
+    assert qtok("encode", sounds, "-o", "mine.zarr").code == 1
+    assert keep.exists()
+
+
+def test_decoding_restores_rate_and_length(qtok, codes: Path, sounds: Path) -> None:
+    ran = qtok("decode", codes, "-o", "out")
+    assert (ran.code, ran.err) == (0, "")
+    made = {path.name: sf.info(path) for path in Path("out").iterdir()}
+    assert set(made) == {f"{name}_decoded.wav" for name in ["a", "b ü", "c's _d", "e", "小"]}
+    original = sf.info(sounds / "b ü.flac")
+    assert made["b ü_decoded.wav"].samplerate == original.samplerate == 44100
+    assert made["b ü_decoded.wav"].frames == original.frames
+
+
+def test_decoding_fewer_codebooks(qtok, codes: Path) -> None:
+    assert qtok("decode", codes, "-o", "all").code == 0
+    assert qtok("decode", codes, "-o", "two", "--codebooks", "2", "--format", "flac").code == 0
+    every, two = sf.read("all/a_decoded.wav")[0], sf.read("two/a_decoded.flac")[0]
+    assert every.shape == two.shape
+    assert not np.array_equal(every, two)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--codebooks", "17"], ["--codebooks", "0"], ["--format", "m4a"]]
+)
+def test_decoding_with_wrong_options_is_usage(qtok, codes: Path, arguments: list[str]) -> None:
+    assert qtok("decode", codes, "-o", "out", *arguments).code == 2
+
+
+def test_decoding_what_are_no_codes(qtok, broken: Path, tmp_path: Path) -> None:
+    fake = tmp_path / "fake.nc"
+    fake.write_bytes(broken.read_bytes())
+    for name in ("fake.nc", "missing.nc", "broken.wav"):
+        ran = qtok("decode", name, "-o", "out")
+        assert ran.code == 1
+        assert ran.err.count("\n") == 1
+        assert name in ran.err
+
+
+def test_codes_of_another_codec_are_refused(qtok, codes: Path, monkeypatch) -> None:
+    other = random_mini(seed=1)
+    monkeypatch.setattr("qtokfeatures.codecs.load_codec", lambda *args, **kwargs: other)
+    ran = qtok("decode", codes, "-o", "out")
+    assert ran.code == 1
+    assert other.spec.fingerprint in ran.err
+
+
+def test_decoding_does_not_overwrite_a_recording(qtok, sounds: Path, tmp_path: Path) -> None:
+    recording = sounds / "a_decoded.wav"
+    (sounds / "a.wav").rename(recording)
+    content = recording.read_bytes()
+    assert qtok("encode", recording, "-o", "c.nc").code == 0
+    renamed = qt.load_codes("c.nc").assign_coords(clip=["a"])
+    qt.save_codes(renamed, "c.nc")
+    ran = qtok("decode", "c.nc", "-o", sounds)
+    assert ran.code == 1
+    assert "is an input and is not overwritten" in ran.err
+    assert recording.read_bytes() == content
+
+
+def test_a_file_in_place_of_the_output_folder_is_usage(qtok, codes: Path, broken: Path) -> None:
+    ran = qtok("decode", codes, "-o", broken)
+    assert ran.code == 2
+    assert broken.read_bytes().startswith(b"RIFF")
+
+
+def test_info_on_audio_codes_and_codec(qtok, codes: Path, sounds: Path, small_codec) -> None:
+    ran = qtok("info", sounds / "b ü.flac", codes, "mini", "--json")
+    assert ran.code == 0
+    (audio,), (stored,), (codec,) = ran.json["audio"], ran.json["codes"], ran.json["codecs"]
+    assert (audio["sample_rate"], audio["duration_s"]) == (44100, pytest.approx(0.4))
+    assert (stored["clips"], stored["codebooks"]) == (5, small_codec.spec.n_codebooks)
+    assert codec["fingerprint"] == small_codec.spec.fingerprint
+
+
+def test_info_for_people_is_not_cut_off(qtok, sounds: Path) -> None:
+    ran = qtok("info", sounds)
+    assert ran.code == 0
+    assert str(sounds / "low" / "c's <d>.wav") in ran.out
+
+
+def test_info_goes_on_after_a_bad_file(qtok, sounds: Path, broken: Path) -> None:
+    ran = qtok("info", broken, sounds / "a.wav")
+    assert ran.code == 1
+    assert "a.wav" in ran.out
+    assert "broken.wav" in ran.err
+
+
+def test_the_list_of_codecs(qtok) -> None:
+    assert [codec["name"] for codec in qtok("codec", "list", "--json").json["codecs"]]
+    assert "kbit/s" in qtok("codec", "list").out

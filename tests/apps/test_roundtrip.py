@@ -1,0 +1,79 @@
+"""roundtrip: both versions, pictures, numbers, and the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import soundfile as sf
+
+KINDS = ("original.wav", "decoded.wav", "waveform.png", "spectrogram.png", "tokens.png")
+
+
+def test_what_is_written(qtok, sounds: Path) -> None:
+    ran = qtok("roundtrip", sounds / "low" / "c's <d>.wav", "-o", "new/out")
+    assert (ran.code, ran.err) == (0, "")
+    out = Path("new/out")
+    names = {path.name for path in out.iterdir()}
+    assert names == {"report.html", *(f"c's _d_{kind}" for kind in KINDS)}
+    original, decoded = (sf.info(out / f"c's _d_{kind}.wav") for kind in ("original", "decoded"))
+    assert (original.frames, original.samplerate) == (decoded.frames, decoded.samplerate)
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert "c&#x27;s &lt;d&gt;.wav" in html
+    assert "<d>" not in html
+    assert html.count("<audio") == 2
+    assert html.count("<img") == 3
+    assert "log-mel distance" in ran.out
+
+
+def test_numbers_for_a_machine(qtok, sounds: Path, small_codec) -> None:
+    ran = qtok("roundtrip", sounds / "a.wav", "-o", "out", "--json", "--codebooks", "4")
+    (clip,) = ran.json["clips"]
+    assert clip["codebooks"] == 4
+    assert clip["bit_rate"] == pytest.approx(4 * 11 * small_codec.spec.frame_rate)
+    assert clip["duration_s"] == pytest.approx(0.3)
+    assert clip["log_mel_distance"] > 0
+    assert clip["encode_speed"] > 0
+
+
+def test_several_files_share_a_page_and_bad_ones_are_listed(qtok, sounds, broken: Path) -> None:
+    ran = qtok("roundtrip", sounds / "a.wav", broken, sounds / "e.wav", "-o", "out")
+    assert ran.code == 1
+    assert "broken.wav" in ran.err
+    html = Path("out/report.html").read_text(encoding="utf-8")
+    assert html.count("<h2>") == 2
+
+
+def test_equal_names_from_two_folders_do_not_meet(qtok, sounds: Path) -> None:
+    (sounds / "low" / "小.wav").rename(sounds / "low" / "a.wav")
+    assert qtok("roundtrip", sounds / "a.wav", sounds / "low" / "a.wav", "-o", "out").code == 0
+    assert {"a_decoded.wav", "a-2_decoded.wav"} <= {path.name for path in Path("out").iterdir()}
+
+
+def test_a_second_run_does_not_take_its_own_output_for_input(qtok, sounds: Path) -> None:
+    first = qtok("roundtrip", sounds, "-o", sounds / "out", "--json")
+    again = qtok("roundtrip", sounds, "-o", sounds / "out", "--json")
+    assert len(first.json["clips"]) == len(again.json["clips"]) == 5
+
+
+def test_other_files_in_the_output_folder_stay(qtok, sounds: Path) -> None:
+    other = Path("out/mine.txt")
+    other.parent.mkdir()
+    other.touch()
+    assert qtok("roundtrip", sounds / "a.wav", "-o", "out").code == 0
+    assert other.exists()
+
+
+def test_an_input_is_not_overwritten(qtok, sounds: Path) -> None:
+    recording = sounds / "a_decoded.wav"
+    recording.write_bytes((sounds / "e.wav").read_bytes())
+    ran = qtok("roundtrip", sounds / "a.wav", recording, "-o", sounds)
+    assert ran.code == 1
+    assert "not overwritten" in ran.err
+    assert recording.read_bytes() == (sounds / "e.wav").read_bytes()
+
+
+def test_nothing_but_bad_files(qtok, broken: Path) -> None:
+    ran = qtok("roundtrip", broken, "-o", "out")
+    assert ran.code == 1
+    assert not Path("out/report.html").exists()
