@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sklearn.base import TransformerMixin
 
 from qtokfeatures.estimators.codec_source import CodecHolder, CodecReference, find_codec
+from qtokfeatures.estimators.rows import plain_if_wrapped
 from qtokfeatures.exceptions import InputError, NotFittedError
 from qtokfeatures.labelled import CodeSequence, as_code_sequence
 
@@ -86,7 +87,7 @@ class CodeTransformer(TransformerMixin, CodecHolder):
                 f"{type(self).__name__} was fitted with codebook {max(self.codebooks_)}, "
                 f"got codes that have {found} codebooks"
             )
-        return self._features(sequence)
+        return plain_if_wrapped(self._features(sequence), self)
 
     @abstractmethod
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:

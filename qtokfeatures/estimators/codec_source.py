@@ -121,8 +121,14 @@ def _find_referenced(reference: CodecReference, device: str) -> Codec:
     return codec
 
 
-@lru_cache(maxsize=_LOADED_AT_ONCE)
 def _load(name: str, revision: str | None, device: str) -> Codec:
+    from qtokfeatures.codecs.registry import resolve_device
+
+    return _load_onto(name, revision, str(resolve_device(device)))
+
+
+@lru_cache(maxsize=_LOADED_AT_ONCE)
+def _load_onto(name: str, revision: str | None, device: str) -> Codec:
     from qtokfeatures.codecs import load_codec
 
     return load_codec(name, revision=revision, device=device)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
+import sklearn
 import xarray as xr
 
 from qtokfeatures.estimators.encoding import EncodedClips
@@ -61,6 +62,27 @@ def fill_missing_rows(features: Any, encoded: EncodedClips) -> Any:
     if isinstance(features, xr.DataArray) and features.dims[0] == schema.CLIP:
         return _filled_array(features, encoded)
     return features
+
+
+def plain_if_wrapped(features: Any, estimator: Any) -> Any:
+    """Take the labels off where scikit-learn puts its own on, as ``set_output`` asks it to.
+
+    Parameters
+    ----------
+    features : object
+        What a transformer is about to return.
+    estimator : transformer
+        The transformer.
+
+    Returns
+    -------
+    object
+        The bare array if a table is to be made of it, or else `features`.
+    """
+    own = getattr(estimator, "_sklearn_output_config", {})
+    output = own.get("transform", sklearn.get_config()["transform_output"])
+    wrapped = output != "default" and isinstance(features, xr.DataArray)
+    return features.values if wrapped else features
 
 
 def _filled_sparse(features: Any, encoded: EncodedClips) -> Any:

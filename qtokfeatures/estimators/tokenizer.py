@@ -14,7 +14,7 @@ from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
 from qtokfeatures.estimators.encoding import EncodedClips, encode_clips
 from qtokfeatures.estimators.inputs import are_codes, clip_items
 from qtokfeatures.estimators.presets import feature_transformer
-from qtokfeatures.estimators.rows import fill_missing_rows, label_rows
+from qtokfeatures.estimators.rows import fill_missing_rows, label_rows, plain_if_wrapped
 from qtokfeatures.exceptions import InputError, NotFittedError, SkippedClipWarning
 from qtokfeatures.labelled import CodeSequence, as_code_sequence, resolve_cache
 
@@ -321,7 +321,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
     def _features(self, encoded: EncodedClips) -> Any:
         values = self.features_.transform(CodeSequence(encoded.dataset))
         labelled = label_rows(values, encoded.dataset, self.features_)
-        return fill_missing_rows(labelled, encoded)
+        return plain_if_wrapped(fill_missing_rows(labelled, encoded), self)
 
     def _check_parameters(self) -> None:
         if self.on_error not in ("raise", "nan"):
@@ -337,7 +337,6 @@ class QTokenizer(TransformerMixin, CodecHolder):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.one_d_array = True
         tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []
         return tags

@@ -8,9 +8,11 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -19,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 import qtokfeatures as qt
-from qtokfeatures.estimators.codec_source import _load
+from qtokfeatures.estimators.codec_source import _load_onto
 
 
 class Sounds(NamedTuple):
@@ -175,10 +177,26 @@ def test_a_pickle_works_in_a_new_process(sounds, tmp_path) -> None:
 def test_the_codec_is_loaded_once() -> None:
     files = bundled_sounds().files[:2]
     qt.QTokenizer().fit(files)
-    loaded = _load.cache_info().misses
+    loaded = _load_onto.cache_info().misses
     for _ in range(3):
         clone(qt.QTokenizer(features="embedding")).fit_transform(files)
-    assert _load.cache_info().misses == loaded
+    assert _load_onto.cache_info().misses == loaded
+
+
+@pytest.mark.parametrize("output", ["default", "pandas"])
+def test_a_column_of_files_beside_a_column_of_numbers(output: str) -> None:
+    sounds = bundled_sounds()
+    table = pd.DataFrame({"file": sounds.files, "length": np.arange(len(sounds.files))})
+    table.index = [f"row{i}" for i in range(len(table))]
+    columns = make_column_transformer(
+        (qt.QTokenizer(features="embedding"), "file"), (StandardScaler(), ["length"])
+    ).set_output(transform=output)
+    features = columns.fit_transform(table)
+    audio = qt.QTokenizer(features="embedding").fit_transform(sounds.files)
+    np.testing.assert_array_equal(np.asarray(features)[:, :-1], audio.values)
+    assert columns.get_feature_names_out()[0] == "qtokenizer__mean_0"
+    if output == "pandas":
+        assert list(features.index) == list(table.index)
 
 
 @pytest.mark.gpu

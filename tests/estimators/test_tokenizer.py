@@ -197,6 +197,12 @@ class TestLabels:
         assert list(table.index) == list("abcdefgh")
         assert list(table.columns) == tokenizer.get_feature_names_out().tolist()
 
+    def test_polars_output(self, tokenizer, files) -> None:
+        pytest.importorskip("polars")
+        table = tokenizer.set_output(transform="polars").fit_transform(files)
+        assert table.columns == tokenizer.get_feature_names_out().tolist()
+        assert table.shape == (8, N_FEATURES)
+
 
 class TestClipsThatCannotBeUsed:
     def test_by_default_the_first_is_raised(self, tokenizer, bad_files) -> None:
