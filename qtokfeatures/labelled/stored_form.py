@@ -24,6 +24,7 @@ COORDINATE_ATTR = "_qtok_coordinate"
 # Text of any length. The metadata is how xarray recognises it where an array is empty.
 _TEXT = np.dtype("O", metadata={"element_type": str})
 
+_STRING_DTYPE = "StringDType"
 _NANOSECONDS = np.dtype("datetime64[ns]")
 
 
@@ -158,7 +159,7 @@ def _stored_text(name: str, variable: xr.Variable, attrs: dict[str, Any]) -> xr.
     if any("\0" in text for text in texts):
         raise InputError(f"variable {name!r} holds a NUL character, which stores do not keep")
     if values.dtype != np.array(texts, dtype=str).dtype:
-        attrs[DTYPE_ATTR] = values.dtype.str
+        attrs[DTYPE_ATTR] = _STRING_DTYPE if values.dtype.kind == "T" else values.dtype.str
     stored = np.empty(values.shape, dtype=_TEXT)
     stored[...] = values.astype(object)
     return xr.Variable(variable.dims, stored, attrs)
@@ -183,7 +184,7 @@ def _restored(variable: xr.Variable) -> xr.Variable:
 def _restored_text(values: Array, recorded: str | None) -> Array:
     if recorded is None:
         return np.array(values.tolist(), dtype=str).reshape(values.shape)
-    if recorded.startswith("|T"):
+    if recorded == _STRING_DTYPE:
         return np.asarray(values.astype(np.dtypes.StringDType()))
     return values.astype(object).astype(recorded)
 

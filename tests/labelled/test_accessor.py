@@ -158,7 +158,7 @@ def test_padding_and_back(codes, make_codes, assert_same):
 def test_padding_in_the_wrong_place(codes):
     padded = codes.qtok.padded()
     padded[2, 1, 0] = -1
-    with pytest.raises(CodesError, match="clip 'clip2.wav': -1 must stand after the last frame"):
+    with pytest.raises(CodesError, match=r"clip 'clip2.wav': -1 must stand after the last frame"):
         unpad_codes(padded)
     with pytest.raises(SchemaError, match=r"dimensions \(clip, codebook, frame\)"):
         unpad_codes(padded.transpose())
@@ -190,7 +190,7 @@ def test_labels_in_order(codes):
 def test_labels_by_id(codes):
     more = codes.qtok.with_labels({"take": {"clip3.wav": 7, "clip0.wav": 1}})
     np.testing.assert_array_equal(more["take"], [1, np.nan, np.nan, 7, np.nan])
-    with pytest.raises(InputError, match="label 'take' names clips that are not there.*nope"):
+    with pytest.raises(InputError, match=r"label 'take' names clips that are not there.*nope"):
         codes.qtok.with_labels({"take": {"nope": 1}})
 
 

@@ -34,7 +34,7 @@ def test_repeated_ids_are_renamed_or_refused(codes):
     twice = codes.qtok.concat(codes)
     twice.qtok.validate()
     assert twice.qtok.clip_ids[5] == "clip0.wav#2"
-    with pytest.raises(InputError, match="clip 'clip0.wav' occurs more than once"):
+    with pytest.raises(InputError, match=r"clip 'clip0.wav' occurs more than once"):
         codes.qtok.concat(codes, on_duplicate="raise")
     with pytest.raises(InputError, match="'rename' or 'raise', got 'drop'"):
         codes.qtok.concat(codes, on_duplicate="drop")

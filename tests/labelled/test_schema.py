@@ -88,7 +88,7 @@ def test_prefix_of_codebooks_is_valid(codes):
 def test_complete_check_names_a_bad_code(codes):
     schema.validate_codes(codes)
     codes["codes"][1, 4] = 32
-    with pytest.raises(CodesError, match="clip 'clip2.wav': code 32 in codebook 1, frame 0"):
+    with pytest.raises(CodesError, match=r"clip 'clip2.wav': code 32 in codebook 1, frame 0"):
         codes.qtok.validate()
 
 

@@ -7,8 +7,8 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.utils import indexable, resample, shuffle
 from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils import indexable, resample, shuffle
 from sklearn.utils.validation import _num_samples as num_samples
 
 from qtokfeatures.exceptions import InputError
@@ -21,23 +21,23 @@ class MeanCode(TransformerMixin, BaseEstimator):
     def __init__(self, scale=1.0):
         self.scale = scale
 
-    def fit(self, X, y=None):  # noqa: N803
+    def fit(self, X, y=None):
         as_code_sequence(X)
         return self
 
-    def transform(self, X):  # noqa: N803
+    def transform(self, X):
         return np.array([[codes.mean() * self.scale] for codes in as_code_sequence(X)])
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
     """Tell low features from high ones."""
 
-    def fit(self, X, y):  # noqa: N803
+    def fit(self, X, y):
         self.classes_ = np.unique(y)
         self.edge_ = float(np.mean(X))
         return self
 
-    def predict(self, X):  # noqa: N803
+    def predict(self, X):
         return self.classes_[(X[:, 0] > self.edge_).astype(int)]
 
 

@@ -33,9 +33,7 @@ def test_same_fingerprint_matches_whatever_the_name_says(spec):
 @pytest.mark.parametrize("as_attrs", [True, False])
 def test_mismatch_names_both_codecs(spec, as_attrs):
     other = replace(spec, name="Qwen/other", revision="r9", fingerprint="beef")
-    with pytest.raises(
-        CodecMismatchError, match=r"toy.*r1.*f00d.*Qwen/other.*r9.*beef"
-    ) as caught:
+    with pytest.raises(CodecMismatchError, match=r"toy.*r1.*f00d.*Qwen/other.*r9.*beef") as caught:
         spec.check_matches(other.to_attrs() if as_attrs else other)
     assert isinstance(caught.value, ValueError)
 
