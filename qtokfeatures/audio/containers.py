@@ -17,7 +17,7 @@ from qtokfeatures.audio.truncation import UNKNOWN_LENGTH, check_complete
 from qtokfeatures.audio.waveforms import checked_finite, mean_of_channels
 from qtokfeatures.exceptions import AudioError
 
-__all__ = ["ContainerReader", "is_audio", "open_container"]
+__all__ = ["ContainerReader", "MemoryFile", "is_audio", "open_container"]
 
 _BLOCK_VALUES = 2**18  # values a read: 1 MiB of float32, whatever the number of channels
 
@@ -25,6 +25,17 @@ _BLOCK_VALUES = 2**18  # values a read: 1 MiB of float32, whatever the number of
 _SIGNATURES = (
     b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"OggS", b"FORM", b"caff", b".snd", b"ID3",
 )  # fmt: skip
+
+
+class MemoryFile(io.BytesIO):
+    """Bytes as a file for libsndfile, which seeks to negative places in damaged ones."""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Seek, or stay where that place does not exist: soundfile prints what is raised here."""
+        try:
+            return super().seek(offset, whence)
+        except ValueError:
+            return self.tell()
 
 
 class _ForwardFile(sf.SoundFile):  # type: ignore[misc]
@@ -136,7 +147,7 @@ def _unrecognised(handle: BinaryIO, reason: str, *, source: str) -> AudioError:
 def is_audio(data: bytes) -> bool:
     """Tell whether libsndfile recognises these bytes."""
     try:
-        with _ForwardFile(io.BytesIO(data)):
+        with _ForwardFile(MemoryFile(data)):
             return True
     except (sf.LibsndfileError, ValueError, TypeError):
         return False

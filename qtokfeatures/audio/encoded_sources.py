@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import os
 import re
 import stat
@@ -15,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from qtokfeatures.audio.containers import is_audio, open_container
+from qtokfeatures.audio.containers import MemoryFile, is_audio, open_container
 from qtokfeatures.audio.fetching import fetch, public_url
 from qtokfeatures.audio.paths import expanded
 from qtokfeatures.audio.streams import Limits, MonoStream, check_agreement
@@ -173,7 +172,7 @@ def open_bytes(
     size = memoryview(data).nbytes
     if size > limits.max_bytes:
         raise _too_large(size, limits, source=source)
-    return _open_encoded(io.BytesIO(data), sr, source=source)
+    return _open_encoded(MemoryFile(data), sr, source=source)
 
 
 def _too_large(size: int, limits: Limits, *, source: str) -> AudioError:

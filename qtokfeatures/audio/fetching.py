@@ -23,7 +23,6 @@ from qtokfeatures.exceptions import AudioError
 __all__ = ["Download", "fetch", "public_url"]
 
 _MAX_REDIRECTS = 5
-_IN_MEMORY = 32 * 2**20  # bytes kept in memory; more goes to a temporary file
 _PIECE = 2**16
 
 
@@ -34,7 +33,7 @@ class Download:
     Parameters
     ----------
     file : binary file
-        At its start; in memory, or a temporary file when large.
+        A temporary file, at its start.
     content_type : str
         What the server says it is; may be empty.
     """
@@ -53,7 +52,8 @@ def fetch(url: str, *, timeout_s: float, max_bytes: int) -> Iterator[Download]:
         http or https. Spaces and non-ASCII letters are escaped; ``user:password@`` is sent as
         basic authentication.
     timeout_s : float
-        Seconds for everything together: connecting, redirects (at most 5), headers and body.
+        Seconds for everything together: connecting, redirects (at most 5), headers and body. Only
+        the system's look-up of the host name is not interrupted.
     max_bytes : int
         Most bytes taken, whatever Content-Length says.
 
@@ -69,11 +69,11 @@ def fetch(url: str, *, timeout_s: float, max_bytes: int) -> Iterator[Download]:
     """
     source = public_url(url)
     deadline = time.monotonic() + timeout_s
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as body:
+    with tempfile.TemporaryFile() as body:
         try:
             with _open(url, deadline, source) as response:
                 content_type = response.headers.get_content_type()
-                _copy(response, cast(BinaryIO, body), deadline, max_bytes, source)
+                _copy(response, body, deadline, max_bytes, source)
         except AudioError:
             raise
         except urllib.error.HTTPError as error:
@@ -84,7 +84,7 @@ def fetch(url: str, *, timeout_s: float, max_bytes: int) -> Iterator[Download]:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _unreachable(error, source, timeout_s) from error
         body.seek(0)
-        yield Download(cast(BinaryIO, body), content_type)
+        yield Download(body, content_type)
 
 
 def public_url(url: str) -> str:

@@ -55,6 +55,8 @@ def mono_samples(y: Any, *, source: str, sr: int | None = None) -> Samples:
 
 def is_array(value: Any) -> bool:
     """Tell whether this is an array or tensor, by its methods."""
+    if isinstance(value, (str, bytes)):  # NumPy's own strings have the methods, too
+        return False
     return hasattr(value, "__array__") or _is_tensor(value)
 
 
@@ -168,8 +170,7 @@ def mean_of_channels(samples: Samples) -> Samples:
     channels = samples.reshape(-1, samples.shape[-1])
     if len(channels) == 1:
         return np.ascontiguousarray(channels[0])
-    total: Samples = channels[0] + channels[1]
-    for channel in channels[2:]:
+    total = channels[0].astype(np.float64)
+    for channel in channels[1:]:
         total += channel
-    total /= len(channels)
-    return total
+    return (total / len(channels)).astype(np.float32)
