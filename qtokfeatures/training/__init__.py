@@ -1,4 +1,5 @@
 """How the bundled codec is made; usable on the user's own audio."""
+
 from __future__ import annotations
 
 from qtokfeatures.training.recipe import Recipe
