@@ -173,4 +173,4 @@ def mean_of_channels(samples: Samples) -> Samples:
     total = channels[0].astype(np.float64)
     for channel in channels[1:]:
         total += channel
-    return (total / len(channels)).astype(np.float32)
+    return np.asarray(total / len(channels), dtype=np.float32)

@@ -27,7 +27,8 @@ def test_lossless_formats_return_what_was_written(suffix, tmp_path, sound):
 @pytest.mark.parametrize(
     ("suffix", "expected"),
     [(".WAV", "WAV PCM_16"), (".flac", "FLAC PCM_16"), (".ogg", "OGG VORBIS"),
-     (".oga", "OGG VORBIS"), (".opus", "OGG OPUS"), (".mp3", "MP3 MPEG_LAYER_III"), (".rf64", "RF64 PCM_16")],
+     (".oga", "OGG VORBIS"), (".opus", "OGG OPUS"), (".mp3", "MP3 MPEG_LAYER_III"),
+     (".rf64", "RF64 PCM_16")],
 )  # fmt: skip
 def test_suffix_chooses_the_format(suffix, expected, tmp_path, sound):
     info = sf.info(write_audio(tmp_path / f"a{suffix}", sound, RATE))
@@ -156,7 +157,7 @@ def test_unknown_suffix(name, tmp_path, sound):
 
 
 def test_unknown_subtype(tmp_path, sound):
-    with pytest.raises(InputError, match="FLAC has no subtype 'FLOAT'; it has .*PCM_16"):
+    with pytest.raises(InputError, match=r"FLAC has no subtype 'FLOAT'; it has .*PCM_16"):
         write_audio(tmp_path / "a.flac", sound, RATE, subtype="FLOAT")
 
 
