@@ -15,6 +15,7 @@ from qtokfeatures.training.augment import augment
 from qtokfeatures.training.recipe import Recipe
 
 _QUIETEST_PEAK = 1e-3
+_RENDERED = "rendered/"
 
 
 class BatchSource:
@@ -36,9 +37,11 @@ class BatchSource:
         self.recipe = recipe
         self.clips = pd.read_csv(table)
         self.samples = np.memmap(folder / "corpus.i16", dtype=np.int16, mode="r")
+        rendered = self.clips.name.str.startswith(_RENDERED)
+        weight = self.clips.n_samples * np.where(rendered, recipe.rendered_weight, 1.0)
         self._by_kind = {
-            kind: (rows.index.to_numpy(), np.cumsum(rows.n_samples) / rows.n_samples.sum())
-            for kind, rows in self.clips.groupby("kind")
+            kind: (rows.index.to_numpy(), np.cumsum(rows.to_numpy()) / rows.sum())
+            for kind, rows in weight.groupby(self.clips.kind)
         }
         weights = {k: w for k, w in recipe.kind_weights.items() if k in self._by_kind}
         if not weights:

@@ -8,12 +8,12 @@ from typing import Any
 from qtokfeatures.exceptions import InputError
 
 KIND_WEIGHTS = {
-    "speech": 0.38,
-    "instrument": 0.22,
-    "music": 0.18,
-    "environment": 0.16,
-    "singing": 0.04,
-    "noise": 0.02,
+    "speech": 0.50,
+    "instrument": 0.16,
+    "music": 0.17,
+    "environment": 0.13,
+    "singing": 0.03,
+    "noise": 0.01,
 }
 
 
@@ -46,6 +46,8 @@ class Recipe:
         Steps an entry may stay unused before it is moved to a fresh residual.
     commitment : float
         Weight of the pull of latents towards their entries.
+    rendered_weight : float
+        How often a second of rendered sound is drawn, a recorded one of its kind being drawn once.
     kind_weights : dict
         Share of each kind of audio in the batches.
     """
@@ -55,8 +57,8 @@ class Recipe:
     frames: int = 24
     plain_steps: int = 500
     magnitude_steps: int = 2000
-    waveform_steps: int = 5500
-    anneal_steps: int = 700
+    waveform_steps: int = 4700
+    anneal_steps: int = 600
     magnitude_lr: float = 6e-4
     waveform_lr: float = 4e-4
     anneal_lr: float = 2e-4
@@ -64,6 +66,7 @@ class Recipe:
     codebook_decay: float = 0.99
     restart_after: int = 3000
     commitment: float = 0.5
+    rendered_weight: float = 0.3
     kind_weights: dict[str, float] = field(default_factory=lambda: dict(KIND_WEIGHTS))
 
     def shortened(self, share: float) -> Recipe:
