@@ -18,6 +18,11 @@ def codes_of(value, n_frames=3):
     return np.full((4, n_frames), value, dtype=np.int16)
 
 
+def put_twice(cache):
+    cache.put(KEY, codes_of(3))
+    cache.put(KEY, codes_of(3))
+
+
 @pytest.fixture(params=["memory", "folder"])
 def cache(request, tmp_path):
     return MemoryCache() if request.param == "memory" else FolderCache(tmp_path / "cache")
@@ -186,7 +191,7 @@ def test_folder_that_cannot_be_written_warns_once(tmp_path):
     cache = FolderCache(tmp_path / "cache")
     (tmp_path / "cache").write_text("in the way")
     with pytest.warns(UserWarning, match="cannot be kept in the cache folder") as caught:
-        [cache.put(KEY, codes_of(3)) for _ in range(2)]
+        put_twice(cache)
     assert len(caught) == 1
     assert cache.get(KEY) is None
 
