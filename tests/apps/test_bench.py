@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import qtokfeatures.evaluation.verify
-
 
 def test_verify_reports_and_exits_with_its_status(qtok, small_codec) -> None:
     ran = qtok("verify", "--seconds", "2", "--json")

@@ -51,9 +51,10 @@ def test_equal_names_from_two_folders_do_not_meet(qtok, sounds: Path) -> None:
 
 
 def test_a_second_run_does_not_take_its_own_output_for_input(qtok, sounds: Path) -> None:
-    first = qtok("roundtrip", sounds, "-o", sounds / "out", "--json")
-    again = qtok("roundtrip", sounds, "-o", sounds / "out", "--json")
-    assert len(first.json["clips"]) == len(again.json["clips"]) == 5
+    low = sounds / "low"
+    first = qtok("roundtrip", low, "-o", low / "out", "--json")
+    again = qtok("roundtrip", low, "-o", low / "out", "--json")
+    assert len(first.json["clips"]) == len(again.json["clips"]) == 2
 
 
 def test_other_files_in_the_output_folder_stay(qtok, sounds: Path) -> None:
