@@ -10,7 +10,7 @@ import xarray as xr
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import schema
-from qtokfeatures.labelled.labels import check_label_name, label_array
+from qtokfeatures.labelled.labels import label_array
 from qtokfeatures.labelled.naming import path_parts
 
 
@@ -89,16 +89,19 @@ def match_clips(ds: xr.Dataset, keys: Iterable[Any]) -> list[int]:
 
 
 def _columns(ds: xr.Dataset, table: pd.DataFrame, on: str | None) -> dict[str, Any]:
+    if on is not None and on not in table.columns:
+        raise InputError(f"the table has no column {on!r}, but {list(table.columns)}")
+    rows: list[int] | slice = slice(None)
     if on is not None:
-        if on not in table.columns:
-            raise InputError(f"the table has no column {on!r}, but {list(table.columns)}")
-        table = table.iloc[match_clips(ds, table[on])].drop(columns=on)
+        rows = match_clips(ds, table[on])
     elif not isinstance(table.index, pd.RangeIndex):
-        table = table.iloc[match_clips(ds, table.index)]
-    columns = {str(name): table[name] for name in table.columns}
-    for name in columns:
-        check_label_name(name)
-    return columns
+        rows = match_clips(ds, table.index)
+    # Whole columns are converted, so that all parts of a collection get labels of one dtype.
+    return {
+        str(name): label_array(str(name), table[name], n_clips=len(table))[rows]
+        for name in table.columns
+        if name != on
+    }
 
 
 def _in_order(ds: xr.Dataset, name: str, values: Any) -> Any:

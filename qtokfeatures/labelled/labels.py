@@ -153,12 +153,18 @@ def _one_dimensional(name: str, values: Any) -> Array:
     if isinstance(values, (str, bytes)) or not np.iterable(values):
         raise InputError(f"label {name!r} must hold one value per clip, got {values!r}")
     if hasattr(values, "to_numpy"):  # pandas: Categorical, nullable and text dtypes included
-        values = values.to_numpy()
+        values = _from_pandas(values)
     elif not hasattr(values, "__array__"):
         values = _object_array(list(values))
     array = np.asarray(values)
     if array.ndim != 1:
         raise InputError(f"label {name!r} must be one-dimensional, got shape {array.shape}")
+    return array
+
+
+def _from_pandas(values: Any) -> Array:
+    is_text = getattr(values.dtype, "type", None) is str
+    array: Array = (values.fillna("") if is_text else values).to_numpy()
     return array
 
 

@@ -213,6 +213,20 @@ def test_table_in_the_order_of_the_clips(codes):
     assert more["who"].dtype == "<U1"
 
 
+def test_columns_have_one_dtype_whichever_rows_are_used(codes):
+    table = pd.DataFrame(
+        {
+            "path": [f"clip{n}.wav" for n in range(6)],
+            "era": [None] * 5 + ["old"],
+            "n": 5 * [1] + [None],
+        }
+    )
+    more = codes.qtok.with_labels(table, on="path")
+    assert more["era"].values.tolist() == [""] * 5
+    assert more["era"].dtype.kind == "U"
+    assert more["n"].dtype == np.float64
+
+
 @pytest.mark.parametrize(
     ("table", "on", "message"),
     [

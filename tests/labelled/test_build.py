@@ -158,6 +158,7 @@ def test_arguments_that_do_not_fit(spec, options, message):
         (["flute", None], np.array(["flute", ""])),
         (["flute", float("nan")], np.array(["flute", ""])),
         (pd.Series(["a", None], dtype="string"), np.array(["a", ""])),
+        (pd.Series([None, None], dtype="string"), np.array(["", ""])),
         (pd.Categorical(["a", "b"]), np.array(["a", "b"])),
         (pd.Series(["a", "b"], index=[7, 3]), np.array(["a", "b"])),
         ([1, 2], np.array([1, 2])),
