@@ -56,7 +56,13 @@ class Picture(Figure):
 
     def __init__(self, width_in: float, height_in: float) -> None:
         super().__init__(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
-        FigureCanvasAgg(self)
+        self._agg = FigureCanvasAgg(self)
+
+    def png(self) -> bytes:
+        """Render it, drawing once where ``savefig`` draws twice."""
+        buffer = io.BytesIO()
+        self._agg.print_png(buffer, metadata={"Software": None})
+        return buffer.getvalue()
 
     def _repr_png_(self) -> bytes:
         return figure_png(self)
@@ -76,10 +82,12 @@ def figure_png(figure: Figure) -> bytes:
         The PNG file's content, at 160 dots per inch.
     """
     use_fonts_for_any_script(figure)
-    buffer = io.BytesIO()
     with unknown_scripts_allowed():
+        if isinstance(figure, Picture):
+            return figure.png()
+        buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()
+        return buffer.getvalue()
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
