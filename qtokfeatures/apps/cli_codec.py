@@ -1,4 +1,4 @@
-"""``qtok codec``: which codecs there are."""
+"""``qtok codec``: which codecs there are, and training one."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from qtokfeatures.apps import cli_train
 from qtokfeatures.apps.cli_console import print_json, print_table
 from qtokfeatures.apps.cli_options import AsJson
 
 if TYPE_CHECKING:
     from qtokfeatures.labelled import CodecSpec
 
-app = typer.Typer(help="Codecs: which there are.", no_args_is_help=True)
+app = typer.Typer(help="Codecs: list them, train one.", no_args_is_help=True)
 
 
 @app.callback()
 def codec() -> None:
-    """Codecs: which there are."""
+    """Codecs: list them, train one."""
+
+
+app.command("train")(cli_train.train)
 
 
 @app.command("list")
