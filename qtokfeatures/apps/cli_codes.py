@@ -85,13 +85,14 @@ def decode(
     refuse_to_overwrite(targets, [codes, *ds["source"].values.tolist()])
     output_folder(output)
     decoder = codec_of(ds, codec, device)
-    for index, target in enumerate(report.tracked(targets, "decode")):
-        y, sr = decoder.decode(
-            ds.qtok.clip(index)[:codebooks],
-            sr=int(ds["sample_rate"][index]),
-            length=int(ds["n_samples"][index]),
-        )
-        write_audio(target, y, sr)
+    with report.tracked(targets, "decode") as shown:
+        for index, target in enumerate(shown):
+            y, sr = decoder.decode(
+                ds.qtok.clip(index)[:codebooks],
+                sr=int(ds["sample_rate"][index]),
+                length=int(ds["n_samples"][index]),
+            )
+            write_audio(target, y, sr)
     report.finish(
         {"output": output, "files": targets},
         [f"{output}: {len(targets)} audio files decoded from {codes}"],

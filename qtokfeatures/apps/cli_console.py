@@ -71,13 +71,11 @@ class Report:
                 task, description=stage, completed=done, total=total
             )
 
-    def tracked(self, items: Sequence[Item], what: str) -> Iterator[Item]:
-        """Iterate with a bar on stderr."""
+    @contextmanager
+    def tracked(self, items: Sequence[Item], what: str) -> Iterator[Iterator[Item]]:
+        """Give the items one by one, with a bar on stderr that goes when the block is left."""
         with self.stages() as show:
-            show(what, 0, len(items))
-            for done, item in enumerate(items, start=1):
-                yield item
-                show(what, done, len(items))
+            yield _shown(items, what, show)
 
     def fail(self, source: str, error: str | BaseException) -> None:
         """Remember an input that could not be used."""
@@ -116,6 +114,15 @@ class Report:
             named = failure.error.startswith(failure.source)
             reason = failure.error if named else f"{failure.source}: {failure.error}"
             typer.echo(f"  {reason}", err=True)
+
+
+def _shown(
+    items: Sequence[Item], what: str, show: Callable[[str, int, int], None]
+) -> Iterator[Item]:
+    show(what, 0, len(items))
+    for done, item in enumerate(items, start=1):
+        yield item
+        show(what, done, len(items))
 
 
 def print_json(value: Any) -> None:

@@ -107,7 +107,7 @@ def demo(
             "clips": len(run.names),
             "clusters": run.clustering.n_clusters,
             "encode_s": encode_s,
-            "decoded": [{"name": one.name, **one.numbers()} for one in roundtrips.values()],
+            "decoded": [{"name": one.name, **one.numbers} for one in roundtrips.values()],
         },
         _summary(run, roundtrips, paths, encode_s),
     )
@@ -219,7 +219,7 @@ def _summary(
         f"{run.clustering.n_clusters} clusters; map by {run.projection.method}",
         *(
             f"{one.name}: decoded from {one.bit_rate / 1000:.2f} kbit/s, log-mel distance "
-            f"{one.numbers()['log_mel_distance']:.3f}"
+            f"{one.numbers['log_mel_distance']:.3f}"
             for one in roundtrips.values()
         ),
         "",

@@ -53,11 +53,12 @@ def _describe_all(
     sources: Sequence[str], describe: Callable[[str], dict[str, Any]], report: Report
 ) -> list[dict[str, Any]]:
     described = []
-    for source in report.tracked(sources, "read"):
-        try:
-            described.append({"source": source, **describe(source)})
-        except (QtokError, OSError) as error:
-            report.fail(source, error)
+    with report.tracked(sources, "read") as shown:
+        for source in shown:
+            try:
+                described.append({"source": source, **describe(source)})
+            except (QtokError, OSError) as error:
+                report.fail(source, error)
     return described
 
 

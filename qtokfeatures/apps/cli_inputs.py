@@ -105,7 +105,7 @@ def encode_sounds(codec: Codec, sounds: Sequence[str], report: Report) -> xr.Dat
     sounds : sequence of str
         Paths and URLs.
     report : Report
-        Says whether progress is shown, and is told of files that cannot be used.
+        Shows the progress and is told of files that cannot be used.
 
     Returns
     -------
@@ -114,7 +114,8 @@ def encode_sounds(codec: Codec, sounds: Sequence[str], report: Report) -> xr.Dat
     """
     if not sounds:
         return None
-    ds = codec.encode_many(list(sounds), on_error="skip", progress=report.shows_progress)
+    with report.tracked(sounds, "encode") as shown:
+        ds = codec.encode_many(shown, on_error="skip")
     for skipped in ds.qtok.skipped:
         report.fail(skipped["source"], skipped["error"])
     return ds if ds.sizes["clip"] else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,43 +36,55 @@ def roundtrip(
     quiet: Quiet = False,
 ) -> None:
     """Encode and decode audio; write both versions, pictures, numbers and a page to compare."""
-    from qtokfeatures.audio import load_audio
     from qtokfeatures.audio.paths import AUDIO_SUFFIXES
-    from qtokfeatures.viz.roundtrip import make_roundtrip
-    from qtokfeatures.viz.roundtrip_report import roundtrip_pictures, roundtrip_report
+    from qtokfeatures.viz.roundtrip_report import roundtrip_report
 
     report = Report(as_json=as_json, quiet=quiet)
     output_folder(output)
     sounds = find_sounds(files, report, output=output)
-    names = [Path(sound).name for sound in sounds]
-    stems = file_stems(names, suffixes=AUDIO_SUFFIXES)
+    stems = file_stems([Path(sound).name for sound in sounds], suffixes=AUDIO_SUFFIXES)
+    outputs = [roundtrip_files(output, stem) for stem in stems]
     page = output / "report.html"
-    made = [path for stem in stems for path in roundtrip_files(output, stem).values()]
-    refuse_to_overwrite([page, *made], sounds)
+    refuse_to_overwrite([page, *(path for made in outputs for path in made.values())], sounds)
     opened = open_codec(codec, device)
     check_codebook_count(codebooks, opened.spec.n_codebooks)
-    warm_up(opened)
-    done: list[tuple[Roundtrip, dict[str, bytes]]] = []
-    for row in report.tracked(range(len(sounds)), "there and back"):
-        try:
-            clip = load_audio(sounds[row])
-        except QtokError as error:
-            report.fail(sounds[row], error)
-            continue
-        one = make_roundtrip(opened, clip, name=names[row], codebooks=codebooks)
-        pictures = roundtrip_pictures(one)
-        _write(roundtrip_files(output, stems[row]), one, pictures)
-        done.append((one, pictures))
+    done = _there_and_back(opened, list(zip(sounds, outputs, strict=True)), codebooks, report)
     if not done:
         report.finish({"output": None, "clips": []}, ["nothing was encoded"])
         return
     html = roundtrip_report([one for one, _ in done], pictures=[drawn for _, drawn in done])
     write_page(page, html)
-    clips = [{"name": one.name, **one.numbers()} for one, _ in done]
+    clips = [{"name": one.name, **one.numbers} for one, _ in done]
     report.finish(
         {"output": output, "report": page, "clips": clips},
         [*map(_line, clips), f"Open {page} in a browser to listen and compare."],
     )
+
+
+def _there_and_back(
+    codec: Codec,
+    work: Sequence[tuple[str, Mapping[str, Path]]],
+    codebooks: int | None,
+    report: Report,
+) -> list[tuple[Roundtrip, dict[str, bytes]]]:
+    from qtokfeatures.audio import load_audio
+    from qtokfeatures.viz.roundtrip import make_roundtrip
+    from qtokfeatures.viz.roundtrip_report import roundtrip_pictures
+
+    warm_up(codec)
+    done = []
+    with report.tracked(work, "there and back") as shown:
+        for sound, files in shown:
+            try:
+                clip = load_audio(sound)
+            except QtokError as error:
+                report.fail(sound, error)
+                continue
+            one = make_roundtrip(codec, clip, name=Path(sound).name, codebooks=codebooks)
+            pictures = roundtrip_pictures(one)
+            _write(files, one, pictures)
+            done.append((one, pictures))
+    return done
 
 
 def roundtrip_files(folder: Path, stem: str) -> dict[str, Path]:

@@ -69,16 +69,17 @@ class ClusterRun:
         from qtokfeatures.viz.cluster_report import ClusteredClip
 
         heard = self._heard()
-        return [
-            ClusteredClip(
-                name=self.names[row],
-                cluster=int(self.clustering.labels[row]),
-                duration_s=float(self.ds["duration"][row]),
-                kind=self.kinds[row],
-                audio=self._player(row) if row in heard else None,
-            )
-            for row in report.tracked(range(len(self.names)), "prepare players")
-        ]
+        with report.tracked(range(len(self.names)), "prepare players") as rows:
+            return [
+                ClusteredClip(
+                    name=self.names[row],
+                    cluster=int(self.clustering.labels[row]),
+                    duration_s=float(self.ds["duration"][row]),
+                    kind=self.kinds[row],
+                    audio=self._player(row) if row in heard else None,
+                )
+                for row in rows
+            ]
 
     def write_labels(self, path: Path) -> None:
         """Write one row per clip: its cluster, its place on the map, and its labels."""

@@ -61,7 +61,7 @@ class Picture(Figure):
     def png(self) -> bytes:
         """Render it, drawing once where ``savefig`` draws twice."""
         buffer = io.BytesIO()
-        self._agg.print_png(buffer, metadata={"Software": None})
+        self._agg.print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
         return buffer.getvalue()
 
     def _repr_png_(self) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -70,18 +71,15 @@ class Roundtrip:
         bits_per_code = float(np.log2(self.spec.codebook_size))
         return len(self.codes) * bits_per_code * self.spec.frame_rate
 
+    @cached_property
     def numbers(self) -> dict[str, float]:
-        """Measure the reconstruction.
+        """What the reconstruction measures.
 
-        Distances are those of the codec's model card: at the codec's rate, both signals scaled
-        by what brings the original's peak to 0.5.
-
-        Returns
-        -------
-        dict
-            ``duration_s``, ``sample_rate``, ``codebooks``, ``frames``, ``bit_rate`` (bit/s),
-            ``log_mel_distance`` and ``log_stft_distance`` (lower is better), ``si_sdr_db``,
-            ``encode_speed`` and ``decode_speed`` (seconds of audio per second).
+        ``duration_s``, ``sample_rate``, ``codebooks``, ``frames``, ``bit_rate`` (bit/s),
+        ``log_mel_distance`` and ``log_stft_distance`` (lower is better), ``si_sdr_db``,
+        ``encode_speed`` and ``decode_speed`` (seconds of audio per second). The distances are
+        those of the codec's model card: at the codec's rate, both signals scaled by what brings
+        the original's peak to 0.5.
         """
         original, decoded = self._measured_pair()
         rate = self.spec.sample_rate

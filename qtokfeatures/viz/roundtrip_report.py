@@ -119,7 +119,7 @@ def _players(roundtrip: Roundtrip) -> Markup:
 
 
 def _numbers(roundtrip: Roundtrip) -> Markup:
-    found = roundtrip.numbers()
+    found = roundtrip.numbers
     pcm_rate = 16 * roundtrip.sr
     rows = [
         ("length", f"{roundtrip.duration_s:.2f} s", f"{roundtrip.sr:,} samples per second"),
