@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sybil import Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
+from typer.testing import CliRunner
 
 # Set before anything reads them: figures need no screen, and no test may need a hub's answer.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -117,17 +117,14 @@ def _leave_folder(namespace: dict[str, Any]) -> None:
 
 
 def _run_shell(example: Example) -> None:
-    """Run a block of ``qtok`` commands; others (make, pip, git) are for the reader's machine."""
-    block = example.parsed
-    if not block.startswith("qtok "):
-        return
-    programs = Path(sys.executable).parent
-    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
-        ["bash", "-e", "-u", "-c", block],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+    """Run ``qtok`` commands in this process; others (make, pip) are for the reader's machine."""
+    from qtokfeatures.apps.cli import app
+
+    for line in example.parsed.splitlines():
+        if line.startswith("qtok "):
+            arguments = shlex.split(line, comments=True)[1:]
+            done = CliRunner().invoke(app, arguments, prog_name="qtok")
+            assert done.exit_code == 0, f"{line}\n{done.output}"
 
 
 pytest_collect_file = Sybil(
