@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.exceptions import InputError, SchemaError
 from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.build import frame_coords
 from qtokfeatures.labelled.labels import missing_like, shortest_text, text_array
@@ -173,8 +173,19 @@ def skipped_items(ds: xr.Dataset) -> list[dict[str, Any]]:
     -------
     list of dict
         ``{"index", "source", "error"}`` of each item.
+
+    Raises
+    ------
+    SchemaError
+        If the attribute is no JSON.
     """
-    items: list[dict[str, Any]] = json.loads(ds.attrs.get(schema.SKIPPED_ATTR, "[]"))
+    text = ds.attrs.get(schema.SKIPPED_ATTR, "[]")
+    try:
+        items: list[dict[str, Any]] = json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(
+            f"attribute {schema.SKIPPED_ATTR!r} must be a JSON list, got {text!r:.80}"
+        ) from error
     return items
 
 

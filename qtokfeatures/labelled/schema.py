@@ -150,7 +150,7 @@ def validate_codes(ds: Any) -> None:
 dimensions (codebook, frame)
     """
     check_codes(ds)
-    _check_unique_ids(ds)
+    check_unique_ids(ds)
     counts = ds[FRAME_COUNT].values
     expected = np.repeat(np.arange(len(counts)), counts)
     if not np.array_equal(ds[CLIP_INDEX].values, expected):
@@ -160,6 +160,30 @@ dimensions (codebook, frame)
         )
     size = CodecSpec.from_attrs(ds.attrs).codebook_size
     check_code_range(ds[CODES].values, size, clip_ids=ds[CLIP].values, frame_count=counts)
+
+
+def check_unique_ids(ds: xr.Dataset) -> None:
+    """Refuse clip ids that occur more than once.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Codes.
+
+    Raises
+    ------
+    SchemaError
+        Names an id that repeats.
+    """
+    index = ds.indexes.get(CLIP)
+    if index is not None and index.is_unique:
+        return
+    ids, counts = np.unique(np.array(ds[CLIP].values.tolist(), dtype=str), return_counts=True)
+    if (counts > 1).any():
+        raise SchemaError(
+            f"variable {CLIP!r} must hold unique ids, {str(ids[counts.argmax()])!r} occurs "
+            f"{counts.max()} times"
+        )
 
 
 def check_code_range(
@@ -248,13 +272,4 @@ def _check_codebooks(ds: xr.Dataset, spec: CodecSpec) -> None:
         raise SchemaError(
             f"variable {CODES!r} has {ds.sizes[CODEBOOK]} codebooks: expected 1 to "
             f"{spec.n_codebooks}, as codec {spec.name!r} has"
-        )
-
-
-def _check_unique_ids(ds: xr.Dataset) -> None:
-    ids, counts = np.unique(np.array(ds[CLIP].values.tolist(), dtype=str), return_counts=True)
-    if (counts > 1).any():
-        raise SchemaError(
-            f"variable {CLIP!r} must hold unique ids, {str(ids[counts.argmax()])!r} occurs "
-            f"{counts.max()} times"
         )

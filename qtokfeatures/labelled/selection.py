@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
 from qtokfeatures.exceptions import InputError
@@ -183,9 +184,9 @@ def clip_values(ds: xr.Dataset, key: int | str | np.integer[Any]) -> Array:
         A copy.
     """
     position = int(clip_positions(ds, key)[0])
-    counts = ds[schema.FRAME_COUNT].values
+    counts = ds.variables[schema.FRAME_COUNT].values
     start = int(counts[:position].sum())
-    return np.array(ds[schema.CODES][:, start : start + int(counts[position])].values)
+    return np.array(ds.variables[schema.CODES][:, start : start + int(counts[position])].values)
 
 
 def _clip_index(ds: xr.Dataset) -> xr.Variable:
@@ -222,12 +223,15 @@ def _checked_positions(positions: Array, n_clips: int) -> Array:
 
 
 def _id_positions(ds: xr.Dataset, names: Array) -> Array:
-    ids = ds[schema.CLIP].values.tolist()
-    where = {name: position for position, name in enumerate(ids)}
-    for name in names.tolist():
-        if name not in where:
-            raise InputError(f"there is no clip {name!r}{_suggestion(name, ids)}")
-    return np.array([where[name] for name in names.tolist()], dtype=np.int64)
+    schema.check_unique_ids(ds)
+    index = ds.indexes.get(schema.CLIP)
+    if index is None:
+        index = pd.Index(ds[schema.CLIP].values.tolist(), dtype=object)
+    positions: Array = index.get_indexer(pd.Index(names.tolist(), dtype=index.dtype))
+    if (positions < 0).any():
+        name = str(names[int(np.argmin(positions))])
+        raise InputError(f"there is no clip {name!r}{_suggestion(name, index.tolist())}")
+    return positions.astype(np.int64)
 
 
 def _label_values(ds: xr.Dataset, name: str) -> Array:

@@ -93,7 +93,7 @@ class CodeSequence:
         while first < len(counts):
             start = ends[first] - counts[first]
             last = max(first + 1, int(np.searchsorted(ends, start + _FRAMES_READ_AT_ONCE)))
-            piece = self.dataset[schema.CODES][:, start : ends[last - 1]].values
+            piece = self.dataset.variables[schema.CODES][:, start : ends[last - 1]].values
             for clip in range(first, last):
                 stop = ends[clip] - start
                 yield np.array(piece[:, stop - counts[clip] : stop])

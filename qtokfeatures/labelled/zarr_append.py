@@ -60,7 +60,9 @@ def append_to_zarr(
     values = {name: _as_stored(group, name, variable) for name, variable in added.items()}
     for name, variable in added.items():
         array = group[name]  # once: asked again, the group gives the sizes it was opened with
-        _extend(array, values[name], _growing_axis(variable))
+        along = _growing_dim(variable)
+        axis, old_size = variable.dims.index(along), there.sizes[along]
+        _extend(array, values[name], axis=axis, start=old_size)
         _record_dtype(array, variable)
     group.attrs.update(plain_attrs(merged_attrs([there, ds])))
     zarr.consolidate_metadata(str(path))
@@ -99,15 +101,14 @@ def _as_stored(group: Any, name: str, variable: xr.Variable) -> Array:
     return cast
 
 
-def _growing_axis(variable: xr.Variable) -> int:
-    along = schema.FRAME if schema.FRAME in variable.dims else schema.CLIP
-    return variable.dims.index(along)
+def _growing_dim(variable: xr.Variable) -> str:
+    return schema.FRAME if schema.FRAME in variable.dims else schema.CLIP
 
 
-def _extend(array: Any, values: Array, axis: int) -> None:
+def _extend(array: Any, values: Array, *, axis: int, start: int) -> None:
+    """Write `values` after the first `start` entries, whatever an interrupted append left there."""
     shape = list(array.shape)
-    start = shape[axis]
-    shape[axis] += values.shape[axis]
+    shape[axis] = start + values.shape[axis]
     array.resize(tuple(shape))
     region = [slice(None)] * len(shape)
     region[axis] = slice(start, None)

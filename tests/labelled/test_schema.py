@@ -97,6 +97,18 @@ def test_complete_check_names_a_repeated_id(codes):
         schema.validate_codes(codes.assign_coords(clip=["a"] * 5))
 
 
+def test_repeated_ids_choose_no_clip(codes):
+    twice = codes.assign_coords(clip=["a", "b", "a", "c", "d"])
+    with pytest.raises(SchemaError, match="'a' occurs 2 times"):
+        twice.qtok.clip("b")
+    assert twice.qtok.clip(1).shape == (4, 1)
+
+
+def test_skipped_items_must_be_json(codes):
+    with pytest.raises(SchemaError, match="'skipped' must be a JSON list, got 'none'"):
+        codes.assign_attrs(skipped="none").qtok.skipped  # noqa: B018
+
+
 def test_complete_check_compares_clip_index(codes):
     with pytest.raises(SchemaError, match="'clip_index' disagrees"):
         schema.validate_codes(codes.assign_coords(clip_index=codes["clip_index"] + 1))
