@@ -46,7 +46,7 @@ class TokenHistogram(CodeTransformer):
         Whose vectors say which codes are similar. None is the codec that the codes name.
     codebooks : int or sequence of int, default=None
         Codebooks to count, 0 being the coarsest: the first so many, or these. None is all.
-    bins : int or None, default=64
+    bins : int or None, default=128
         Bins that the codes of each codebook are merged into, by k-means over
         ``codec.codebook_vectors`` with a fixed seed. None keeps every code apart.
     ngram : int, default=1
@@ -64,6 +64,8 @@ class TokenHistogram(CodeTransformer):
         The codec whose codes it was fitted on.
     codebooks_ : list of int
         The codebooks that are counted.
+    n_tokens_ : int
+        Bins, or codes, of each codebook.
     bin_of_code_ : ndarray of int16, shape (codebook, code), or None
         The bin of each code, one row for each of `codebooks_`. None without `bins`.
 
@@ -91,7 +93,7 @@ class TokenHistogram(CodeTransformer):
         *,
         codec: Any = None,
         codebooks: int | Sequence[int] | None = None,
-        bins: int | None = 64,
+        bins: int | None = 128,
         ngram: int = 1,
         weighting: str = "hellinger",
         sparse_output: bool = False,
@@ -117,24 +119,30 @@ class TokenHistogram(CodeTransformer):
         """
         self._check_fitted()
         word = self._token_word()
-        runs = itertools.product(range(self._n_tokens()), repeat=self.ngram)
+        runs = itertools.product(range(self.n_tokens_), repeat=self.ngram)
         endings = ["".join(f"_{word}{token}" for token in run) for run in runs]
         return np.array(
             [f"codebook{k}{ending}" for k in self.codebooks_ for ending in endings], dtype=object
         )
 
     def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
-        self._check_parameters(spec)
+        self._check_parameters()
+        self.n_tokens_ = spec.codebook_size if self.bins is None else int(self.bins)
+        self._check_size()
         self.bin_of_code_ = None
         if self.bins is not None:
             codec = self._find_codec(spec)
             self.bin_of_code_ = np.stack([bins_of(codec, k, self.bins) for k in self.codebooks_])
 
     def _features(self, sequence: CodeSequence) -> Any:
-        blocks = [self._count(sequence, row) for row in range(len(self.codebooks_))]
+        rows = range(len(self.codebooks_))
         if self.sparse_output:
-            return scipy.sparse.hstack([self._sparse(b) for b in blocks], format="csr")
-        values = np.concatenate([self._dense(block) for block in blocks], axis=1)
+            blocks = [self._sparse(self._count(sequence, row)) for row in rows]
+            return scipy.sparse.hstack(blocks, format="csr")
+        width = self.n_tokens_**self.ngram
+        values = np.empty((len(sequence), len(rows) * width), dtype=np.float32)
+        for row in rows:
+            values[:, row * width : (row + 1) * width] = self._dense(self._count(sequence, row))
         return feature_array(
             values,
             ds_or_clips=sequence,
@@ -149,9 +157,9 @@ class TokenHistogram(CodeTransformer):
         if self.bin_of_code_ is not None:
             tokens = self.bin_of_code_[row][tokens]
         runs, run_count = join_ngrams(
-            tokens, ds["frame_count"].values, n_tokens=self._n_tokens(), ngram=self.ngram
+            tokens, ds["frame_count"].values, n_tokens=self.n_tokens_, ngram=self.ngram
         )
-        return count_tokens(runs, run_count, n_tokens=self._n_tokens() ** self.ngram)
+        return count_tokens(runs, run_count, n_tokens=self.n_tokens_**self.ngram)
 
     def _dense(self, counts: TokenCounts) -> npt.NDArray[np.float32]:
         return weight_counts(counts.dense(), counts.totals[:, None], self.weighting)
@@ -163,8 +171,8 @@ class TokenHistogram(CodeTransformer):
 
     def _feature_coords(self) -> dict[str, npt.NDArray[np.int64]]:
         """Say which codebook, and which bins or tokens, each feature comes from."""
-        n_runs = self._n_tokens() ** self.ngram
-        digits = np.unravel_index(np.arange(n_runs), (self._n_tokens(),) * self.ngram)
+        n_runs = self.n_tokens_**self.ngram
+        digits = np.unravel_index(np.arange(n_runs), (self.n_tokens_,) * self.ngram)
         word = self._token_word()
         words = [word] if self.ngram == 1 else [f"{word}_{i + 1}" for i in range(self.ngram)]
         coords = {"codebook": np.repeat(self.codebooks_, n_runs)}
@@ -175,11 +183,7 @@ class TokenHistogram(CodeTransformer):
     def _token_word(self) -> str:
         return "token" if self.bin_of_code_ is None else "bin"
 
-    def _n_tokens(self) -> int:
-        return self._codebook_size if self.bins is None else self.bins
-
-    def _check_parameters(self, spec: CodecSpec) -> None:
-        self._codebook_size = spec.codebook_size
+    def _check_parameters(self) -> None:
         for name, value in (("bins", self.bins), ("ngram", self.ngram)):
             if not ((value is None and name == "bins") or _is_count(value)):
                 raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
@@ -187,14 +191,13 @@ class TokenHistogram(CodeTransformer):
             raise InputError(
                 f"weighting must be one of {', '.join(WEIGHTINGS)}; got {self.weighting!r}"
             )
-        self._check_size()
 
     def _check_size(self) -> None:
-        n_features = len(self.codebooks_) * int(self._n_tokens()) ** int(self.ngram)
+        n_features = len(self.codebooks_) * self.n_tokens_ ** int(self.ngram)
         most = _MOST_SPARSE_FEATURES if self.sparse_output else _MOST_DENSE_FEATURES
         if n_features > most:
             raise InputError(
-                f"{len(self.codebooks_)} codebooks with {self._n_tokens()} tokens in runs of "
+                f"{len(self.codebooks_)} codebooks with {self.n_tokens_} tokens in runs of "
                 f"{self.ngram} make {n_features} features, more than {most}; use fewer bins or "
                 "codebooks, a smaller ngram" + ("" if self.sparse_output else ", or sparse_output")
             )

@@ -22,16 +22,19 @@ if TYPE_CHECKING:
 #: Names that ``QTokenizer(features=…)`` takes.
 PRESETS = ("histogram", "embedding", "both")
 
+#: Codebooks in the histogram of a preset; ``docs/feature-defaults.md`` says why.
+COARSE_CODEBOOKS = 4
+
 
 class HistogramAndEmbedding(CodeTransformer):
-    """:class:`TokenHistogram` and :class:`CodeEmbedding` side by side, both with their defaults.
+    """:class:`TokenHistogram` and :class:`CodeEmbedding` side by side.
 
     Parameters
     ----------
     codec : str, path or Codec, default=None
         As in both of them.
     codebooks : int or sequence of int, default=None
-        As in both of them.
+        Codebooks of the histogram. The embedding is that of all codebooks.
     """
 
     def __init__(self, *, codec: Any = None, codebooks: Any = None) -> None:
@@ -54,15 +57,17 @@ class HistogramAndEmbedding(CodeTransformer):
         return np.concatenate([part.get_feature_names_out() for part in self.parts_])
 
     def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
-        both = {"codec": self.codec, "codebooks": self.codebooks}
-        self.parts_ = [TokenHistogram(**both).fit(sequence), CodeEmbedding(**both).fit(sequence)]
+        self.parts_ = [
+            TokenHistogram(codec=self.codec, codebooks=self.codebooks).fit(sequence),
+            CodeEmbedding(codec=self.codec).fit(sequence),
+        ]
 
     def _features(self, sequence: CodeSequence) -> Any:
         histogram, embedding = (part.transform(sequence) for part in self.parts_)
         return _side_by_side(histogram, embedding)
 
 
-def feature_transformer(features: Any, codec: Any) -> Any:
+def feature_transformer(features: Any, codec: Any, n_codebooks: int) -> Any:
     """Return an unfitted transformer of codes that uses `codec` wherever it names none itself.
 
     Parameters
@@ -71,6 +76,8 @@ def feature_transformer(features: Any, codec: Any) -> Any:
         A name, or a transformer of a CodeSequence, which is cloned.
     codec : Codec
         The codec of the codes to come.
+    n_codebooks : int
+        How many codebooks those codes have.
 
     Returns
     -------
@@ -82,7 +89,7 @@ def feature_transformer(features: Any, codec: Any) -> Any:
         If `features` is an unknown name or no transformer.
     """
     if isinstance(features, str):
-        transformer = _preset(features)
+        transformer = _preset(features, min(COARSE_CODEBOOKS, n_codebooks))
     elif hasattr(features, "transform") and not inspect.isclass(features):
         transformer = clone(features)
     else:
@@ -98,13 +105,13 @@ def feature_transformer(features: Any, codec: Any) -> Any:
     return transformer.set_params(**dict.fromkeys(unnamed, codec))
 
 
-def _preset(name: str) -> CodeTransformer:
+def _preset(name: str, codebooks: int) -> CodeTransformer:
     if name == "histogram":
-        return TokenHistogram()
+        return TokenHistogram(codebooks=codebooks)
     if name == "embedding":
         return CodeEmbedding()
     if name == "both":
-        return HistogramAndEmbedding()
+        return HistogramAndEmbedding(codebooks=codebooks)
     raise InputError(f"features must be one of {', '.join(PRESETS)} or a transformer, got {name!r}")
 
 

@@ -39,9 +39,10 @@ class QTokenizer(TransformerMixin, CodecHolder):
         first needed, once a process. It is never copied and never pickled: a pickle holds its
         name, revision and fingerprint.
     features : {"histogram", "embedding", "both"} or transformer, default="histogram"
-        What is made of the codes: :class:`TokenHistogram`, :class:`CodeEmbedding`, both side by
-        side, or any transformer of a :class:`~qtokfeatures.CodeSequence`, whose parameters can
-        then be searched as ``features__…``. Its ``codec``, where None, is this one.
+        What is made of the codes: ``TokenHistogram(codebooks=4)``, the coarse codebooks being
+        those that tell sounds apart; ``CodeEmbedding()``; both side by side; or any transformer
+        of a :class:`~qtokfeatures.CodeSequence`, whose parameters can then be searched as
+        ``features__…``. Its ``codec``, where None, is this one.
     sr : int, default=24000
         Rate in Hz of bare arrays. Files, ``(y, sr)`` pairs and AudioClips have their own.
     device : str, default="auto"
@@ -308,7 +309,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
                 f"{next(iter(encoded.errors.values()), None)}"
             )
         codec = self.codec_
-        features = feature_transformer(self.features, codec)
+        features = feature_transformer(self.features, codec, encoded.dataset.sizes["codebook"])
         y = None if y is None else np.asarray(y)[encoded.kept]
         self.features_ = features.fit(CodeSequence(encoded.dataset), y)
         self.spec_ = codec.spec
