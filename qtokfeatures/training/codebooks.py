@@ -11,6 +11,7 @@ from qtokfeatures.codecs.nn.quantizer import nearest_codes
 from qtokfeatures.training.recipe import Recipe
 
 _PREFIXES = np.array([1, 2, 3, 4, 6, 8, 12])
+_RESTARTS = 8
 
 
 class CodebookTrainer(nn.Module):
@@ -101,8 +102,10 @@ class CodebookTrainer(nn.Module):
     def _restart(
         self, layer: int, size: int, residual: Tensor, step: int, rng: np.random.Generator
     ) -> None:
-        dead = torch.nonzero(step - self.last_used[layer, :size] > self.recipe.restart_after)
-        dead = dead.flatten()[:8]
+        unused = step - self.last_used[layer, :size]
+        dead = torch.nonzero(unused > self.recipe.restart_after).flatten()
+        # A few at a time, any of them: those that fail to be used must not keep the others out.
+        dead = dead[torch.from_numpy(rng.permutation(len(dead))[:_RESTARTS])]
         if not len(dead):
             return
         rows = torch.from_numpy(rng.integers(0, len(residual), size=len(dead)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from qtokfeatures.training.batches import BatchSource
 from qtokfeatures.training.losses import MagnitudeLoss
 
 _BATCHES = 120
+_ITERATIONS = 8
 _STEP_BASE = 10_000_000
 """Batches for initialisation are numbered from here: never those of a training step."""
 
@@ -32,10 +33,10 @@ def initialize_linear_maps(model: MiniModel, source: BatchSource) -> None:
     x_mean, y_mean = x.mean(dim=0), y.mean(dim=0)
     x, y = x - x_mean, y - y_mean
     ridge = 1e-3 * len(x) * torch.eye(x.shape[1], device=device)
-    solution = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
-    fitted = x @ solution
-    _, axes = torch.linalg.eigh(fitted.T @ fitted / len(x))
-    axes = axes[:, -model.config.shape_dim :].flip(1)
+    spread = torch.linalg.cholesky(x.T @ x + ridge)
+    solution = torch.cholesky_solve(x.T @ y, spread)
+    # The axes along which the prediction x @ solution varies most.
+    _, _, axes = torch.svd_lowrank(spread.T @ solution, q=model.config.shape_dim, niter=_ITERATIONS)
     encode = solution @ axes
     scale = (x @ encode).std()
     model.encoder.linear.weight.copy_(encode.T / scale)
@@ -62,26 +63,58 @@ def collect_latents(model: MiniModel, source: BatchSource, *, batches: int) -> T
 
 
 @torch.no_grad()
-def initialize_codebooks(model: MiniModel, latents: Tensor, *, seed: int, rounds: int = 12) -> None:
+def initialize_codebooks(model: MiniModel, latents: Tensor, *, seed: int) -> None:
     """Set every codebook by k-means on what the ones before it leave over."""
     generator = torch.Generator().manual_seed(seed)
+
+    def start(x: Tensor, codebook: Tensor) -> Tensor:
+        return x[torch.randint(len(x), (len(codebook),), generator=generator)].clone()
+
+    _fit_codebooks(model, latents, start, rounds=12, generator=generator)
+
+
+@torch.no_grad()
+def refine_codebooks(model: MiniModel, latents: Tensor, *, seed: int) -> None:
+    """Go on with k-means from the codebooks that are there, on many frames at once."""
+    generator = torch.Generator().manual_seed(seed)
+    _fit_codebooks(model, latents, lambda x, codebook: codebook, rounds=6, generator=generator)
+
+
+def _fit_codebooks(
+    model: MiniModel,
+    latents: Tensor,
+    start: Callable[[Tensor, Tensor], Tensor],
+    *,
+    rounds: int,
+    generator: torch.Generator,
+) -> None:
     residual = latents
     for layer, codebook in enumerate(model.codebooks):
-        used = model.config.shape_count if layer == 0 else len(codebook)
-        centres = kmeans(residual, used, rounds=rounds, generator=generator)
-        codebook[:used] = centres
-        residual = residual - centres[nearest_codes(residual, centres)]
+        used = codebook[: model.config.shape_count] if layer == 0 else codebook
+        used.copy_(kmeans(residual, start(residual, used), rounds=rounds, generator=generator))
+        residual = residual - used[nearest_codes(residual, used)]
 
 
-def kmeans(x: Tensor, count: int, *, rounds: int, generator: torch.Generator) -> Tensor:
-    """Lloyd's algorithm from random rows; an empty cluster takes a random row.
+def kmeans(x: Tensor, start: Tensor, *, rounds: int, generator: torch.Generator) -> Tensor:
+    """Lloyd's algorithm; an empty cluster takes a random row.
+
+    Parameters
+    ----------
+    x : Tensor, shape (row, dim)
+        Vectors.
+    start : Tensor, shape (count, dim)
+        Where the centres begin.
+    rounds : int
+        Assignments and updates.
+    generator : torch.Generator
+        Draws the rows that empty clusters take.
 
     Returns
     -------
     Tensor, shape (count, dim)
         Centres.
     """
-    centres = x[torch.randint(len(x), (count,), generator=generator)].clone()
+    centres, count = start, len(start)
     for _ in range(rounds):
         index = nearest_codes(x, centres)
         members = torch.bincount(index, minlength=count)

@@ -28,6 +28,7 @@ from qtokfeatures.training.initialize import (
     collect_latents,
     initialize_codebooks,
     initialize_linear_maps,
+    refine_codebooks,
 )
 from qtokfeatures.training.losses import MagnitudeLoss, WaveformLoss
 from qtokfeatures.training.recipe import Recipe
@@ -187,16 +188,14 @@ class Trainer:
 
     def _enter(self, stage: str) -> None:
         if stage == "magnitude":
-            self._place_codebooks(_KMEANS_BATCHES)
+            latents = collect_latents(self.model, self.source, batches=_KMEANS_BATCHES)
+            initialize_codebooks(self.model, latents, seed=self.recipe.seed)
         elif stage == "anneal":
-            self._place_codebooks(_REFINE_BATCHES)
+            latents = collect_latents(self.model, self.source, batches=_REFINE_BATCHES)
+            refine_codebooks(self.model, latents, seed=self.recipe.seed)
+        self.codebooks.reset(self.step)
         self.stage = stage
         self.optimizer = self._optimizer()
-
-    def _place_codebooks(self, batches: int) -> None:
-        latents = collect_latents(self.model, self.source, batches=batches)
-        initialize_codebooks(self.model, latents, seed=self.recipe.seed)
-        self.codebooks.reset(self.step)
 
     def _optimizer(self) -> torch.optim.Optimizer:
         skips = [self.model.encoder.linear, self.model.decoder.linear]

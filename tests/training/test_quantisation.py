@@ -10,7 +10,7 @@ import torch
 from qtokfeatures.codecs.mini.config import TINY
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.training.codebooks import CodebookTrainer
-from qtokfeatures.training.initialize import initialize_codebooks, kmeans
+from qtokfeatures.training.initialize import initialize_codebooks, kmeans, refine_codebooks
 from qtokfeatures.training.losses import MagnitudeLoss, WaveformLoss
 from qtokfeatures.training.recipe import Recipe
 
@@ -21,20 +21,35 @@ def test_kmeans_finds_well_separated_centres():
     generator = torch.Generator().manual_seed(0)
     true = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
     x = true.repeat(100, 1) + 0.1 * torch.randn(300, 2, generator=generator)
-    centres = kmeans(x, 8, rounds=10, generator=torch.Generator().manual_seed(1))
+    start = x[torch.randperm(300, generator=generator)[:8]]
+    centres = kmeans(x, start, rounds=10, generator=generator)
     assert torch.cdist(true, centres).min(dim=1).values.max() < 0.2
 
 
 def test_every_codebook_lowers_the_error():
     model = MiniModel(SMALL)
     x = torch.randn(2000, 64, generator=torch.Generator().manual_seed(2))
-    initialize_codebooks(model, x, seed=0, rounds=4)
+    initialize_codebooks(model, x, seed=0)
     codes = model.quantize(x, torch.zeros(len(x), dtype=torch.int64))
     errors = [
         float((x - model.embed(codes[:, :depth])[:, :-1]).square().mean()) for depth in range(1, 7)
     ]
     assert all(b < a for a, b in pairwise(errors))
     assert errors[-1] < 0.8
+
+
+def test_refining_lowers_the_error_of_codebooks_that_are_there():
+    model = MiniModel(SMALL)
+    x = torch.randn(2000, 64, generator=torch.Generator().manual_seed(2))
+    initialize_codebooks(model, x[:200], seed=0)
+
+    def error():
+        codes = model.quantize(x, torch.zeros(len(x), dtype=torch.int64))
+        return float((x - model.embed(codes)[:, :-1]).square().mean())
+
+    before = error()
+    refine_codebooks(model, x, seed=0)
+    assert error() < 0.95 * before
 
 
 def trainer(restart_after):
