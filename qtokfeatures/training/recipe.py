@@ -57,7 +57,7 @@ class Recipe:
     frames: int = 24
     plain_steps: int = 500
     magnitude_steps: int = 2000
-    waveform_steps: int = 4700
+    waveform_steps: int = 4200
     anneal_steps: int = 600
     magnitude_lr: float = 6e-4
     waveform_lr: float = 4e-4
