@@ -94,7 +94,7 @@ def compute_features(
     kind : str
         One of `KINDS`.
     codebooks : int, optional
-        Only the first so many; all by default.
+        Only the first so many; what suits the kind by default.
 
     Returns
     -------
@@ -108,9 +108,12 @@ def compute_features(
     """
     from qtokfeatures.estimators.presets import feature_transformer
 
-    check_codebook_count(codebooks, ds.sizes["codebook"])
-    transformer = feature_transformer(kind, codec)
-    table: xr.DataArray = transformer.set_params(codebooks=codebooks).fit_transform(ds)
+    n_codebooks = ds.sizes["codebook"]
+    check_codebook_count(codebooks, n_codebooks)
+    transformer = feature_transformer(kind, codec, n_codebooks)
+    if codebooks is not None:
+        transformer.set_params(codebooks=codebooks)
+    table: xr.DataArray = transformer.fit_transform(ds)
     return table
 
 
