@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from qtokfeatures.codecs.base import Codec
+from qtokfeatures.codecs.folders import CONFIG, find_checkpoint, model_type
+from qtokfeatures.codecs.hub import fetch_checkpoint, is_repository_name
 from qtokfeatures.codecs.mini.codec import MiniCodec, bundled_weights
+from qtokfeatures.codecs.qwen3.codec import Qwen3Codec
+from qtokfeatures.codecs.qwen3.config import MODEL_TYPE as QWEN3_TYPE
+from qtokfeatures.codecs.qwen3.config import NAME as QWEN3
 from qtokfeatures.exceptions import CodecError, InputError
 
 DECODE_DTYPES = ("float32", "fast")
+
+CHECKPOINTS = {QWEN3_TYPE: Qwen3Codec.load}
+"""``model_type`` of a folder's ``config.json`` → what loads it."""
+
+NAMES = {"mini": "mini", QWEN3: QWEN3, "qwen-tts-tokenizer-12hz": QWEN3}
+"""Names that are known without a path, and what they stand for."""
 
 
 def list_codecs() -> list[str]:
@@ -25,9 +37,9 @@ def list_codecs() -> list[str]:
     --------
     >>> import qtokfeatures as qt
     >>> qt.list_codecs()
-    ['mini']
+    ['mini', 'Qwen/Qwen3-TTS-Tokenizer-12Hz']
     """
-    return ["mini"]
+    return list(dict.fromkeys(NAMES.values()))
 
 
 def load_codec(
@@ -46,16 +58,20 @@ def load_codec(
     ----------
     name_or_path : str or Path, default="mini"
         ``"mini"``, the bundled codec; or weights of it that you trained: the ``.safetensors``
-        file, or the folder that holds ``mini.safetensors``.
+        file, or the folder that holds ``mini.safetensors``. Or
+        ``"Qwen/Qwen3-TTS-Tokenizer-12Hz"``, downloaded once; a folder with that checkpoint; or a
+        folder or hub name of a checkpoint for speech synthesis that has it in
+        ``speech_tokenizer/``.
     device : str or torch.device, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; "auto" takes a CUDA device where there is one.
     dtype : {"float32"}, default="float32"
         Precision of the encoder. Lower ones flip codes, so there are none.
     decode_dtype : {"float32", "fast"}, default="float32"
-        Precision of the decoder; "fast" may be lower where that gains something. `mini` is small
-        enough to gain nothing.
+        Precision of the decoder; "fast" is lower where this processor gains from it. `mini` is
+        small enough to gain nothing.
     revision : str, optional
         The revision you count on, as ``codec.spec.revision`` names it: another one is an error.
+        For a hub name, the branch, tag or commit to take.
     encoder, decoder : bool, default=True
         Load only the half you need.
 
@@ -83,13 +99,23 @@ def load_codec(
         raise InputError(f"decode_dtype must be one of {DECODE_DTYPES}, got {decode_dtype!r}")
     if not (encoder or decoder):
         raise InputError("nothing to load: encoder and decoder are both False")
-    path = _weights_path(name_or_path)
-    codec = MiniCodec.load(path, device=resolve_device(device), encoder=encoder, decoder=decoder)
-    if revision not in (None, codec.spec.revision):
-        raise CodecError(
-            f"{codec.spec.name!r} is here in revision {codec.spec.revision!r}, not {revision!r}"
-        )
-    return codec
+    name = NAMES.get(str(name_or_path), str(name_or_path))
+    options: dict[str, Any] = {
+        "device": resolve_device(device),
+        "encoder": encoder,
+        "decoder": decoder,
+    }
+    mini = _mini_weights(name)
+    if mini is not None:
+        return _of_revision(MiniCodec.load(mini, **options), revision)
+    options["decode_dtype"] = decode_dtype
+    folder = find_checkpoint(Path(name).expanduser(), CHECKPOINTS)
+    if folder is not None:
+        return _of_revision(_load_checkpoint(folder, **options), revision)
+    if Path(name).expanduser().exists() or not is_repository_name(name):
+        raise CodecError(_unknown(name))
+    folder, commit = fetch_checkpoint(name, revision=revision, kinds=CHECKPOINTS)
+    return _load_checkpoint(folder, name=name, revision=commit, **options)
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -118,15 +144,30 @@ def resolve_device(device: str | torch.device) -> torch.device:
     return found
 
 
-def _weights_path(name_or_path: str | Path) -> Path:
-    if str(name_or_path) == "mini":
+def _mini_weights(name: str) -> Path | None:
+    if name == "mini":
         return bundled_weights()
-    path = Path(name_or_path).expanduser()
-    if path.is_dir():
-        path = path / "mini.safetensors"
-    if not path.is_file():
+    path = Path(name).expanduser()
+    if path.is_dir() and (path / "mini.safetensors").is_file():
+        return path / "mini.safetensors"
+    return path if path.is_file() and find_checkpoint(path, CHECKPOINTS) is None else None
+
+
+def _load_checkpoint(folder: Path, **options: Any) -> Codec:
+    return CHECKPOINTS[str(model_type(folder / CONFIG))](folder, **options)
+
+
+def _of_revision(codec: Codec, revision: str | None) -> Codec:
+    if revision not in (None, codec.spec.revision):
         raise CodecError(
-            f"no codec {str(name_or_path)!r}: expected {', '.join(map(repr, list_codecs()))}, a "
-            ".safetensors file, or a folder that holds mini.safetensors"
+            f"{codec.spec.name!r} is here in revision {codec.spec.revision!r}, not {revision!r}"
         )
-    return path
+    return codec
+
+
+def _unknown(name: str) -> str:
+    return (
+        f"no codec {name!r}: expected {', '.join(map(repr, list_codecs()))}, a .safetensors file, "
+        "a folder that holds mini.safetensors, or a folder that holds config.json and the weights "
+        f"of {' or '.join(CHECKPOINTS)}"
+    )

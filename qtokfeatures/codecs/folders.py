@@ -1,0 +1,77 @@
+"""Folders that hold a checkpoint: ``config.json`` and safetensors weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from qtokfeatures.exceptions import CodecError
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+SUBFOLDERS = ("speech_tokenizer",)
+"""Where a checkpoint of something larger keeps its codec."""
+
+
+def find_checkpoint(path: Path, kinds: Collection[str]) -> Path | None:
+    """Return the folder of a checkpoint that can be loaded, at `path` or just inside it.
+
+    Parameters
+    ----------
+    path : Path
+        A folder, or the weights' file in it.
+    kinds : collection of str
+        Values of ``model_type`` that can be loaded.
+
+    Returns
+    -------
+    Path or None
+        None where there is no such checkpoint.
+
+    Raises
+    ------
+    CodecError
+        A ``config.json`` that cannot be read.
+    """
+    folder = path.parent if path.is_file() else path
+    for candidate in (folder, *(folder / name for name in SUBFOLDERS)):
+        config = candidate / CONFIG
+        if config.is_file() and model_type(config) in kinds:
+            return candidate
+    return None
+
+
+def model_type(config: Path) -> str | None:
+    """Return what ``config.json`` says the model is.
+
+    Raises
+    ------
+    CodecError
+        It cannot be read, or is not JSON.
+    """
+    try:
+        fields = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CodecError(f"{config} is not a readable JSON file: {error}") from error
+    kind = fields.get("model_type") if isinstance(fields, dict) else None
+    return kind if isinstance(kind, str) else None
+
+
+def read_index(path: Path) -> dict[str, str]:
+    """Read an index: tensor name → name of a file beside it.
+
+    Raises
+    ------
+    CodecError
+        It is not an index of that kind, or names a file outside the folder.
+    """
+    try:
+        files = dict(json.loads(path.read_text(encoding="utf-8"))["weight_map"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CodecError(f"{path} is not an index of safetensors files: {error!r}") from error
+    for file in files.values():
+        if not isinstance(file, str) or Path(file).name != file or not file.endswith("safetensors"):
+            raise CodecError(f"{path} names {file!r}: expected a .safetensors file beside it")
+    return files

@@ -1,0 +1,92 @@
+"""Causal self-attention over a sliding window, with the keys and values it looks back on."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from qtokfeatures.codecs.nn.memory import Memory
+
+
+class WindowedAttention(nn.Module):
+    """Each step attends to itself and the ``window - 1`` steps before it.
+
+    Positions are rotary (Su et al., 2021, arXiv:2104.09864). They are counted from the oldest key
+    that is looked at, not from the start of the stream, so their angles stay exact for hours.
+
+    Parameters
+    ----------
+    qkv_weight, qkv_bias : Tensor
+        Rows for the queries, then the keys, then the values; the bias may be None.
+    out_weight, out_bias : Tensor
+        From the heads back to the stream; the bias may be None.
+    heads, kv_heads : int
+        Query heads, and the key heads that they share evenly.
+    window : int
+        Steps that a query sees.
+    rope_base : float
+        Base of the rotary frequencies.
+    """
+
+    qkv_weight: Tensor
+    qkv_bias: Tensor | None
+    out_weight: Tensor
+    out_bias: Tensor | None
+    frequencies: Tensor
+
+    def __init__(
+        self,
+        qkv_weight: Tensor,
+        qkv_bias: Tensor | None,
+        out_weight: Tensor,
+        out_bias: Tensor | None,
+        *,
+        heads: int,
+        kv_heads: int,
+        window: int,
+        rope_base: float,
+    ) -> None:
+        super().__init__()
+        self.heads, self.kv_heads, self.window = heads, kv_heads, window
+        self.head_dim = out_weight.shape[1] // heads
+        self.register_buffer("qkv_weight", qkv_weight)
+        self.register_buffer("qkv_bias", qkv_bias)
+        self.register_buffer("out_weight", out_weight)
+        self.register_buffer("out_bias", out_bias)
+        powers = torch.arange(0, self.head_dim, 2, device=qkv_weight.device) / self.head_dim
+        self.register_buffer("frequencies", rope_base ** -powers.float())
+
+    def forward(self, x: Tensor, memory: Memory) -> Tensor:
+        """Attend, ``(batch, time, channel)`` → ``(batch, time, channel)``; moves `memory` on."""
+        time = x.shape[1]
+        qkv = F.linear(x, self.qkv_weight, self.qkv_bias)
+        heads = qkv.unflatten(2, (-1, self.head_dim)).transpose(1, 2)
+        query, fresh = heads.split([self.heads, 2 * self.kv_heads], dim=1)
+        seen = torch.cat([memory[self], fresh], dim=2) if self in memory else fresh
+        kept = min(seen.shape[2], self.window - 1)
+        memory[self] = seen[:, :, seen.shape[2] - kept :].clone()
+        key, value = seen.split(self.kv_heads, dim=1)
+        cos, sin = self._rotation(seen.shape[2])
+        query, key = _rotated(query, cos[-time:], sin[-time:]), _rotated(key, cos, sin)
+        shared = self.heads // self.kv_heads
+        if shared > 1:
+            key, value = (t.repeat_interleave(shared, dim=1) for t in (key, value))
+        mask = self._mask(time, seen.shape[2], x.device)
+        y = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return F.linear(y.transpose(1, 2).flatten(2), self.out_weight, self.out_bias)
+
+    def _rotation(self, steps: int) -> tuple[Tensor, Tensor]:
+        place = torch.arange(steps, device=self.frequencies.device, dtype=torch.float32)
+        angle = torch.outer(place, self.frequencies)
+        return angle.cos(), angle.sin()
+
+    def _mask(self, queries: int, keys: int, device: torch.device) -> Tensor:
+        key = torch.arange(keys, device=device)
+        query = torch.arange(keys - queries, keys, device=device)[:, None]
+        return (key <= query) & (key > query - self.window)
+
+
+def _rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)

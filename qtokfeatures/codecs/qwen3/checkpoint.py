@@ -1,0 +1,171 @@
+"""Tensors of a checkpoint: one ``.safetensors`` file or several with an index, read strictly."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from qtokfeatures.codecs.folders import INDEX, WEIGHTS, read_index
+from qtokfeatures.exceptions import CodecError
+
+_LISTED = 50
+
+Shape = tuple[int, ...]
+
+
+class TensorSource(Protocol):
+    """Where a network takes its weights from."""
+
+    def take(self, name: str, shape: Shape) -> Tensor:
+        """Return the float32 tensor `name`."""
+
+    def leave(self, name: str, shape: Shape) -> None:
+        """Say that `name` is expected but not used."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The tensors whose names begin with `prefix`, as a network takes them one by one."""
+
+    source: TensorSource
+    prefix: str = ""
+
+    def at(self, name: str | int) -> Weights:
+        """Return what lies under `name`."""
+        return Weights(self.source, f"{self.prefix}{name}.")
+
+    def take(self, name: str, *shape: int) -> Tensor:
+        """Return the tensor `name`, of this shape, as float32."""
+        return self.source.take(self.prefix + name, shape)
+
+    def leave(self, name: str, *shape: int) -> None:
+        """Expect the tensor `name`, of this shape, without using it."""
+        self.source.leave(self.prefix + name, shape)
+
+
+@dataclass
+class Expected:
+    """A source without values: notes which tensors a network asks for."""
+
+    shapes: dict[str, Shape] = field(default_factory=dict)
+
+    def take(self, name: str, shape: Shape) -> Tensor:
+        """Note `name`; return a tensor without storage."""
+        self.shapes[name] = shape
+        return torch.empty(shape, device="meta")
+
+    def leave(self, name: str, shape: Shape) -> None:
+        """Note `name`."""
+        self.shapes[name] = shape
+
+
+class Checkpoint:
+    """The weights in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``model.safetensors``, or ``model.safetensors.index.json`` and the files it names.
+    device : torch.device
+        Where tensors are wanted.
+
+    Raises
+    ------
+    CodecError
+        No weights, a file that is missing or damaged.
+    """
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        self.folder, self.device = folder, device
+        self.shapes: dict[str, Shape] = {}
+        self._files: dict[str, Any] = {}
+        for path, promised in _weight_files(folder).items():
+            file, held = _opened(path)
+            if promised is not None and set(held) != promised:
+                raise CodecError(
+                    f"{path} does not hold what {INDEX} says: "
+                    f"{_few(sorted(promised ^ set(held)))} differ"
+                )
+            self.shapes.update(held)
+            self._files.update(dict.fromkeys(held, file))
+
+    def check(self, expected: Mapping[str, Shape]) -> None:
+        """Compare names and shapes.
+
+        Raises
+        ------
+        CodecError
+            Lists the tensors that is missing, unexpected or of another shape.
+        """
+        found = self.shapes
+        wrong = {
+            "missing": sorted(set(expected) - set(found)),
+            "unexpected": sorted(set(found) - set(expected)),
+            "of another shape": [
+                f"{name} {list(found[name])} instead of {list(expected[name])}"
+                for name in sorted(set(found) & set(expected))
+                if found[name] != expected[name]
+            ],
+        }
+        if any(wrong.values()):
+            parts = [
+                f"{len(names)} {kind}: {_few(names)}" for kind, names in wrong.items() if names
+            ]
+            raise CodecError(
+                f"the weights in {self.folder} do not fit their config.json: {'; '.join(parts)}"
+            )
+
+    def take(self, name: str, shape: Shape) -> Tensor:
+        """Return the tensor `name` as float32 on the wanted device."""
+        tensor: Tensor = self._files[name].get_tensor(name)
+        return tensor.to(self.device, torch.float32)
+
+    def leave(self, name: str, shape: Shape) -> None:
+        """Do not read `name`."""
+
+    def digest(self) -> str:
+        """SHA-256 over names, dtypes, shapes and values, the same for any way to shard them."""
+        total = hashlib.sha256()
+        for name, file in sorted(self._files.items()):
+            tensor = file.get_tensor(name)
+            total.update(f"{name}:{tensor.dtype}:{list(tensor.shape)}:".encode())
+            total.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
+        return total.hexdigest()
+
+
+def _weight_files(folder: Path) -> dict[Path, set[str] | None]:
+    """Files, and the tensors that an index says are in each."""
+    if (folder / WEIGHTS).is_file():
+        return {folder / WEIGHTS: None}
+    if not (folder / INDEX).is_file():
+        raise CodecError(f"no weights in {folder}: expected {WEIGHTS} or {INDEX}")
+    promised: dict[Path, set[str] | None] = {}
+    for name, file in read_index(folder / INDEX).items():
+        path = folder / file
+        if not path.is_file():
+            raise CodecError(f"{INDEX} in {folder} names {file!r}, which is not there")
+        names = promised.setdefault(path, set())
+        if names is not None:
+            names.add(name)
+    return promised
+
+
+def _opened(path: Path) -> tuple[Any, dict[str, Shape]]:
+    try:
+        file: Any = safe_open(path, framework="pt")
+        names = list(file.keys())
+        return file, {name: tuple(file.get_slice(name).get_shape()) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise CodecError(f"{path} is not a readable safetensors file: {error}") from error
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

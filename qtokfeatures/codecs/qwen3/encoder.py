@@ -1,0 +1,139 @@
+"""The encoder, waveform → latents at 12.5 Hz: Mimi's (Défossez et al., 2024, arXiv:2410.00037)."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from qtokfeatures.codecs.nn.activation import elu_into
+from qtokfeatures.codecs.nn.convolution import CausalConv
+from qtokfeatures.codecs.nn.memory import Memory, in_stretches
+from qtokfeatures.codecs.qwen3.checkpoint import Weights
+from qtokfeatures.codecs.qwen3.config import EncoderConfig
+from qtokfeatures.codecs.qwen3.transformer import BiasedLayerNorm, GeluMlp, TransformerLayer
+
+_MOST_VALUES = 2**22
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(ELU(conv(ELU(x)))), half as wide in the middle."""
+
+    def __init__(self, config: EncoderConfig, weights: Weights, *, width: int, layer: int) -> None:
+        super().__init__()
+        inner, kernel = width // config.compress, config.residual_kernel
+        block = weights.at("block")
+        self.narrow = _conv(
+            block.at(1), width, inner, kernel, dilation=config.dilation_growth**layer
+        )
+        self.widen = _conv(block.at(3), inner, width, 1)
+
+    def forward(self, x: Tensor, memory: Memory) -> Tensor:
+        """Run over ``(batch, time, width)``; moves `memory` on."""
+        y: Tensor = self.widen(self.narrow(x, memory, elu_into), memory, elu_into)
+        return y.add_(x)
+
+
+class DownBlock(nn.Module):
+    """Residual blocks, then a strided convolution to twice the width."""
+
+    def __init__(
+        self, config: EncoderConfig, weights: Weights, *, width: int, stride: int, first: int
+    ) -> None:
+        super().__init__()
+        self.residual = nn.ModuleList(
+            ResidualBlock(config, weights.at(first + layer), width=width, layer=layer)
+            for layer in range(config.residual_layers)
+        )
+        down = weights.at(first + config.residual_layers + 1)
+        self.down = _conv(down, width, 2 * width, 2 * stride, stride=stride)
+
+    def forward(self, x: Tensor, memory: Memory) -> Tensor:
+        """Return ``(batch, time / stride, 2 * width)``; moves `memory` on."""
+        for block in self.residual:
+            x = block(x, memory)
+        y: Tensor = self.down(x, memory, elu_into)
+        return y
+
+
+class Encoder(nn.Module):
+    """Convolutions to 25 Hz, a transformer, and one more convolution to 12.5 Hz.
+
+    Parameters
+    ----------
+    config : EncoderConfig
+        Sizes.
+    weights : Weights
+        The part ``encoder.`` of a checkpoint.
+    """
+
+    def __init__(self, config: EncoderConfig, weights: Weights) -> None:
+        super().__init__()
+        layers = weights.at("encoder").at("layers")
+        width, place = config.filters, 1
+        self.enter = _conv(layers.at(0), 1, width, config.kernel)
+        self.blocks = nn.ModuleList()
+        for stride in config.strides:
+            self.blocks.append(DownBlock(config, layers, width=width, stride=stride, first=place))
+            width, place = 2 * width, place + config.residual_layers + 2
+        self.leave = _conv(
+            layers.at(place + 1), width, config.transformer.width, config.last_kernel
+        )
+        transformer = weights.at("encoder_transformer").at("layers")
+        self.transformer = nn.ModuleList(
+            TransformerLayer(
+                config.transformer, transformer.at(i), norm=BiasedLayerNorm, mlp=GeluMlp
+            )
+            for i in range(config.transformer.layers)
+        )
+        self.halve = _halving(config, weights.at("downsample"))
+        self.samples_a_step = math.prod(config.strides)
+        self.values_a_step = config.filters * self.samples_a_step
+
+    def forward(self, y: Tensor, memory: Memory) -> Tensor:
+        """Encode whole frames.
+
+        Parameters
+        ----------
+        y : Tensor, shape (batch, sample)
+            24 kHz audio, a multiple of 1920 samples.
+        memory : Memory
+            The stream's past; moves on.
+
+        Returns
+        -------
+        Tensor, shape (batch, frame, dim)
+            Latents.
+        """
+        steps = y.unflatten(1, (-1, self.samples_a_step))
+        x = in_stretches(
+            lambda stretch: self._convolve(stretch.flatten(1)[..., None], memory),
+            steps,
+            values_a_step=self.values_a_step,
+            most_values=_MOST_VALUES,
+        )
+        for layer in self.transformer:
+            x = layer(x, memory)
+        latent: Tensor = self.halve(x, memory)
+        return latent
+
+    def _convolve(self, x: Tensor, memory: Memory) -> Tensor:
+        x = self.enter(x, memory)
+        for block in self.blocks:
+            x = block(x, memory)
+        y: Tensor = self.leave(x, memory, elu_into)
+        return y
+
+
+def _conv(
+    weights: Weights, channels: int, out: int, kernel: int, *, stride: int = 1, dilation: int = 1
+) -> CausalConv:
+    conv = weights.at("conv")
+    weight, bias = conv.take("weight", out, channels, kernel), conv.take("bias", out)
+    return CausalConv(weight, bias, stride=stride, dilation=dilation)
+
+
+def _halving(config: EncoderConfig, weights: Weights) -> CausalConv:
+    width, stride = config.transformer.width, config.downsample
+    weight = weights.at("conv").take("weight", width, width, 2 * stride)
+    return CausalConv(weight, stride=stride, repeat_first=True)
