@@ -1,4 +1,5 @@
 """Waveform ↔ codes."""
+
 from __future__ import annotations
 
 from qtokfeatures.codecs.base import Codec

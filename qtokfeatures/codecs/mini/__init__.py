@@ -1,4 +1,5 @@
 """The bundled codec: small, causal, trained by :mod:`qtokfeatures.training`."""
+
 from __future__ import annotations
 
 from qtokfeatures.codecs.mini.codec import MiniCodec, random_mini
