@@ -49,7 +49,7 @@ bench-codec: $(VENV)/.installed-dev  ## the figures of docs/mini.md
 	@$(BIN)/qtok bench codec $(BENCH_ARGS)
 
 docs: $(VENV)/.installed-dev  ## the documentation, as pages in site/
-	@$(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "Open site/index.html"
 
 clean:  ## what the other targets made, .venv included

@@ -147,9 +147,7 @@ class CodecSpec:
         >>> spec.check_matches(replace(spec, fingerprint="77aa"))
         Traceback (most recent call last):
           ...
-        qtokfeatures.exceptions.CodecMismatchError: codes of different codecs cannot be mixed: \
-mini (revision 1, fingerprint 0f3a) and mini (revision 1, fingerprint 77aa); \
-encode the audio again with one of them
+        qtokfeatures.exceptions.CodecMismatchError: codes of different codecs cannot be mixed: ...
         """
         if not isinstance(other, CodecSpec):
             other = CodecSpec.from_attrs(other)

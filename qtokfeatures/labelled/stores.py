@@ -61,6 +61,16 @@ def save_codes(
     --------
     load_codes : Read them back.
     append_codes : Add clips to codes that are there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import qtokfeatures as qt
+    >>> codec = qt.load_codec("mini")
+    >>> ds = codec.encode_many([np.zeros(48_000), np.zeros(6_000)], sr=24_000)
+    >>> path = qt.save_codes(ds, "codes.nc")
+    >>> qt.load_codes(path).identical(ds)
+    True
     """
     ds = as_code_sequence(codes).dataset
     path = Path(path)
@@ -96,6 +106,16 @@ def load_codes(path: str | os.PathLike[str], *, lazy: bool = False) -> xr.Datase
         If there is nothing, or nothing readable, at `path`.
     SchemaError
         If what is there are not codes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import qtokfeatures as qt
+    >>> codec = qt.load_codec("mini")
+    >>> ds = codec.encode_many([np.zeros(48_000), np.zeros(6_000)], sr=24_000)
+    >>> path = qt.save_codes(ds, "codes.zarr")
+    >>> qt.load_codes(path, lazy=True).frame_count.values.tolist()
+    [25, 4]
     """
     path = Path(path)
     kind = _format(path)
@@ -147,6 +167,17 @@ def append_codes(
         If the stored codes are of another codec.
     InputError
         If an id is stored already, or a label cannot be added to those that are stored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import qtokfeatures as qt
+    >>> codec = qt.load_codec("mini")
+    >>> ds = codec.encode_many([np.zeros(48_000), np.zeros(6_000)], sr=24_000)
+    >>> for clip in ([0], [1]):
+    ...     path = qt.append_codes(ds.qtok.sel_clips(clip), "growing.zarr")
+    >>> qt.load_codes(path).sizes["clip"]
+    2
     """
     ds = as_code_sequence(codes).dataset
     path = Path(path)
