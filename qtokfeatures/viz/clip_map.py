@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _MOST_GROUPS = 24
 _MOST_NAMES = 120
+_FEW_CLIPS = 60  # of more than that, only names that need no line to their mark are written
+_NEAR_PX = 8.0
+_FAR_PX = 44.0
 _LONGEST_NAME = 26
 _OTHER = "other"
 _LEADER = {"arrowstyle": "-", "color": FAINT, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3}
@@ -143,13 +146,16 @@ def write_names(ax: Axes, xy: ArrayLike, names: Sequence[str]) -> int:
         If there is not one name per clip.
     """
     points = np.asarray(xy, dtype=np.float64)
-    chosen = np.arange(len(points))[:_MOST_NAMES]
+    chosen = np.unique(np.linspace(0, len(points) - 1, min(len(points), _MOST_NAMES)).astype(int))
     texts = [shortened(name, _LONGEST_NAME) for name in _one_each("names", names, len(points))]
     pixels = ax.transData.transform(points)
     sizes = [_text_size(ax, texts[index]) for index in chosen]
     frame = Box(*ax.get_window_extent().extents)
     scale = ax.figure.dpi / 96
-    places = place_labels(pixels[chosen], sizes, frame, obstacles=pixels, scale=scale)
+    farthest = _FAR_PX if len(points) <= _FEW_CLIPS else _NEAR_PX
+    places = place_labels(
+        pixels[chosen], sizes, frame, obstacles=pixels, scale=scale, farthest=farthest
+    )
     for index, place in zip(chosen, places, strict=True):
         if place is not None:
             _write_name(ax, points[index], texts[index], place)

@@ -175,7 +175,7 @@ def _composition(clips: Iterable[ClusteredClip]) -> str:
     kinds = Counter(clip.kind for clip in clips if clip.kind)
     shown = [f"{count} {kind}" for kind, count in kinds.most_common(_MOST_KINDS)]
     rest = len(kinds) - len(shown)
-    more = [f"{rest} other kinds"] if rest > 0 else []
+    more = [f"{rest} other kind{'s' if rest > 1 else ''}"] if rest > 0 else []
     return ", ".join(shown + more)
 
 

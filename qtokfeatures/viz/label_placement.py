@@ -29,6 +29,7 @@ def place_labels(
     *,
     obstacles: NDArray[np.float64] | None = None,
     scale: float = 1.0,
+    farthest: float = 62.0,
 ) -> list[Box | None]:
     """Find a free place for each label, near its point.
 
@@ -47,6 +48,8 @@ def place_labels(
         Points that no label may cover; `points` themselves by default.
     scale : float
         Screen pixels per 1/96 inch: multiplies the distances and the points' radius.
+    farthest : float
+        Largest distance between a point and its label, before `scale`.
 
     Returns
     -------
@@ -63,7 +66,8 @@ def place_labels(
     taken = [Box(x - radius, y - radius, x + radius, y + radius) for x, y in marks]
     places: list[Box | None] = [None] * len(points)
     for index in _crowded_first(points):
-        place = _first_free(points[index], sizes[index], frame, taken, scale)
+        candidates = _candidates(points[index], sizes[index], scale, farthest)
+        place = _first_free(candidates, frame, taken)
         places[index] = place
         if place is not None:
             taken.append(place)
@@ -78,25 +82,19 @@ def _crowded_first(points: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.argsort(nearest, kind="stable")
 
 
-def _first_free(
-    point: NDArray[np.float64],
-    size: tuple[float, float],
-    frame: Box,
-    taken: Sequence[Box],
-    scale: float,
-) -> Box | None:
+def _first_free(candidates: Iterator[Box], frame: Box, taken: Sequence[Box]) -> Box | None:
     obstacles = np.array(taken)
-    for candidate in _candidates(point, size, scale):
+    for candidate in candidates:
         if _inside(candidate, frame) and not _overlaps_any(candidate, obstacles):
             return candidate
     return None
 
 
 def _candidates(
-    point: NDArray[np.float64], size: tuple[float, float], scale: float
+    point: NDArray[np.float64], size: tuple[float, float], scale: float, farthest: float
 ) -> Iterator[Box]:
     width, height = size
-    for distance in _DISTANCES_PX:
+    for distance in (near for near in _DISTANCES_PX if near <= farthest):
         for horizontal, vertical in _DIRECTIONS:
             gap = distance * scale * (0.8 if horizontal and vertical else 1.0)
             centre_x = point[0] + horizontal * (gap + width / 2)
