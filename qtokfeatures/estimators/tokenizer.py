@@ -296,17 +296,17 @@ class QTokenizer(TransformerMixin, CodecHolder):
         )
         for row, error in encoded.errors.items():
             warnings.warn(
-                f"clip {encoded.clip_ids[row]!r} (row {row}) is NaN: {error}",
+                f"clip {encoded.clip_ids[row]!r} (row {row}) cannot be used: {error}",
                 SkippedClipWarning,
                 stacklevel=4,
             )
         return encoded
 
     def _fit(self, encoded: EncodedClips, y: Any) -> None:
-        if not encoded.kept:
+        if encoded.errors and not encoded.kept:
             raise InputError(
                 f"none of the {len(encoded.clip_ids)} clips could be used; the first error: "
-                f"{next(iter(encoded.errors.values()), None)}"
+                f"{encoded.errors[0]}"
             )
         codec = self.codec_
         features = feature_transformer(self.features, codec, encoded.dataset.sizes["codebook"])

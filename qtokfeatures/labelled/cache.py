@@ -30,6 +30,10 @@ _MAGIC = b"qtok-codes-1 "
 class CodeCache(ABC):
     """Where codes are looked up before a codec runs."""
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> CodeCache:
+        """Return this cache, so that clones of an estimator share it."""
+        return self
+
     @staticmethod
     def key(y: npt.NDArray[Any], sr: int, fingerprint: str) -> str:
         """Return the key under which the codes of some audio are kept.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+
+_NUMBERED = re.compile(r"\w+ \d+")  # what load_many calls a clip that has no name
 
 
 def clip_ids_from_sources(sources: Sequence[str]) -> list[str]:
@@ -67,6 +70,8 @@ def unique_ids(ids: Iterable[str]) -> list[str]:
 
 def _placeholder(source: str, index: int) -> str:
     bare = source.strip("<>").strip()
+    if source.startswith("<") and _NUMBERED.fullmatch(bare):
+        return bare.replace(" ", "-")
     if source.startswith("<") or not bare:
         return f"{bare or 'clip'}-{index}"
     return source

@@ -2,10 +2,11 @@
 
     python tests/benchmarks/feature_defaults.py [--codec mini] [--only bins codebooks …]
 
-Real recordings of the split ``train`` only, in the folder that ``QTOK_SHARED`` names. Each task is
-scored by a support vector classifier (scikit-learn's ``SVC()``, balanced accuracy) across groups
-that share no speaker, instrument or pitch, and by k-means (adjusted mutual information with the
-labels, mean of five seeds), both on the features as they come and after ``StandardScaler``.
+Real recordings of the split ``train`` only, in the folder that ``QTOK_SHARED`` names. Each cell is
+"accuracy / clustering" in per cent: the balanced accuracy of scikit-learn's ``SVC()`` across groups
+that share no speaker, pitch or piano, and the adjusted mutual information of k-means with the
+labels, mean of five seeds. "Spread" is how unlike the distances between clips are: their standard
+deviation over their mean, averaged over the tasks; near 0, every clip is as far from every other.
 """
 
 from __future__ import annotations
@@ -129,96 +130,102 @@ def mfcc(table: pd.DataFrame) -> np.ndarray:
     return np.stack(rows)
 
 
-def candidates() -> dict[str, dict[str, Any]]:
-    """Return the settings that are compared, by the name of their table."""
+Settings = dict[str, tuple[Any, bool]]
+"""By name: the features, and whether ``StandardScaler`` comes after them."""
+
+
+def tables() -> dict[str, Settings]:
+    """Return what is compared, table by table."""
     first = (1, 2, 4, 8, 16)
     return {
         "bins": {
-            f"{b or 'none (2048)'}": TokenHistogram(bins=b)
+            f"first {n}, {b or 'none: 2048'}": (TokenHistogram(codebooks=n, bins=b), False)
+            for n in (4, 16)
             for b in (8, 16, 32, 64, 128, 256, 512, None)
         },
         "codebooks": {
-            f"first {n}, {b} bins": TokenHistogram(codebooks=n, bins=b)
-            for b in (16, 64, 256)
+            f"first {n}, {b} bins": (TokenHistogram(codebooks=n, bins=b), False)
+            for b in (64, 128, 256)
             for n in first
         },
         "weighting": {
-            f"{w}, {b} bins": TokenHistogram(weighting=w, bins=b)
-            for b in (16, 64, 256)
+            f"{w}, first {n}": (TokenHistogram(weighting=w, codebooks=n), False)
+            for n in (4, 16)
             for w in ("hellinger", "relative", "count")
         },
-        "ngram": {
-            f"pairs, first {n}, {b} bins": TokenHistogram(ngram=2, codebooks=n, bins=b)
+        "pairs": {
+            f"first {n}, {b} bins": (TokenHistogram(ngram=2, codebooks=n, bins=b), False)
             for n in (1, 4)
             for b in (8, 16, 32)
         },
         "pooling": {
-            " + ".join(names): CodeEmbedding(pooling=names)
+            " + ".join(names): (CodeEmbedding(pooling=names), True)
             for names in (
                 ["mean"],
-                ["mean", "std"],
                 ["median"],
+                ["mean", "std"],
                 ["mean", "max"],
                 ["mean", "std", "delta"],
                 ["mean", "std", "min", "max"],
             )
         },
-        "embedding": {f"first {n}": CodeEmbedding(codebooks=n) for n in first},
-        "presets": {name: name for name in ("histogram", "embedding", "both")},
+        "embedding": {f"first {n}": (CodeEmbedding(codebooks=n), True) for n in first},
+        "presets": {
+            name + (", scaled" if scaled else ""): (name, scaled)
+            for name in ("histogram", "embedding", "both", "MFCC")
+            for scaled in (False, True)
+        },
     }
 
 
-def score(features: Any, task: Task) -> list[float]:
-    """Accuracy and clustering, as the features come and after ``StandardScaler``."""
+def rows_of(features: Any, task: Task, codes: xr.Dataset, tokenizer: QTokenizer) -> np.ndarray:
+    """Return the features of a task's clips, (clip, feature)."""
+    if features == "MFCC":
+        return mfcc(task.table)
+    return np.asarray(clone(tokenizer).set_params(features=features).fit_transform(codes))
+
+
+def score(rows: np.ndarray, task: Task) -> str:
+    """Return accuracy and adjusted mutual information, in per cent."""
     y = task.table[task.label].to_numpy(dtype=str)
-    scaled = StandardScaler().fit_transform(features)
-    return [
-        100 * accuracy(features, y, task.splits),
-        100 * clustering(features, y),
-        100 * accuracy(scaled, y, task.splits),
-        100 * clustering(scaled, y),
-        spread(features),
-    ]
+    return f"{100 * accuracy(rows, y, task.splits):.0f} / {100 * clustering(rows, y):.0f}"
 
 
-def compare(
-    codec: str, only: list[str], found: list[Task]
-) -> Iterator[tuple[str, str, str, list[float]]]:
-    """Yield (table, setting, task, scores) for every setting and task."""
-    tokenizer = QTokenizer(codec)
-    codes = {task.name: tokenizer.encode(task.table.file) for task in found}
-    for table, settings in candidates().items():
-        if only and table not in only:
-            continue
-        for name, features in settings.items():
-            for task in found:
-                rows = features_of(tokenizer, features, codes[task.name])
-                yield table, name, task.name, score(rows, task)
-    if not only or "mfcc" in only:
-        for task in found:
-            yield "mfcc", "MFCC mean + std", task.name, score(mfcc(task.table), task)
-
-
-def features_of(tokenizer: QTokenizer, features: Any, codes: xr.Dataset) -> Any:
-    return clone(tokenizer).set_params(features=features).fit_transform(codes)
+def print_table(name: str, settings: Settings, found: list[Task], tokenizer: QTokenizer) -> None:
+    codes = [tokenizer.encode(task.table.file) for task in found]
+    print(f"\n| {name} |", *(f"{task.name} |" for task in found), "spread |")
+    print("| --- |" + " --- |" * (len(found) + 1))
+    for setting, (features, scaled) in settings.items():
+        all_rows = [
+            rows_of(features, task, ds, tokenizer) for task, ds in zip(found, codes, strict=True)
+        ]
+        if scaled:
+            all_rows = [StandardScaler().fit_transform(rows) for rows in all_rows]
+        cells = [score(rows, task) for rows, task in zip(all_rows, found, strict=True)]
+        mean_spread = np.mean([spread(rows) for rows in all_rows])
+        print(
+            f"| {setting} |", *(f"{cell} |" for cell in cells), f"{mean_spread:.2f} |", flush=True
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--codec", default="mini")
-    parser.add_argument("--only", nargs="*", default=[], help="names of tables")
+    parser.add_argument("--only", nargs="*", default=[], choices=list(tables()), metavar="TABLE")
     options = parser.parse_args()
     manifest = pd.read_csv(SHARED / "audio" / "manifest.csv", dtype=str, keep_default_na=False)
     manifest = manifest.assign(file=[str(SHARED / "audio" / path) for path in manifest.path])
     found = list(tasks(manifest[manifest.split == "train"]))
+    tokenizer = QTokenizer(options.codec)
+    print(f"Codec: {tokenizer.codec_.spec.describe()}")
     for task in found:
         n_classes = task.table[task.label].nunique()
         print(
             f"{task.name}: {len(task.table)} clips, {n_classes} classes, {len(task.splits)} splits"
         )
-    print("table | setting | task | accuracy | AMI | scaled: accuracy | AMI | spread")
-    for table, name, task, values in compare(options.codec, options.only, found):
-        print(table, name, task, *(f"{value:.2f}" for value in values), sep=" | ", flush=True)
+    for name, settings in tables().items():
+        if not options.only or name in options.only:
+            print_table(name, settings, found, tokenizer)
 
 
 if __name__ == "__main__":

@@ -214,7 +214,7 @@ class TestClipsThatCannotBeUsed:
         tokenizer.set_params(on_error="nan")
         with pytest.warns(SkippedClipWarning) as caught:
             features = tokenizer.transform(bad_files)
-        assert [str(w.message).split(" is NaN")[0] for w in caught] == [
+        assert [str(w.message).split(" cannot be used")[0] for w in caught] == [
             "clip 'missing.wav' (row 1)",
             "clip 'broken.wav' (row 4)",
         ]
@@ -297,6 +297,13 @@ class TestEncodingOnce:
             codec = make_band_codec(fingerprint)
             QTokenizer(codec, cache=cache).encode(files)
             assert codec.n_encoded == 8
+
+    def test_clones_share_a_cache_that_is_an_object(self, make_band_codec, files) -> None:
+        codec = make_band_codec()
+        tokenizer = QTokenizer(codec, cache=MemoryCache())
+        tokenizer.encode(files)
+        clone(tokenizer).encode(files)
+        assert codec.n_encoded == 8
 
     def test_without_cache_every_call_encodes(self, band_codec, files) -> None:
         tokenizer = QTokenizer(band_codec, cache=None, features="embedding")

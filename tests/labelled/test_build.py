@@ -201,6 +201,7 @@ def test_undecodable_file_names_are_spelled_out(spec):
         (["C:\\a\\1.wav", "C:/b/1.wav"], ["a/1.wav", "b/1.wav"]),
         (["https://host/x/a.ogg"], ["a.ogg"]),
         (["<array>", "<array>", "<bytes>"], ["array-0", "array-1", "bytes-2"]),
+        (["<array 3>", "a.wav", "<bytes 5>"], ["array-3", "a.wav", "bytes-5"]),
         (["", "/"], ["clip-0", "/"]),
         (["a.wav", "a.wav", "a.wav#2"], ["a.wav", "a.wav#3", "a.wav#2"]),
     ],
