@@ -28,13 +28,16 @@ app.command("train")(cli_train.train)
 
 @app.command("list")
 def list_codecs(as_json: AsJson = False) -> None:
-    """List the codecs that can be loaded by name."""
+    """List the codecs that can be loaded by name; none is downloaded for it."""
     from qtokfeatures.codecs import list_codecs as known_names
     from qtokfeatures.codecs import load_codec
+    from qtokfeatures.codecs.hub import is_repository_name
 
-    specs = [load_codec(name, device="cpu").spec for name in known_names()]
+    names = known_names()
+    specs = {n: load_codec(n, device="cpu").spec for n in names if not is_repository_name(n)}
     if as_json:
-        print_json({"codecs": [asdict(spec) for spec in specs]})
+        entries = [asdict(specs[name]) if name in specs else {"name": name} for name in names]
+        print_json({"codecs": entries})
         return
     print_table(
         {
@@ -45,8 +48,12 @@ def list_codecs(as_json: AsJson = False) -> None:
             "kbit/s": "right",
             "fingerprint": "left",
         },
-        [_row(spec) for spec in specs],
+        [_row(specs[name]) if name in specs else _downloaded_row(name) for name in names],
     )
+
+
+def _downloaded_row(name: str) -> tuple[object, ...]:
+    return (name, "", "", "", "", "downloaded when first used")
 
 
 def _row(spec: CodecSpec) -> tuple[object, ...]:
