@@ -27,6 +27,9 @@ class WindowedAttention(nn.Module):
         Steps that a query sees.
     rope_base : float
         Base of the rotary frequencies.
+    scores_dtype : torch.dtype, default=torch.float32
+        Precision of the angles and scores. In float64 a step's output hardly depends on how many
+        keys the oldest was counted from, so that chunks equal one pass to the last bits.
     """
 
     qkv_weight: Tensor
@@ -46,8 +49,10 @@ class WindowedAttention(nn.Module):
         kv_heads: int,
         window: int,
         rope_base: float,
+        scores_dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
+        self.scores_dtype = scores_dtype
         self.heads, self.kv_heads, self.window = heads, kv_heads, window
         self.head_dim = out_weight.shape[1] // heads
         self.register_buffer("qkv_weight", qkv_weight)
@@ -55,7 +60,7 @@ class WindowedAttention(nn.Module):
         self.register_buffer("out_weight", out_weight)
         self.register_buffer("out_bias", out_bias)
         powers = torch.arange(0, self.head_dim, 2, device=qkv_weight.device) / self.head_dim
-        self.register_buffer("frequencies", rope_base ** -powers.float())
+        self.register_buffer("frequencies", rope_base ** -powers.to(scores_dtype))
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
         """Attend, ``(batch, time, channel)`` → ``(batch, time, channel)``; moves `memory` on."""
@@ -66,7 +71,8 @@ class WindowedAttention(nn.Module):
         seen = torch.cat([memory[self], fresh], dim=2) if self in memory else fresh
         kept = min(seen.shape[2], self.window - 1)
         memory[self] = seen[:, :, seen.shape[2] - kept :].clone()
-        key, value = seen.split(self.kv_heads, dim=1)
+        key, value = seen.to(self.scores_dtype).split(self.kv_heads, dim=1)
+        query = query.to(self.scores_dtype)
         cos, sin = self._rotation(seen.shape[2])
         query, key = _rotated(query, cos[-time:], sin[-time:]), _rotated(key, cos, sin)
         shared = self.heads // self.kv_heads
@@ -74,10 +80,11 @@ class WindowedAttention(nn.Module):
             key, value = (t.repeat_interleave(shared, dim=1) for t in (key, value))
         mask = self._mask(time, seen.shape[2], x.device)
         y = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        return F.linear(y.transpose(1, 2).flatten(2), self.out_weight, self.out_bias)
+        y = y.transpose(1, 2).flatten(2).to(x.dtype)
+        return F.linear(y, self.out_weight, self.out_bias)
 
     def _rotation(self, steps: int) -> tuple[Tensor, Tensor]:
-        place = torch.arange(steps, device=self.frequencies.device, dtype=torch.float32)
+        place = torch.arange(steps, device=self.frequencies.device, dtype=self.scores_dtype)
         angle = torch.outer(place, self.frequencies)
         return angle.cos(), angle.sin()
 

@@ -138,4 +138,5 @@ def _attention(config: TransformerConfig, weights: Weights, scale: Tensor) -> Wi
         kv_heads=config.kv_heads,
         window=config.window,
         rope_base=config.rope_base,
+        scores_dtype=torch.float64,
     )

@@ -1,0 +1,236 @@
+"""Folders that load, and what is said about those that do not."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import qtokfeatures as qt
+from qtokfeatures.exceptions import CodecError, CodecMismatchError, CodesError, InputError
+
+SR = 24_000
+
+
+def change_config(folder, **changes):
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    for key, value in changes.items():
+        part, _, field = key.rpartition("__")
+        (config[part] if part else config)[field] = value
+    path.write_text(json.dumps(config))
+
+
+def change_weights(folder, change):
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path)
+
+
+def shard(folder):
+    """Split the weights into two files with an index."""
+    tensors = load_file(folder / "model.safetensors")
+    names = sorted(tensors)
+    files = {"model-00001-of-00002.safetensors": names[::2],
+             "model-00002-of-00002.safetensors": names[1::2]}  # fmt: skip
+    for file, held in files.items():
+        save_file({name: tensors[name] for name in held}, folder / file)
+    weight_map = {name: file for file, held in files.items() for name in held}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    (folder / "model.safetensors").unlink()
+
+
+def test_a_sharded_checkpoint_is_the_same_codec(checkpoint, qwen, golden):
+    shard(checkpoint)
+    codec = qt.load_codec(checkpoint, device="cpu")
+    assert codec.spec.fingerprint == qwen.spec.fingerprint
+    np.testing.assert_array_equal(
+        codec.encode(golden["wave_0"], sr=SR), qwen.encode(golden["wave_0"], sr=SR)
+    )
+
+
+def test_the_tokenizer_inside_a_larger_checkpoint_is_found(tmp_path, golden_folder, qwen):
+    (tmp_path / "config.json").write_text('{"model_type": "qwen3_tts"}')
+    shutil.copytree(golden_folder, tmp_path / "speech_tokenizer")
+    assert qt.load_codec(tmp_path).spec.fingerprint == qwen.spec.fingerprint
+
+
+def test_the_weights_file_stands_for_its_folder(golden_folder, qwen):
+    codec = qt.load_codec(golden_folder / "model.safetensors")
+    assert codec.spec.fingerprint == qwen.spec.fingerprint
+
+
+def test_missing_unexpected_and_misshapen_tensors_are_one_error(checkpoint):
+    def change(tensors):
+        del tensors["encoder.downsample.conv.weight"]
+        del tensors["decoder.decoder.5.alpha"]
+        tensors["decoder.extra"] = np.zeros(3, np.float32)
+        tensors["decoder.pre_transformer.norm.weight"] = np.zeros(31, np.float32)
+
+    change_weights(checkpoint, change)
+    with pytest.raises(CodecError) as caught:
+        qt.load_codec(checkpoint)
+    message = str(caught.value)
+    for expected in (
+        "2 missing: decoder.decoder.5.alpha, encoder.downsample.conv.weight",
+        "1 unexpected: decoder.extra",
+        "decoder.pre_transformer.norm.weight [31] instead of [32]",
+        str(checkpoint),
+    ):
+        assert expected in message
+
+
+def test_a_tensor_that_is_stored_but_not_used_is_checked_too(checkpoint):
+    change_weights(
+        checkpoint,
+        lambda tensors: tensors.pop("encoder.quantizer.acoustic_residual_vector_quantizer"
+                                    ".layers.18.codebook.initialized"),
+    )  # fmt: skip
+    with pytest.raises(CodecError, match=r"1 missing: .*layers\.18\.codebook\.initialized"):
+        qt.load_codec(checkpoint, encoder=False)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), "no weights in"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"half"), "not a readable"),
+        (lambda folder: (folder / "config.json").write_text("{"), "not a readable JSON"),
+        (lambda folder: change_config(folder, model_type="mimo"), "no codec"),
+        (lambda folder: change_config(folder, encoder_config={}), "lacks a size"),
+        (lambda folder: change_config(folder, decoder_config=None), "lacks a size"),
+        (lambda folder: change_config(folder, encoder_config__use_causal_conv=False), "causal"),
+        (
+            lambda folder: change_config(folder, encoder_config__upsampling_ratios=[8, 6, 5, 3]),
+            "strides",
+        ),
+        (lambda folder: change_config(folder, decoder_config__upsample_rates=[8]), "rates"),
+        (lambda folder: change_config(folder, decoder_config__hidden_size=40), "another shape"),
+        (lambda folder: change_config(folder, encoder_config__num_quantizers=40), "missing"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_said(checkpoint, damage, message):
+    damage(checkpoint)
+    with pytest.raises(CodecError, match=message) as caught:
+        qt.load_codec(checkpoint)
+    assert str(checkpoint) in str(caught.value)
+
+
+def test_half_a_file_is_an_error(checkpoint):
+    path = checkpoint / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(CodecError, match="not a readable safetensors file"):
+        qt.load_codec(checkpoint)
+
+
+def test_an_index_is_believed_only_as_far_as_it_is_true(checkpoint):
+    shard(checkpoint)
+    index = checkpoint / "model.safetensors.index.json"
+    fields = json.loads(index.read_text())
+    fields["weight_map"]["decoder.extra"] = "model-00001-of-00002.safetensors"
+    index.write_text(json.dumps(fields))
+    with pytest.raises(CodecError, match=r"does not hold what .* says: decoder\.extra"):
+        qt.load_codec(checkpoint)
+    (checkpoint / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(CodecError, match="'model-00002.*', which is not there"):
+        qt.load_codec(checkpoint)
+    fields["weight_map"]["decoder.extra"] = "../elsewhere.safetensors"
+    index.write_text(json.dumps(fields))
+    with pytest.raises(CodecError, match="expected a .* file beside it"):
+        qt.load_codec(checkpoint)
+
+
+def test_half_a_codec_gives_the_same_and_refuses_the_other_half(golden_folder, qwen, golden):
+    encoder = qt.load_codec(golden_folder, decoder=False, device="cpu")
+    decoder = qt.load_codec(golden_folder, encoder=False, device="cpu")
+    assert encoder.spec == decoder.spec == qwen.spec
+    codes = encoder.encode(golden["wave_0"], sr=SR)
+    np.testing.assert_array_equal(codes, qwen.encode(golden["wave_0"], sr=SR))
+    np.testing.assert_allclose(decoder.decode(codes)[0], qwen.decode(codes)[0], atol=1e-6)
+    np.testing.assert_array_equal(decoder.embed(codes), qwen.embed(codes))
+    with pytest.raises(CodecError, match="decoder=False"):
+        encoder.decode(codes)
+    with pytest.raises(CodecError, match="encoder=False"):
+        decoder.encode(golden["wave_0"], sr=SR)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: change_weights(
+            folder, lambda t: t["encoder.downsample.conv.weight"].__imul__(1.01)
+        ),
+        lambda folder: change_config(folder, encoder_config__sliding_window=11),
+    ],
+    ids=["weights", "window"],
+)
+def test_what_changes_codes_changes_the_fingerprint(checkpoint, qwen, change):
+    assert qt.load_codec(checkpoint).spec.fingerprint == qwen.spec.fingerprint
+    change(checkpoint)
+    assert qt.load_codec(checkpoint).spec.fingerprint != qwen.spec.fingerprint
+
+
+def test_the_revision_is_the_weights(golden_folder, qwen):
+    assert qt.load_codec(golden_folder, revision=qwen.spec.revision).spec == qwen.spec
+    with pytest.raises(CodecError, match="not 'main'"):
+        qt.load_codec(golden_folder, revision="main")
+
+
+def test_a_pickled_codec_is_small_and_encodes_the_same(qwen, golden):
+    blob = pickle.dumps(qwen)
+    assert len(blob) < 5_000
+    y = golden["wave_0"]
+    np.testing.assert_array_equal(pickle.loads(blob).encode(y, sr=SR), qwen.encode(y, sr=SR))
+    assert copy.deepcopy(qwen) is qwen
+
+
+def test_a_pickled_codec_does_not_accept_other_weights(checkpoint, golden):
+    blob = pickle.dumps(qt.load_codec(checkpoint))
+    change_weights(checkpoint, lambda t: t["encoder.downsample.conv.weight"].__imul__(1.01))
+    with pytest.raises(CodecMismatchError, match="have changed"):
+        pickle.loads(blob).encode(golden["wave_2"], sr=SR)
+
+
+def test_embeddings_are_the_semantic_entry_beside_the_sum_of_the_acoustic_ones(qwen, golden):
+    codes = golden["windowed_codes_0"].T
+    embedding = qwen.embed(codes)
+    assert embedding.shape == (13, 32)
+    np.testing.assert_allclose(embedding[:, :16], qwen.codebook_vectors(0)[codes[0]][:, :16])
+    acoustic = sum(qwen.codebook_vectors(k)[codes[k]][:, 16:] for k in range(1, 16))
+    np.testing.assert_allclose(embedding[:, 16:], acoustic, rtol=1e-5, atol=1e-6)
+    assert not qwen.codebook_vectors(0)[:, 16:].any()
+    assert not qwen.codebook_vectors(5)[:, :16].any()
+    with pytest.raises(InputError, match="codebooks 0 … 15, got 16"):
+        qwen.codebook_vectors(16)
+
+
+def test_entries_are_sums_over_usage(qwen, golden_folder):
+    tensors = load_file(golden_folder / "model.safetensors")
+    book = "encoder.quantizer.acoustic_residual_vector_quantizer.layers.2.codebook."
+    expected = (
+        tensors[book + "embed_sum"] / np.maximum(tensors[book + "cluster_usage"], 1e-5)[:, None]
+    )
+    np.testing.assert_allclose(qwen.codebook_vectors(3)[:, 16:], expected, rtol=1e-6)
+
+
+def test_single_entries_are_found_again(qwen):
+    vectors = qwen.codebook_vectors(0)[[3, 77]]
+    np.testing.assert_array_equal(qwen.quantize(vectors)[0], [3, 77])
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_fewer_codebooks_decode(qwen, golden, count):
+    y, _ = qwen.decode(golden["codes_0"].T[:count])
+    assert y.shape == golden["decoded_0"].shape
+    assert np.isfinite(y).all()
+
+
+def test_codes_of_another_size_are_refused(qwen):
+    with pytest.raises(CodesError, match="0 … 127"):
+        qwen.decode(np.full((16, 3), 128))
