@@ -46,8 +46,8 @@ def verify(
     codec : Codec
         The codec.
     seconds : float, default 60.0
-        Length of the synthetic clips together. Only from 800 s on can one frame differ and still
-        be no more than one in 10,000.
+        Length of the synthetic clips together. Fewer than 10,000 frames (800 s at 12.5 frames a
+        second) cannot tell whether one in 10,000 differs; there, one near-tie passes.
     clips : sequence of array_like, optional
         Clips to use instead, each of shape (sample,) at the codec's own rate.
     threads : sequence of int, default (1, 2, 4)
