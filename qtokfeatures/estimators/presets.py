@@ -58,8 +58,11 @@ class HistogramAndEmbedding(CodeTransformer):
 
     def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
         self.parts_ = [
-            TokenHistogram(codec=self.codec, codebooks=self.codebooks).fit(sequence),
-            CodeEmbedding(codec=self.codec).fit(sequence),
+            part.set_output(transform="default").fit(sequence)
+            for part in (
+                TokenHistogram(codec=self.codec, codebooks=self.codebooks),
+                CodeEmbedding(codec=self.codec),
+            )
         ]
 
     def _features(self, sequence: CodeSequence) -> Any:

@@ -107,11 +107,6 @@ class QTokenizer(TransformerMixin, CodecHolder):
         self.cache = cache
         self.on_error = on_error
 
-    @property
-    def codec_(self) -> Codec:
-        """The codec, loaded if it was not."""
-        return find_codec(self.codec, device=self.device)
-
     def fit(self, X: Any, y: Any = None) -> Self:
         """Encode the clips and fit the features on their codes.
 
@@ -233,7 +228,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
                 "available in this version"
             )
         ds = as_code_sequence(X).dataset
-        codec = self.codec_
+        codec = self._find_codec()
         codec.spec.check_matches(ds.attrs)
         return [y for y, _ in codec.decode_many(ds)]
 
@@ -279,9 +274,12 @@ class QTokenizer(TransformerMixin, CodecHolder):
         super().set_params(**params)
         return self
 
+    def _find_codec(self) -> Codec:
+        return find_codec(self.codec, device=self.device)
+
     def _encode(self, X: Any) -> EncodedClips:
         self._check_parameters()
-        codec = self.codec_
+        codec = self._find_codec()
         if are_codes(X):
             ds = as_code_sequence(X).dataset
             codec.spec.check_matches(ds.attrs)
@@ -308,7 +306,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
                 f"none of the {len(encoded.clip_ids)} clips could be used; the first error: "
                 f"{encoded.errors[0]}"
             )
-        codec = self.codec_
+        codec = self._find_codec()
         features = feature_transformer(self.features, codec, encoded.dataset.sizes["codebook"])
         y = None if y is None else np.asarray(y)[encoded.kept]
         self.features_ = features.fit(CodeSequence(encoded.dataset), y)

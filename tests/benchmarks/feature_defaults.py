@@ -29,6 +29,7 @@ from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFol
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from qtokfeatures.codecs import load_codec
 from qtokfeatures.estimators import CodeEmbedding, QTokenizer, TokenHistogram
 
 SHARED = Path(os.environ.get("QTOK_SHARED") or Path(__file__).parents[3] / "shared")
@@ -217,7 +218,7 @@ def main() -> None:
     manifest = manifest.assign(file=[str(SHARED / "audio" / path) for path in manifest.path])
     found = list(tasks(manifest[manifest.split == "train"]))
     tokenizer = QTokenizer(options.codec)
-    print(f"Codec: {tokenizer.codec_.spec.describe()}")
+    print(f"Codec: {load_codec(options.codec).spec.describe()}")
     for task in found:
         n_classes = task.table[task.label].nunique()
         print(

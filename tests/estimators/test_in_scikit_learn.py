@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
@@ -159,6 +160,15 @@ def test_the_three_presets(sounds) -> None:
     assert (both.feature.values == tokenizer.get_feature_names_out()).all()
     assert both.codebook.values[[0, -1]].tolist() == [0, -1]
     assert both.statistic.values[[0, -1]].tolist() == ["", "std"]
+
+
+def test_tables_everywhere() -> None:
+    files = bundled_sounds().files[:4]
+    expected = qt.QTokenizer(features="both").fit_transform(files)
+    with config_context(transform_output="pandas"):
+        table = qt.QTokenizer(features="both").fit_transform(files)
+    assert list(table.columns) == expected.feature.values.tolist()
+    np.testing.assert_array_equal(table.to_numpy(), expected.values)
 
 
 def test_a_pickle_works_in_a_new_process(tmp_path) -> None:

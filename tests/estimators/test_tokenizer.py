@@ -367,6 +367,7 @@ class TestParameters:
         tokenizer = pickle.loads(pickle.dumps(clone(QTokenizer("no/such/codec"))))
         assert tokenizer.codec == "no/such/codec"
         assert "no/such/codec" in repr(tokenizer)
+        assert "no/such/codec" in make_pipeline(tokenizer)._repr_html_()
 
 
 class TestMisuse:
