@@ -52,7 +52,7 @@ class BatchSource:
     def batch(self, step: int) -> npt.NDArray[np.float32]:
         """The batch of one step, float32 (clip, sample).
 
-        A segment is `frames` code frames long, plus the 720 samples that the last steps'
+        A segment is `frames` code frames long, plus the 240 samples that its last
         windows reach ahead.
         """
         rng = np.random.default_rng([self.recipe.seed, step])

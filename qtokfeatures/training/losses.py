@@ -6,7 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from qtokfeatures.codecs.mini.config import STEP
-from qtokfeatures.codecs.mini.spectra import SYNTHESIS_WINDOW, mel_filters
+from qtokfeatures.codecs.mini.spectra import (
+    SYNTHESIS_WINDOW,
+    TAIL,
+    by_place,
+    mel_filters,
+    step_windows,
+)
 
 _MEL_FLOOR = 1e-4
 _STFT_FLOOR = 3e-5
@@ -16,16 +22,16 @@ _SIZES = ((2048, 128), (1024, 80), (512, 64), (256, 32))
 class MagnitudeLoss(nn.Module):
     """L1 between log magnitudes of the decoder and of the original, per bin and per mel band."""
 
-    window: Tensor
+    windows: Tensor
     mel: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("window", torch.hann_window(SYNTHESIS_WINDOW), persistent=False)
+        self.register_buffer("windows", step_windows(), persistent=False)
         self.register_buffer("mel", mel_filters(SYNTHESIS_WINDOW, 100), persistent=False)
 
     def forward(self, ln_magnitude: Tensor, y: Tensor) -> Tensor:
-        """Loss of `ln_magnitude` (batch, step, bin) against `y` (batch, 240 * step + 720)."""
+        """Loss of `ln_magnitude` (batch, step, bin) against `y` (batch, 240 * step + 240)."""
         target = self.spectrum(y)
         found = torch.exp(ln_magnitude.float().clamp(max=4.0))
         bins = (torch.log(found + _MEL_FLOOR) - torch.log(target + _MEL_FLOOR)).abs().mean()
@@ -35,8 +41,10 @@ class MagnitudeLoss(nn.Module):
 
     def spectrum(self, y: Tensor) -> Tensor:
         """Magnitudes as the decoder should find them, (batch, step, bin)."""
-        windows = y.unfold(1, SYNTHESIS_WINDOW, STEP) * self.window
-        magnitude: Tensor = torch.fft.rfft(windows).abs() * (4 / SYNTHESIS_WINDOW)
+        # The last windows are zero where they would reach beyond `y`.
+        padded = torch.nn.functional.pad(y, (0, SYNTHESIS_WINDOW - STEP - TAIL))
+        pieces = by_place(padded.unfold(1, SYNTHESIS_WINDOW, STEP), self.windows)
+        magnitude: Tensor = torch.fft.rfft(pieces).abs() * (4 / SYNTHESIS_WINDOW)
         return magnitude
 
 

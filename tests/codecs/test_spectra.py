@@ -14,7 +14,9 @@ from qtokfeatures.codecs.mini.spectra import (
     FrontEnd,
     LevelScale,
     Synthesis,
+    by_place,
     mel_filters,
+    step_windows,
 )
 
 LADDER = LevelScale(MiniConfig())
@@ -27,12 +29,20 @@ def test_mel_filters_are_librosas():
 
 
 def test_spectra_of_a_signal_give_the_signal_back():
-    y = torch.randn(1, 40 * STEP + TAIL)
-    windows = y.unfold(1, SYNTHESIS_WINDOW, STEP) * torch.hann_window(SYNTHESIS_WINDOW)
-    spectrum = torch.fft.rfft(windows) * (4 / SYNTHESIS_WINDOW)
+    y = torch.randn(1, 5 * 1920 + TAIL)
+    padded = torch.nn.functional.pad(y, (0, SYNTHESIS_WINDOW - STEP - TAIL))
+    pieces = by_place(padded.unfold(1, SYNTHESIS_WINDOW, STEP), step_windows())
+    spectrum = torch.fft.rfft(pieces) * (4 / SYNTHESIS_WINDOW)
     found, _ = Synthesis()(torch.log(spectrum.abs()), torch.angle(spectrum))
-    # The first 30 ms miss the windows that would have begun before the signal.
+    # The first 10 ms miss what a frame before would have reached into them.
     torch.testing.assert_close(found[:, TAIL:], y[:, TAIL : found.shape[1]], atol=1e-4, rtol=0)
+
+
+def test_no_window_reaches_further_than_10_ms_into_the_next_frame():
+    windows = step_windows()
+    reach = [STEP * i + int(torch.nonzero(w > 1e-6).max()) for i, w in enumerate(windows)]
+    assert max(reach) < 1920 + TAIL
+    assert float(windows.max()) == 1.0
 
 
 @pytest.mark.parametrize("level_db", [-90.0, -40.0, -6.0])

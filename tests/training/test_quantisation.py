@@ -97,7 +97,7 @@ def test_unused_entries_are_put_to_use():
 
 
 def test_losses_are_zero_for_the_original_and_grow_with_the_difference():
-    y = 0.1 * torch.randn(2, 4800 + 720)
+    y = 0.1 * torch.randn(2, 2 * 1920 + 240)
     loss = WaveformLoss()
     assert float(loss(y, y)["loss"]) < 1e-6
     assert float(loss(1.5 * y, y)["mel"]) < float(loss(4 * y, y)["mel"])

@@ -137,7 +137,7 @@ def test_batches_follow_from_seed_and_step(corpus):
     a, b = BatchSource(corpus, RECIPE), BatchSource(corpus, RECIPE)
     np.testing.assert_array_equal(a.batch(5), b.batch(5))
     assert not np.array_equal(a.batch(5), a.batch(6))
-    assert a.batch(0).shape == (4, 6 * 1920 + 720)
+    assert a.batch(0).shape == (4, 6 * 1920 + 240)
     assert np.abs(a.batch(0)).max() <= 0.75
 
 

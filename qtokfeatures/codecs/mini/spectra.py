@@ -8,7 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qtokfeatures.codecs.mini.config import HOP_LENGTH, SAMPLE_RATE, STEP, MiniConfig
+from qtokfeatures.codecs.mini.config import (
+    HOP_LENGTH,
+    SAMPLE_RATE,
+    STEP,
+    STEPS_PER_FRAME,
+    MiniConfig,
+)
 
 LONG_WINDOW = 2048
 SHORT_WINDOW = 1024
@@ -19,10 +25,12 @@ FRONT_CONTEXT = LONG_WINDOW - STEP
 
 SYNTHESIS_WINDOW = 960
 N_BINS = SYNTHESIS_WINDOW // 2 + 1
-TAIL = SYNTHESIS_WINDOW - STEP
+TAIL = STEP
+"""Samples that a frame's windows reach into the next frame."""
 
 _FLOOR = 1e-3
 _CEILING = 60.0
+_MOST_ONSET_GAIN = 5.0
 
 
 def mel_filters(n_fft: int, n_mels: int, sample_rate: int = SAMPLE_RATE) -> Tensor:
@@ -140,32 +148,37 @@ class FrontEnd(nn.Module):
 class Synthesis(nn.Module):
     """Log magnitudes and phases → waveform, by overlap-add of windowed inverse FFTs.
 
-    A step's window starts where the step starts, so a frame's samples are complete as soon
-    as its codes are known.
+    A step's window starts where the step starts, and none reaches further than 10 ms into the
+    next frame: a frame's samples are complete as soon as its codes are known, and hardly
+    anything has to be guessed of what the encoder had not heard.
     """
 
-    window: Tensor
+    windows: Tensor
     onset: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        hann = torch.hann_window(SYNTHESIS_WINDOW)
-        # Squared periodic Hann windows a quarter apart sum to 1.5.
-        self.register_buffer("window", hann / 1.5, persistent=False)
-        covered = overlap_add((hann.square() / 1.5).expand(1, SYNTHESIS_WINDOW // STEP, -1))
-        self.register_buffer("onset", 1 / covered[0, :TAIL].clamp(min=0.2), persistent=False)
+        analysis = step_windows()
+        power = overlap_add(analysis.square()[None])[0]
+        head, tail = power[:HOP_LENGTH], power[HOP_LENGTH : HOP_LENGTH + TAIL]
+        period = torch.cat([head[:TAIL] + tail, head[TAIL:]])
+        cover = period.repeat(2)[: overlap_length(len(analysis))]
+        scale = 1 / cover.unfold(0, SYNTHESIS_WINDOW, STEP)
+        self.register_buffer("windows", analysis * scale, persistent=False)
+        onset = (period[:TAIL] / head[:TAIL]).clamp(max=_MOST_ONSET_GAIN)
+        self.register_buffer("onset", onset, persistent=False)
 
     def forward(
         self, ln_magnitude: Tensor, phase: Tensor, tail: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Waveform of the given steps.
+        """Waveform of whole frames.
 
         Parameters
         ----------
         ln_magnitude, phase : Tensor, shape (batch, step, bin)
             Natural log amplitude (a full-scale sine is about 1) and radians.
         tail : Tensor, shape (batch, TAIL), optional
-            What earlier steps reach into these; zeros by default.
+            What the frame before reaches into these; None at the start of a stream.
 
         Returns
         -------
@@ -176,12 +189,43 @@ class Synthesis(nn.Module):
         """
         magnitude = torch.exp(ln_magnitude.clamp(max=4.0)) * (SYNTHESIS_WINDOW / 4)
         spectrum = torch.complex(magnitude * torch.cos(phase), magnitude * torch.sin(phase))
-        pieces = torch.fft.irfft(spectrum, n=SYNTHESIS_WINDOW) * self.window
-        y = overlap_add(pieces)
+        pieces = torch.fft.irfft(spectrum, n=SYNTHESIS_WINDOW)
+        y = overlap_add(by_place(pieces, self.windows))
         # No earlier window overlaps the first samples of a stream: make up for it.
         head = y[:, :TAIL] * self.onset if tail is None else y[:, :TAIL] + tail
         y = torch.cat([head, y[:, TAIL:]], dim=1)
-        return y[:, : y.shape[1] - TAIL], y[:, y.shape[1] - TAIL :]
+        end = STEP * pieces.shape[1]
+        return y[:, :end], y[:, end : end + TAIL]
+
+
+def step_windows() -> Tensor:
+    """Windows of the eight steps of a frame.
+
+    Hann windows of 960 samples, except that those which would reach into the next frame fade
+    out in its first 240 samples, where the next frame's first window fades in.
+
+    Returns
+    -------
+    Tensor, shape (8, 960)
+        One row a step.
+    """
+    place = STEP * torch.arange(STEPS_PER_FRAME)[:, None] + torch.arange(SYNTHESIS_WINDOW)
+    ahead = ((place - HOP_LENGTH) / TAIL).clamp(0, 1)
+    windows = torch.hann_window(SYNTHESIS_WINDOW) * torch.cos(torch.pi / 2 * ahead)
+    windows[0, : SYNTHESIS_WINDOW // 2] = 1.0
+    windows[0, :TAIL] = torch.sin(torch.pi / 2 * torch.arange(TAIL) / TAIL)
+    return windows
+
+
+def by_place(pieces: Tensor, windows: Tensor) -> Tensor:
+    """Multiply steps (batch, step, 960) with the window of their place in the frame."""
+    frames = pieces.reshape(pieces.shape[0], -1, *windows.shape)
+    return (frames * windows).reshape(pieces.shape)
+
+
+def overlap_length(steps: int) -> int:
+    """Samples that the windows of so many steps cover."""
+    return STEP * (steps - 1) + SYNTHESIS_WINDOW
 
 
 def overlap_add(pieces: Tensor) -> Tensor:
