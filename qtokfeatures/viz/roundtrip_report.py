@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from qtokfeatures.viz.figures import figure_png
 from qtokfeatures.viz.listening import lossless_uri
 from qtokfeatures.viz.markup import Markup
@@ -137,13 +139,17 @@ def _numbers(roundtrip: Roundtrip) -> Markup:
         ("log-STFT distance", f"{found['log_stft_distance']:.3f}", "the same on a finer scale"),
         (
             "SI-SDR",
-            f"{found['si_sdr_db']:.1f} dB",
+            _decibels(found["si_sdr_db"]),
             "of the waveform, for information: low although it may sound alike",
         ),
         ("encoding", f"{found['encode_speed']:,.0f} × real time", "on this machine, this clip"),
         ("decoding", f"{found['decode_speed']:,.0f} × real time", "on this machine, this clip"),
     ]
     return table(("number", "value", "what it means"), rows)
+
+
+def _decibels(value: float) -> str:
+    return f"{value:.1f} dB" if np.isfinite(value) else "not defined for silence"
 
 
 def _rate(roundtrip: Roundtrip) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile as sf
 
@@ -78,3 +79,14 @@ def test_nothing_but_bad_files(qtok, broken: Path) -> None:
     ran = qtok("roundtrip", broken, "-o", "out")
     assert ran.code == 1
     assert not Path("out/report.html").exists()
+
+
+@pytest.mark.parametrize("n_samples", [1, 4800])
+def test_silence_and_a_single_sample(qtok, n_samples: int) -> None:
+    sf.write("quiet.wav", np.zeros(n_samples), 24000)
+    ran = qtok("roundtrip", "quiet.wav", "-o", "out", "--json")
+    assert ran.code == 0
+    assert ran.json["clips"][0]["si_sdr_db"] is None
+    html = Path("out/report.html").read_text(encoding="utf-8")
+    assert "not defined for silence" in html
+    assert sf.info("out/quiet_decoded.wav").frames == n_samples
