@@ -10,6 +10,7 @@ from . import viz as viz
 from .audio import load_audio as load_audio
 from .audio import write_audio as write_audio
 from .codecs import Codec as Codec
+from .codecs import Qwen3TTSTokenizer as Qwen3TTSTokenizer
 from .codecs import list_codecs as list_codecs
 from .codecs import load_codec as load_codec
 from .estimators import CodeEmbedding as CodeEmbedding

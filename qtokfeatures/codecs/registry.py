@@ -11,14 +11,14 @@ from qtokfeatures.codecs.base import Codec
 from qtokfeatures.codecs.folders import CONFIG, find_checkpoint, model_type
 from qtokfeatures.codecs.hub import fetch_checkpoint, is_repository_name
 from qtokfeatures.codecs.mini.codec import MiniCodec, bundled_weights
-from qtokfeatures.codecs.qwen3.codec import Qwen3Codec
+from qtokfeatures.codecs.qwen3.codec import Qwen3TTSTokenizer
 from qtokfeatures.codecs.qwen3.config import MODEL_TYPE as QWEN3_TYPE
 from qtokfeatures.codecs.qwen3.config import NAME as QWEN3
 from qtokfeatures.exceptions import CodecError, InputError
 
 DECODE_DTYPES = ("float32", "fast")
 
-CHECKPOINTS = {QWEN3_TYPE: Qwen3Codec.load}
+CHECKPOINTS = {QWEN3_TYPE: Qwen3TTSTokenizer.load}
 """``model_type`` of a folder's ``config.json`` → what loads it."""
 
 NAMES = {"mini": "mini", QWEN3: QWEN3, "qwen-tts-tokenizer-12hz": QWEN3}

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from qtokfeatures.codecs.qwen3.codec import Qwen3Codec
+from qtokfeatures.codecs.qwen3.codec import Qwen3TTSTokenizer
 
-__all__ = ["Qwen3Codec"]
+__all__ = ["Qwen3TTSTokenizer"]

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from qtokfeatures.codecs.base import Codec
 from qtokfeatures.codecs.checks import as_embedding
 from qtokfeatures.codecs.nn.memory import Memory
-from qtokfeatures.codecs.qwen3.config import Qwen3Config
+from qtokfeatures.codecs.qwen3.config import NAME, Qwen3Config
 from qtokfeatures.codecs.qwen3.model import Qwen3Model, load_model
 from qtokfeatures.exceptions import CodecError, CodecMismatchError, InputError
 from qtokfeatures.labelled import CodecSpec
@@ -28,8 +28,8 @@ not, and a clip is padded with zeros to whole frames first.
 """
 
 
-class Qwen3Codec(Codec[Memory, Memory]):
-    """Qwen3-TTS-Tokenizer-12Hz; see ``docs/codecs.md``.
+class Qwen3TTSTokenizer(Codec[Memory, Memory]):
+    """Qwen3-TTS-Tokenizer-12Hz, loaded by :meth:`from_pretrained`; see ``docs/codecs.md``.
 
     Parameters
     ----------
@@ -41,6 +41,16 @@ class Qwen3Codec(Codec[Memory, Memory]):
         Where it runs.
     origin : dict, optional
         Arguments of :meth:`load` that bring it back after pickling.
+
+    Examples
+    --------
+    The weights are 651 MB; a folder that holds them will do instead of the name.
+
+    >>> tokenizer = qt.Qwen3TTSTokenizer.from_pretrained(
+    ...     "qwen-tts-tokenizer-12hz", device="cuda"
+    ... )  # doctest: +SKIP
+    >>> codes = tokenizer.encode("live_guitar.wav")  # doctest: +SKIP
+    >>> wav, sr = tokenizer.decode(codes)  # doctest: +SKIP
     """
 
     def __init__(
@@ -66,8 +76,32 @@ class Qwen3Codec(Codec[Memory, Memory]):
         encoder: bool = True,
         decoder: bool = True,
         decode_dtype: str = "float32",
-    ) -> Qwen3Codec:
-        """Load a folder; see :func:`~qtokfeatures.codecs.load_codec`."""
+    ) -> Qwen3TTSTokenizer:
+        """Load a folder; most callers want :meth:`from_pretrained`.
+
+        Parameters
+        ----------
+        folder : Path
+            Holds ``config.json`` and the weights.
+        device : torch.device
+            Where the network runs.
+        name, revision : str, optional
+            What the spec says; the folder and a hash of its weights by default.
+        encoder, decoder : bool, default=True
+            Load only the half you need.
+        decode_dtype : {"float32", "fast"}, default="float32"
+            Precision of the decoder.
+
+        Returns
+        -------
+        Qwen3TTSTokenizer
+            Ready to use.
+
+        Raises
+        ------
+        CodecError
+            A missing or damaged file; weights that do not fit the configuration.
+        """
         model, digest = load_model(folder, device=device, encoder=encoder, decoder=decoder)
         spec = qwen3_spec(
             model.config, name=name or str(folder), revision=revision or digest[:12], digest=digest
@@ -77,6 +111,59 @@ class Qwen3Codec(Codec[Memory, Memory]):
             "encoder": encoder, "decoder": decoder, "decode_dtype": decode_dtype,
         }  # fmt: skip
         return cls(model, spec, device, origin=origin)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | Path = NAME,
+        *,
+        device: str | torch.device = "auto",
+        decode_dtype: str = "float32",
+        revision: str | None = None,
+        encoder: bool = True,
+        decoder: bool = True,
+    ) -> Qwen3TTSTokenizer:
+        """Load the tokenizer: :func:`~qtokfeatures.codecs.load_codec` for this codec alone.
+
+        Parameters
+        ----------
+        name_or_path : str or Path, default="Qwen/Qwen3-TTS-Tokenizer-12Hz"
+            That name or ``"qwen-tts-tokenizer-12hz"``, which download 651 MB once; another name
+            on the hub; or a folder.
+        device : str or torch.device, default="auto"
+            ``"cpu"``, ``"cuda"``, …; "auto" takes a CUDA device where there is one.
+        decode_dtype : {"float32", "fast"}, default="float32"
+            Precision of the decoder.
+        revision : str, optional
+            Branch, tag or commit on the hub.
+        encoder, decoder : bool, default=True
+            Load only the half you need.
+
+        Returns
+        -------
+        Qwen3TTSTokenizer
+            ``encode(audio)`` gives codes (16, frame), ``decode(codes)`` audio and its rate.
+
+        Raises
+        ------
+        CodecError
+            It cannot be found, downloaded or loaded, or is another codec.
+        """
+        from qtokfeatures.codecs.registry import load_codec
+
+        codec = load_codec(
+            name_or_path,
+            device=device,
+            decode_dtype=decode_dtype,
+            revision=revision,
+            encoder=encoder,
+            decoder=decoder,
+        )
+        if not isinstance(codec, cls):
+            raise CodecError(
+                f"{str(name_or_path)!r} is not Qwen3-TTS-Tokenizer-12Hz: it is {codec}"
+            )
+        return codec
 
     @property
     def model(self) -> Qwen3Model:
@@ -94,13 +181,37 @@ class Qwen3Codec(Codec[Memory, Memory]):
         return self._model
 
     def start_encoding(self) -> Memory:
-        """Return the encoder's state before the first sample."""
+        """Start a stream of audio.
+
+        Returns
+        -------
+        Memory
+            The encoder's state before the first sample.
+
+        Raises
+        ------
+        CodecError
+            The encoder was not loaded.
+        """
         if self.model.encoder is None:
             raise CodecError("this codec was loaded with encoder=False: it cannot encode")
         return Memory()
 
     def latent_chunk(self, y: Tensor, state: Memory) -> Tensor:
-        """Encode whole frames; see :class:`Codec`."""
+        """Encode whole frames.
+
+        Parameters
+        ----------
+        y : Tensor, shape (batch, sample)
+            Audio, a multiple of the hop length.
+        state : Memory
+            The stream's past; moves on.
+
+        Returns
+        -------
+        Tensor, shape (batch, frame, dim)
+            Latents.
+        """
         if self.model.encoder is None:
             raise CodecError("this codec was loaded with encoder=False: it cannot encode")
         if y.shape[1] == 0:
@@ -109,7 +220,18 @@ class Qwen3Codec(Codec[Memory, Memory]):
         return latent
 
     def code_chunk(self, latent: Tensor) -> Tensor:
-        """Quantise; see :class:`Codec`."""
+        """Quantise latents.
+
+        Parameters
+        ----------
+        latent : Tensor, shape (batch, frame, dim)
+            What :meth:`latent_chunk` returns.
+
+        Returns
+        -------
+        Tensor of int64, shape (batch, codebook, frame)
+            Codes.
+        """
         projected = self.model.quantizer(latent)
         return self._codes(projected)
 
@@ -120,7 +242,7 @@ class Qwen3Codec(Codec[Memory, Memory]):
         ----------
         embedding : array of float, shape (frame, dim)
             Vectors such as :meth:`embed` returns: ``[semantic | sum of acoustic]``. Latents are
-            another space, see :meth:`project`.
+            another space.
 
         Returns
         -------
@@ -133,13 +255,37 @@ class Qwen3Codec(Codec[Memory, Memory]):
         return codes[0].to(torch.int16).cpu().numpy()
 
     def start_decoding(self) -> Memory:
-        """Return the decoder's state before the first frame."""
+        """Start a stream of codes.
+
+        Returns
+        -------
+        Memory
+            The decoder's state before the first frame.
+
+        Raises
+        ------
+        CodecError
+            The decoder was not loaded.
+        """
         if self.model.decoder is None:
             raise CodecError("this codec was loaded with decoder=False: it cannot decode")
         return Memory()
 
     def decode_chunk(self, codes: Tensor, state: Memory) -> Tensor:
-        """Decode; see :class:`Codec`."""
+        """Decode frames.
+
+        Parameters
+        ----------
+        codes : Tensor of int64, shape (batch, codebook, frame)
+            Any number of codebooks from the first on.
+        state : Memory
+            The stream's past; moves on.
+
+        Returns
+        -------
+        Tensor, shape (batch, sample)
+            Audio.
+        """
         if self.model.decoder is None or self.model.lookup is None:
             raise CodecError("this codec was loaded with decoder=False: it cannot decode")
         rows = codes.transpose(1, 2).flatten(0, 1)

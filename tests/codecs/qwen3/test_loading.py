@@ -138,11 +138,11 @@ def test_an_index_is_believed_only_as_far_as_it_is_true(checkpoint):
     with pytest.raises(CodecError, match=r"does not hold what .* says: decoder\.extra"):
         qt.load_codec(checkpoint)
     (checkpoint / "model-00002-of-00002.safetensors").unlink()
-    with pytest.raises(CodecError, match="'model-00002.*', which is not there"):
+    with pytest.raises(CodecError, match=r"'model-00002.*', which is not there"):
         qt.load_codec(checkpoint)
     fields["weight_map"]["decoder.extra"] = "../elsewhere.safetensors"
     index.write_text(json.dumps(fields))
-    with pytest.raises(CodecError, match="expected a .* file beside it"):
+    with pytest.raises(CodecError, match=r"expected a .* file beside it"):
         qt.load_codec(checkpoint)
 
 
