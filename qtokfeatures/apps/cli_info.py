@@ -20,7 +20,8 @@ def info(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="WHAT...", help="Audio files, folders or globs; codes files; codecs by name."
+            metavar="WHAT...",
+            help="Audio files, folders or globs; codes files; codecs by name or .safetensors file.",
         ),
     ],
     as_json: AsJson = False,
@@ -42,6 +43,8 @@ def info(
 
 def _is_codec_name(name: str) -> bool:
     """Tell a codec's name from a file's, without loading torch for files."""
+    if Path(name).suffix == ".safetensors":
+        return True
     if Path(name).exists() or Path(name).suffix or "*" in name or "://" in name:
         return False
     from qtokfeatures.codecs import list_codecs
