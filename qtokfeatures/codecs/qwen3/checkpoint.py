@@ -102,7 +102,7 @@ class Checkpoint:
         Raises
         ------
         CodecError
-            Lists the tensors that is missing, unexpected or of another shape.
+            Lists the tensors that are missing, unexpected or of another shape.
         """
         found = self.shapes
         wrong = {
