@@ -85,7 +85,13 @@ def to_rich(table: TextTable) -> rich.table.Table:
     from rich.table import Table
     from rich.text import Text
 
-    view = Table(title=Text(table.title), title_justify="left", box=box.SIMPLE_HEAD)
+    view = Table(
+        title=Text(table.title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
     for index, name in enumerate(table.header):
         justify: JustifyMethod = "left" if index < table.n_text else "right"
         view.add_column(Text(name), justify=justify, overflow="fold")
