@@ -93,14 +93,14 @@ def kinds(manifest: pd.DataFrame) -> Task:
     return Task("kind", table, "kind", splits)
 
 
-def accuracy(features: Any, y: Any, splits: list[tuple[Any, Any]]) -> float:
-    """Balanced accuracy of ``SVC()``; its kernel is worked out once for all splits."""
+def accuracy(features: Any, y: Any, splits: list[tuple[Any, Any]], c: float) -> float:
+    """Balanced accuracy of ``SVC(C=c)``; its kernel is worked out once for all splits."""
     values = np.asarray(features, dtype=np.float64)
     squared = euclidean_distances(values, squared=True)
     predicted = np.empty(len(y), dtype=object)
     for train, test in splits:
         kernel = np.exp(-squared / (values.shape[1] * values[train].var()))
-        model = SVC(kernel="precomputed").fit(kernel[np.ix_(train, train)], y[train])
+        model = SVC(C=c, kernel="precomputed").fit(kernel[np.ix_(train, train)], y[train])
         predicted[test] = model.predict(kernel[np.ix_(test, train)])
     return float(balanced_accuracy_score(y, predicted.astype(str)))
 
@@ -131,8 +131,16 @@ def mfcc(table: pd.DataFrame) -> np.ndarray:
     return np.stack(rows)
 
 
-Settings = dict[str, tuple[Any, bool]]
-"""By name: the features, and whether ``StandardScaler`` comes after them."""
+@dataclass(frozen=True)
+class Setting:
+    """Features, whether ``StandardScaler`` comes after them, and the classifier's ``C``."""
+
+    features: Any
+    scaled: bool = False
+    c: float = 1.0
+
+
+Settings = dict[str, Setting]
 
 
 def tables() -> dict[str, Settings]:
@@ -140,27 +148,32 @@ def tables() -> dict[str, Settings]:
     first = (1, 2, 4, 8, 16)
     return {
         "bins": {
-            f"first {n}, {b or 'none: 2048'}": (TokenHistogram(codebooks=n, bins=b), False)
+            f"first {n}, {b or 'none: 2048'}": Setting(TokenHistogram(codebooks=n, bins=b))
             for n in (4, 16)
             for b in (8, 16, 32, 64, 128, 256, 512, None)
         },
         "codebooks": {
-            f"first {n}, {b} bins": (TokenHistogram(codebooks=n, bins=b), False)
+            f"first {n}, {b} bins": Setting(TokenHistogram(codebooks=n, bins=b))
             for b in (64, 128, 256)
             for n in first
         },
+        "classifier": {
+            f"first {n}, C={c:g}": Setting(TokenHistogram(codebooks=n), c=c)
+            for c in (1.0, 10.0)
+            for n in first
+        },
         "weighting": {
-            f"{w}, first {n}": (TokenHistogram(weighting=w, codebooks=n), False)
+            f"{w}, first {n}": Setting(TokenHistogram(weighting=w, codebooks=n))
             for n in (4, 16)
             for w in ("hellinger", "relative", "count")
         },
         "pairs": {
-            f"first {n}, {b} bins": (TokenHistogram(ngram=2, codebooks=n, bins=b), False)
+            f"first {n}, {b} bins": Setting(TokenHistogram(ngram=2, codebooks=n, bins=b))
             for n in (1, 4)
             for b in (8, 16, 32)
         },
         "pooling": {
-            " + ".join(names): (CodeEmbedding(pooling=names), True)
+            " + ".join(names): Setting(CodeEmbedding(pooling=names), scaled=True)
             for names in (
                 ["mean"],
                 ["median"],
@@ -170,9 +183,11 @@ def tables() -> dict[str, Settings]:
                 ["mean", "std", "min", "max"],
             )
         },
-        "embedding": {f"first {n}": (CodeEmbedding(codebooks=n), True) for n in first},
+        "embedding": {
+            f"first {n}": Setting(CodeEmbedding(codebooks=n), scaled=True) for n in first
+        },
         "presets": {
-            name + (", scaled" if scaled else ""): (name, scaled)
+            name + (", scaled" if scaled else ""): Setting(name, scaled)
             for name in ("histogram", "embedding", "both", "MFCC")
             for scaled in (False, True)
         },
@@ -186,27 +201,26 @@ def rows_of(features: Any, task: Task, codes: xr.Dataset, tokenizer: QTokenizer)
     return np.asarray(clone(tokenizer).set_params(features=features).fit_transform(codes))
 
 
-def score(rows: np.ndarray, task: Task) -> str:
+def score(rows: np.ndarray, task: Task, c: float) -> str:
     """Return accuracy and adjusted mutual information, in per cent."""
     y = task.table[task.label].to_numpy(dtype=str)
-    return f"{100 * accuracy(rows, y, task.splits):.0f} / {100 * clustering(rows, y):.0f}"
+    return f"{100 * accuracy(rows, y, task.splits, c):.0f} / {100 * clustering(rows, y):.0f}"
 
 
-def print_table(name: str, settings: Settings, found: list[Task], tokenizer: QTokenizer) -> None:
+def print_table(title: str, settings: Settings, found: list[Task], tokenizer: QTokenizer) -> None:
     codes = [tokenizer.encode(task.table.file) for task in found]
-    print(f"\n| {name} |", *(f"{task.name} |" for task in found), "spread |")
+    print(f"\n| {title} |", *(f"{task.name} |" for task in found), "spread |")
     print("| --- |" + " --- |" * (len(found) + 1))
-    for setting, (features, scaled) in settings.items():
+    for name, setting in settings.items():
         all_rows = [
-            rows_of(features, task, ds, tokenizer) for task, ds in zip(found, codes, strict=True)
+            rows_of(setting.features, task, ds, tokenizer)
+            for task, ds in zip(found, codes, strict=True)
         ]
-        if scaled:
+        if setting.scaled:
             all_rows = [StandardScaler().fit_transform(rows) for rows in all_rows]
-        cells = [score(rows, task) for rows, task in zip(all_rows, found, strict=True)]
+        cells = [score(rows, task, setting.c) for rows, task in zip(all_rows, found, strict=True)]
         mean_spread = np.mean([spread(rows) for rows in all_rows])
-        print(
-            f"| {setting} |", *(f"{cell} |" for cell in cells), f"{mean_spread:.2f} |", flush=True
-        )
+        print(f"| {name} |", *(f"{cell} |" for cell in cells), f"{mean_spread:.2f} |", flush=True)
 
 
 def main() -> None:
