@@ -26,8 +26,9 @@ def fetch_checkpoint(
 ) -> tuple[Path, str]:
     """Return a folder with ``config.json`` and weights, downloading what the cache lacks.
 
-    ``HF_HOME``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE`` and ``HF_TOKEN`` are honoured. A download that
-    broke off goes on where it stopped. What the hub names a SHA-256 for is compared with it.
+    ``HF_HOME``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE`` and ``HF_TOKEN`` are honoured. When the
+    connection breaks, the download goes on where it stopped. A file that the hub names a SHA-256
+    for is compared with it, each time it is to be loaded.
 
     Parameters
     ----------
@@ -138,14 +139,19 @@ def _explained(
         raise
     except failures as error:
         raise CodecError(
-            f"{name} of {repository} could not be downloaded completely ({_first_line(error)}); "
-            "try again: what has come is kept, and the download goes on from there"
+            f"{name} of {repository} could not be downloaded completely ({_first_line(error)}): "
+            "try again; nothing incomplete was kept"
         ) from error
 
 
 def _check_hash(path: Path, repository: str, name: str) -> None:
-    """Compare a file with the SHA-256 that the cache names its blob by; remove it if it differs."""
-    blob = path.resolve()
+    """Compare a file with the SHA-256 that the cache names its blob by; remove it if it differs.
+
+    Where the cache cannot link (some Windows machines), there is no such name.
+    """
+    if not path.is_symlink():
+        return
+    blob = path.parent / path.readlink()
     if not _SHA256.fullmatch(blob.name):
         return
     with blob.open("rb") as file:

@@ -1,0 +1,249 @@
+"""Downloads from a hub, and everything that can go wrong with them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pytest
+from huggingface_hub import constants
+from safetensors.numpy import load, save
+
+import qtokfeatures as qt
+from qtokfeatures.exceptions import CodecError
+
+NAME = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+_PATH = re.compile(r"/(?P<repository>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
+
+
+@dataclass
+class Hub:
+    """What is on the hub, how it misbehaves, and what was asked of it."""
+
+    repository: str
+    files: dict[str, bytes]
+    cut_after: int | None = None
+    cuts_left: int = 0
+    false_hashes: dict[str, str] = field(default_factory=dict)
+    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+    def got(self, file: str) -> list[str | None]:
+        """Return the ranges of `file` that were asked for with GET."""
+        return [part for method, name, part in self.asked if (method, name) == ("GET", file)]
+
+
+class Server(ThreadingHTTPServer):
+    """A hub on 127.0.0.1: enough of its protocol to download files, and ways to fail."""
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.hub = hub
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self):
+        self.answer(with_body=False)
+
+    def do_GET(self):
+        self.answer(with_body=True)
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self, *, with_body):
+        hub, match = self.server.hub, _PATH.fullmatch(self.path)
+        if match is None or match["repository"] != hub.repository:
+            return self.refuse("RepoNotFound", 401)
+        if match["revision"] not in ("main", COMMIT):
+            return self.refuse("RevisionNotFound", 404)
+        hub.asked.append((self.command, match["file"], self.headers.get("Range")))
+        if match["file"] not in hub.files:
+            return self.refuse("EntryNotFound", 404)
+        content = hub.files[match["file"]]
+        start = int((self.headers.get("Range") or "bytes=0-").split("=")[1].split("-")[0])
+        self.send_head(match["file"], content, start)
+        return self.send_body(content[start:], match["file"]) if with_body else None
+
+    def refuse(self, code, status):
+        self.send_response(status)
+        self.send_header("X-Error-Code", code)
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def send_head(self, file, content, start):
+        digest = self.server.hub.false_hashes.get(file, hashlib.sha256(content).hexdigest())
+        self.send_response(206 if start else 200)
+        if start:
+            end, size = len(content) - 1, len(content)
+            self.send_header("Content-Range", f"bytes {start}-{end}/{size}")
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("ETag", f'"{digest[:40]}"')
+        if file.endswith(".safetensors"):
+            self.send_header("X-Linked-Etag", f'"{digest}"')
+            self.send_header("X-Linked-Size", str(len(content)))
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+
+    def send_body(self, body, file):
+        hub = self.server.hub
+        if hub.cuts_left and file.endswith(".safetensors"):
+            hub.cuts_left -= 1
+            body = body[: hub.cut_after]
+            self.close_connection = True
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def hub(golden_folder, monkeypatch, tmp_path):
+    """A hub with the small checkpoint under the real one's name, and an empty cache."""
+    files = {path.name: path.read_bytes() for path in golden_folder.iterdir()}
+    hub = Hub(NAME, files)
+    server = Server(hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    yield hub
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_name_downloads_what_is_needed_and_nothing_else(hub, qwen, golden):
+    codec = qt.load_codec(NAME, device="cpu")
+    assert {name for _, name, _ in hub.asked} == {"config.json", "model.safetensors"}
+    assert codec.spec.name == NAME
+    assert codec.spec.revision == COMMIT
+    assert codec.spec.fingerprint == qwen.spec.fingerprint
+    np.testing.assert_array_equal(
+        codec.encode(golden["wave_0"], sr=24_000), qwen.encode(golden["wave_0"], sr=24_000)
+    )
+
+
+def test_the_second_time_nothing_is_downloaded(hub):
+    qt.load_codec("qwen-tts-tokenizer-12hz")
+    hub.asked.clear()
+    qt.load_codec(NAME)
+    assert all(method == "HEAD" for method, _, _ in hub.asked)
+    hub.asked.clear()
+    assert qt.load_codec(NAME, revision=COMMIT).spec.revision == COMMIT
+    assert hub.asked == []
+
+
+def test_what_was_downloaded_loads_without_a_network(hub, monkeypatch):
+    qt.load_codec(NAME)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert qt.load_codec(NAME).spec.revision == COMMIT
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert qt.load_codec(NAME).spec.revision == COMMIT
+
+
+def test_a_connection_that_is_cut_is_taken_up_again(hub, monkeypatch):
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 100_000)  # 10 MB for real files
+    hub.cut_after, hub.cuts_left = 700_000, 2
+    assert qt.load_codec(NAME).spec.revision == COMMIT
+    assert hub.got("model.safetensors") == [None, "bytes=700000-", "bytes=1400000-"]
+
+
+def test_a_connection_that_is_always_cut_is_an_error_and_leaves_nothing(hub, tmp_path):
+    hub.cut_after, hub.cuts_left = 0, 100
+    with pytest.raises(CodecError, match=r"model\.safetensors .* could not be downloaded"):
+        qt.load_codec(NAME)
+    hub.cuts_left = 0
+    assert qt.load_codec(NAME).spec.revision == COMMIT
+
+
+def test_weights_of_another_hash_are_refused_and_removed(hub, tmp_path):
+    hub.false_hashes["model.safetensors"] = "ab" * 32
+    with pytest.raises(CodecError, match=f"but the hub says {'ab' * 32}"):
+        qt.load_codec(NAME)
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
+    hub.false_hashes.clear()
+    assert qt.load_codec(NAME).spec.revision == COMMIT
+
+
+def test_weights_that_were_damaged_in_the_cache_are_fetched_again(hub, tmp_path):
+    qt.load_codec(NAME)
+    (weights,) = (tmp_path / "cache").rglob("model.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 1
+    weights.resolve().write_bytes(content)
+    with pytest.raises(CodecError, match="damaged on the way or on the disk"):
+        qt.load_codec(NAME)
+    assert qt.load_codec(NAME).spec.revision == COMMIT
+
+
+@pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
+def test_a_missing_file_is_named(hub, file):
+    del hub.files[file]
+    with pytest.raises(CodecError, match=rf"{NAME} has no .*{file}"):
+        qt.load_codec(NAME)
+
+
+def test_shards_are_fetched_by_their_index(hub, checkpoint, qwen):
+    tensors = load(hub.files.pop("model.safetensors"))
+    names = sorted(tensors)
+    parts = {"a.safetensors": names[:100], "b.safetensors": names[100:]}
+    for file, held in parts.items():
+        hub.files[file] = save({name: tensors[name] for name in held})
+    index = {name: file for file, held in parts.items() for name in held}
+    hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": index}).encode()
+    assert qt.load_codec(NAME).spec.fingerprint == qwen.spec.fingerprint
+
+
+def test_the_tokenizer_of_a_checkpoint_for_speech_synthesis_is_fetched_alone(hub, qwen):
+    hub.files = {f"speech_tokenizer/{name}": content for name, content in hub.files.items()}
+    hub.files["config.json"] = b'{"model_type": "qwen3_tts"}'
+    hub.files["model.safetensors"] = b"not to be touched"
+    hub.repository = "Qwen/Qwen3-TTS-12Hz"
+    codec = qt.load_codec(hub.repository)
+    assert (codec.spec.name, codec.spec.fingerprint) == (hub.repository, qwen.spec.fingerprint)
+    assert hub.got("model.safetensors") == []
+
+
+def test_a_model_of_another_kind_is_refused(hub):
+    hub.files["config.json"] = b'{"model_type": "llama"}'
+    with pytest.raises(CodecError, match="type 'llama': expected one of"):
+        qt.load_codec(NAME)
+    assert hub.got("model.safetensors") == []
+
+
+def test_an_unknown_repository_or_revision_is_said(hub):
+    with pytest.raises(CodecError, match="no codec 'some/thing': no folder here"):
+        qt.load_codec("some/thing")
+    with pytest.raises(CodecError, match="has no revision 'v9'"):
+        qt.load_codec(NAME, revision="v9")
+
+
+def test_no_network_is_said(hub, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(CodecError, match="not in the cache and the hub cannot be reached"):
+        qt.load_codec(NAME)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(CodecError, match="not in the cache and the hub cannot be reached"):
+        qt.load_codec(NAME)
+
+
+def test_the_hub_s_environment_variables_are_honoured(hub, tmp_path):
+    environment = os.environ | {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+    code = f"import qtokfeatures as qt; print(qt.load_codec({NAME!r}).spec.revision)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == COMMIT, done.stderr
+    assert list((tmp_path / "home" / "hub").rglob("model.safetensors"))
