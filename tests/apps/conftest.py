@@ -79,3 +79,12 @@ def broken(tmp_path: Path) -> Path:
     path = tmp_path / "broken.wav"
     path.write_bytes(b"RIFF, but no more than that")
     return path
+
+
+@pytest.fixture
+def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing, for tests that are about something else; a picture takes half a second."""
+    drawn = dict.fromkeys(("waveform", "spectrogram", "tokens"), b"\x89PNG")
+    monkeypatch.setattr(
+        "qtokfeatures.viz.roundtrip_report.roundtrip_pictures", lambda roundtrip: drawn
+    )

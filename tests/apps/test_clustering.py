@@ -171,6 +171,7 @@ def test_the_demo_on_the_bundled_sounds(qtok) -> None:
     assert "Decoded from tokens: guitar_phrase" in html
 
 
+@pytest.mark.usefixtures("quick_pictures")
 @pytest.mark.parametrize("names", [["a.wav"], ["a.wav", "e.wav"]])
 def test_the_demo_on_few_recordings(qtok, sounds: Path, tmp_path: Path, names) -> None:
     data = tmp_path / "few"
@@ -183,6 +184,7 @@ def test_the_demo_on_few_recordings(qtok, sounds: Path, tmp_path: Path, names) -
     assert ran.json["decoded"]
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_the_demo_takes_no_output_for_input(qtok, sounds: Path) -> None:
     for _ in range(2):
         ran = qtok("demo", "--data", sounds / "low", "-o", sounds / "low" / "demo", "--json")
@@ -198,6 +200,7 @@ def test_the_demo_on_a_folder_without_audio(qtok, tmp_path: Path) -> None:
     assert qtok("demo", "--data", "missing", "-o", "out").code == 2
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_the_demo_lists_bad_files(qtok, sounds: Path, broken: Path) -> None:
     shutil.copy(broken, sounds / "low")
     ran = qtok("demo", "--data", sounds / "low", "-o", "out")

@@ -66,6 +66,7 @@ def test_interrupting_encode_leaves_nothing(sounds: Path, tmp_path: Path, stalli
     assert list(out.parent.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_interrupting_roundtrip_leaves_whole_files(sounds, tmp_path, stalling_url) -> None:
     url, asked = stalling_url
     out = tmp_path / "out"
@@ -77,6 +78,7 @@ def test_interrupting_roundtrip_leaves_whole_files(sounds, tmp_path, stalling_ur
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_a_polite_kill_leaves_nothing_either(sounds: Path, tmp_path: Path, stalling_url) -> None:
     url, asked = stalling_url
     out = tmp_path / "out" / "codes.zarr"

@@ -27,6 +27,7 @@ def test_what_is_written(qtok, sounds: Path) -> None:
     assert "log-mel distance" in ran.out
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_numbers_for_a_machine(qtok, sounds: Path, small_codec) -> None:
     ran = qtok("roundtrip", sounds / "a.wav", "-o", "out", "--json", "--codebooks", "4")
     (clip,) = ran.json["clips"]
@@ -37,6 +38,7 @@ def test_numbers_for_a_machine(qtok, sounds: Path, small_codec) -> None:
     assert clip["encode_speed"] > 0
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_several_files_share_a_page_and_bad_ones_are_listed(qtok, sounds, broken: Path) -> None:
     ran = qtok("roundtrip", sounds / "a.wav", broken, sounds / "e.wav", "-o", "out")
     assert ran.code == 1
@@ -45,12 +47,14 @@ def test_several_files_share_a_page_and_bad_ones_are_listed(qtok, sounds, broken
     assert html.count("<h2>") == 2
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_equal_names_from_two_folders_do_not_meet(qtok, sounds: Path) -> None:
     (sounds / "low" / "小.wav").rename(sounds / "low" / "a.wav")
     assert qtok("roundtrip", sounds / "a.wav", sounds / "low" / "a.wav", "-o", "out").code == 0
     assert {"a_decoded.wav", "a-2_decoded.wav"} <= {path.name for path in Path("out").iterdir()}
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_a_second_run_does_not_take_its_own_output_for_input(qtok, sounds: Path) -> None:
     low = sounds / "low"
     first = qtok("roundtrip", low, "-o", low / "out", "--json")
@@ -58,6 +62,7 @@ def test_a_second_run_does_not_take_its_own_output_for_input(qtok, sounds: Path)
     assert len(first.json["clips"]) == len(again.json["clips"]) == 2
 
 
+@pytest.mark.usefixtures("quick_pictures")
 def test_other_files_in_the_output_folder_stay(qtok, sounds: Path) -> None:
     other = Path("out/mine.txt")
     other.parent.mkdir()
