@@ -65,7 +65,8 @@ def load_codec(
     device : str or torch.device, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; "auto" takes a CUDA device where there is one.
     dtype : {"float32"}, default="float32"
-        Precision of the encoder. Lower ones flip codes, so there are none.
+        Least precision of the encoder. Lower ones flip codes, so there are none; `mini` computes
+        in float64, which makes its codes the same for any batch, chunk and number of threads.
     decode_dtype : {"float32", "fast"}, default="float32"
         Precision of the decoder; "fast" is lower where this processor gains from it. `mini` is
         small enough to gain nothing.

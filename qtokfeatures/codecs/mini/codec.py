@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from qtokfeatures.labelled import CodecSpec
 
 SEMANTICS = "mini-encoder-1"
 """Changes with anything but the weights that changes the codes of some audio."""
+ENCODE_DTYPE = "float64"
+"""What the encoder computes in: sums that are grouped in another way, for another batch, chunk or
+number of threads, then differ by so little that hardly ever another entry is the nearest."""
 
 
 class MiniCodec(Codec[EncoderState, DecoderState]):
@@ -64,6 +67,7 @@ class MiniCodec(Codec[EncoderState, DecoderState]):
         name = "mini" if path == bundled_weights() else str(path)
         origin = {"path": path, "device": device, "encoder": encoder, "decoder": decoder}
         spec = mini_spec(model, name=name, digest=digest)
+        model.encoder.double()
         return cls(model.to(device), spec, device, origin=origin)
 
     @property
@@ -81,6 +85,10 @@ class MiniCodec(Codec[EncoderState, DecoderState]):
             self._model = found.model
         return self._model
 
+    @cached_property
+    def _search_books(self) -> Tensor:
+        return self.model.codebooks.double()
+
     def start_encoding(self) -> EncoderState:
         """Return the encoder's state before the first sample."""
         if not hasattr(self.model.encoder, "slow"):
@@ -89,14 +97,14 @@ class MiniCodec(Codec[EncoderState, DecoderState]):
 
     def latent_chunk(self, y: Tensor, state: EncoderState) -> Tensor:
         """Encode whole frames; see :class:`Codec`."""
-        latent: Tensor = self.model.encoder(y, state)
+        latent: Tensor = self.model.encoder(y.double(), state)
         return latent
 
     def code_chunk(self, latent: Tensor) -> Tensor:
         """Quantise; see :class:`Codec`."""
         flat = latent.flatten(0, 1)
         place = self.model.encoder.levels.place(flat[:, -1])
-        codes = self.model.quantize(flat[:, :-1], place)
+        codes = self.model.quantize(flat[:, :-1].double(), place, self._search_books)
         return codes.reshape(*latent.shape[:2], -1).transpose(1, 2)
 
     def start_decoding(self) -> DecoderState:
@@ -147,12 +155,13 @@ class MiniCodec(Codec[EncoderState, DecoderState]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the weights out: they are loaded again on first use, and compared."""
-        return {**self.__dict__, "_model": None, "_vectors": {}}
+        kept = {name: value for name, value in self.__dict__.items() if name != "_search_books"}
+        return {**kept, "_model": None, "_vectors": {}}
 
 
 def mini_spec(model: MiniModel, *, name: str, digest: str) -> CodecSpec:
     """Return the spec of weights with the SHA-256 `digest`."""
-    facts = f"{SEMANTICS}:float32:{digest}"
+    facts = f"{SEMANTICS}:{ENCODE_DTYPE}:{digest}"
     return CodecSpec(
         name=name,
         revision=digest[:12],
@@ -188,5 +197,6 @@ def random_mini(seed: int = 0) -> MiniCodec:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = MiniModel(TINY).eval()
+        model.encoder.double()
     spec = mini_spec(model, name="mini-random", digest=f"random-{seed}")
     return MiniCodec(model, spec, torch.device("cpu"))

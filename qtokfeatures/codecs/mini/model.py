@@ -82,7 +82,7 @@ class MiniEncoder(nn.Module):
         x, state.fast = self.fast(self.enter(x), state.fast)
         x, state.slow = self.slow(self.gather(by_frame(x)), state.slow)
         shape = self.linear(by_frame(features)) + self.leave(self.norm(x))
-        latent: Tensor = torch.cat([shape.float(), ln_level[..., None]], dim=2)
+        latent: Tensor = torch.cat([shape, ln_level[..., None]], dim=2).float()
         return latent
 
 
@@ -169,7 +169,7 @@ class MiniModel(nn.Module):
         """Shapes of codebook 0, (shape_count, shape_dim)."""
         return self.codebooks[0, : self.config.shape_count]
 
-    def quantize(self, latent: Tensor, ladder_index: Tensor) -> Tensor:
+    def quantize(self, latent: Tensor, ladder_index: Tensor, books: Tensor | None = None) -> Tensor:
         """Codes of latents.
 
         Parameters
@@ -178,14 +178,18 @@ class MiniModel(nn.Module):
             Shapes.
         ladder_index : Tensor, shape (row,)
             Place of each row's level on the ladder.
+        books : Tensor, shape (codebook, code, shape_dim), optional
+            The model's codebooks in another precision.
 
         Returns
         -------
         Tensor of int64, shape (row, codebook)
             Entry ``level * shape_count + shape`` of codebook 0, then plain residual codes.
         """
-        first = nearest_codes(latent, self.shapes)
-        rest = residual_encode(latent - self.shapes[first], self.codebooks[1:])
+        books = self.codebooks if books is None else books
+        shapes = books[0, : self.config.shape_count]
+        first = nearest_codes(latent, shapes)
+        rest = residual_encode(latent - shapes[first], books[1:])
         return torch.cat([(ladder_index * self.config.shape_count + first)[:, None], rest], dim=1)
 
     def embed(self, codes: Tensor) -> Tensor:
@@ -199,7 +203,7 @@ class MiniModel(nn.Module):
         first = self.shapes[codes[:, 0] % self.config.shape_count]
         rest = residual_decode(codes[:, 1:], self.codebooks[1:])
         ln_level = self.encoder.levels.ln_levels[codes[:, 0] // self.config.shape_count]
-        return torch.cat([first + rest, ln_level[:, None]], dim=1)
+        return torch.cat([first + rest, ln_level[:, None].to(rest.dtype)], dim=1)
 
 
 def by_frame(x: Tensor) -> Tensor:

@@ -137,8 +137,8 @@ class FrontEnd(nn.Module):
             past = y.new_zeros(y.shape[0], FRONT_CONTEXT)
         heard = torch.cat([past, y], dim=1)
         windows = heard.unfold(1, LONG_WINDOW, STEP)
-        short = torch.fft.rfft(windows[..., -SHORT_WINDOW:] * self.short_window).abs() @ self.mel
-        long = torch.fft.rfft(windows * self.long_window).abs()[..., :N_LOW_BINS]
+        short = _magnitude(windows[..., -SHORT_WINDOW:] * self.short_window) @ self.mel
+        long = _magnitude(windows * self.long_window, N_LOW_BINS)
         level = torch.exp(ln_level).repeat_interleave(HOP_LENGTH // STEP, dim=1)[..., None]
         relative = torch.cat([short, long], dim=2) / level
         features = torch.log(relative.clamp(max=_CEILING) + _FLOOR)
@@ -248,6 +248,12 @@ def overlap_add(pieces: Tensor) -> Tensor:
     for i in range(overlap):
         total[:, i : i + steps] = total[:, i : i + steps] + parts[:, :, i]
     return total.reshape(batch, -1)
+
+
+def _magnitude(pieces: Tensor, bins: int | None = None) -> Tensor:
+    """Magnitudes of the lowest `bins` bins; several times quicker than a complex `abs`."""
+    spectrum = torch.view_as_real(torch.fft.rfft(pieces)[..., :bins])
+    return spectrum.square().sum(dim=-1).sqrt()
 
 
 def _scaled_hann(size: int) -> Tensor:

@@ -60,6 +60,12 @@ class CausalBlock(nn.Module):
         return x + self.scale * y, seen[:, seen.shape[1] - self.context :]
 
     def _convolve(self, seen: Tensor) -> Tensor:
+        if seen.dtype == torch.float64:  # for which conv2d has slow code only
+            steps = seen.shape[1] - self.context
+            total = self.kernel[:, 0] * seen[:, :steps]
+            for i in range(1, self.kernel.shape[1]):
+                total = total + self.kernel[:, i] * seen[:, i : i + steps]
+            return total
         # (batch, time, channel) seen as a channels-last image needs no copy, and is the
         # layout in which a depthwise convolution is fast on a CPU.
         # In bfloat16 it would be slow: autocast must leave it alone.
@@ -81,7 +87,8 @@ class CausalStack(nn.Module):
     def forward(self, x: Tensor, state: list[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
         """Run over `x`, shape (batch, time, channel), after `state`."""
         after: list[Tensor] = []
-        x = x.float()  # under autocast, too: the residual stream keeps its precision
+        if torch.is_autocast_enabled(x.device.type):
+            x = x.float()  # the residual stream keeps its precision
         for i, block in enumerate(self.blocks):
             x, past = block(x, None if state is None else state[i])
             after.append(past)
