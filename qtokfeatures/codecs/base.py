@@ -172,6 +172,21 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
             latents = torch.cat(list(latent_chunks(self, [clip.y])), dim=1)
             return latents[0].float().cpu().numpy()
 
+    def project(self, latents: npt.ArrayLike) -> Vectors:
+        """Return what the codebooks quantise: latents in the space of their entries.
+
+        Parameters
+        ----------
+        latents : array of float, shape (frame, dim)
+            What :meth:`latents` returns.
+
+        Returns
+        -------
+        ndarray of float32, shape (frame, dim)
+            Vectors as wide as ``spec.embedding_dim``; for most codecs the latents themselves.
+        """
+        return np.asarray(latents, dtype=np.float32)
+
     def embed(
         self, codes: npt.ArrayLike, *, codebooks: int | Sequence[int] | None = None
     ) -> Vectors:

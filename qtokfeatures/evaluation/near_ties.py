@@ -63,7 +63,7 @@ def compare_codes(
     codec : Codec
         The codec, for the vectors of its codebooks.
     latents : ndarray of float32, shape (frame, dim)
-        What was quantised, ``codec.latents``.
+        What was quantised, ``codec.project(codec.latents(y))``.
     expected : array_like of int, shape (codebook, frame)
         The reference.
     got : array_like of int, shape (codebook, frame)
@@ -104,7 +104,9 @@ def _gap(codec: Codec[Any, Any], latent: FloatArray, expected: IntArray, got: in
     residual = latent.astype(np.float64)
     for book, code in zip(vectors[:-1], expected[:-1], strict=True):
         residual = residual - book[code]
+    quantised = vectors[-1].any(axis=0)  # a codebook of one part of the vector leaves the others
     near, far = sorted(
-        float(np.linalg.norm(residual - vectors[-1][code])) for code in (expected[-1], got)
+        float(np.linalg.norm((residual - vectors[-1][code])[quantised]))
+        for code in (expected[-1], got)
     )
     return (far - near) / far if far else 0.0

@@ -84,7 +84,7 @@ class _Reference:
 
     def __init__(self, codec: Codec[Any, Any], clips: Sequence[FloatArray]) -> None:
         self.codec, self.clips, self.sr = codec, clips, codec.spec.sample_rate
-        self.latents = [codec.latents(y, sr=self.sr) for y in clips]
+        self.latents = [codec.project(codec.latents(y, sr=self.sr)) for y in clips]
         self.codes = self.encode_alone()
         self.audio = self.decode_alone()
 

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from qtokfeatures.codecs.base import Codec
 from qtokfeatures.codecs.checks import as_embedding
 from qtokfeatures.codecs.nn.memory import Memory
+from qtokfeatures.codecs.nn.precision import fast_dtype
 from qtokfeatures.codecs.qwen3.config import NAME, Qwen3Config
 from qtokfeatures.codecs.qwen3.model import Qwen3Model, load_model
 from qtokfeatures.exceptions import CodecError, CodecMismatchError, InputError
@@ -103,6 +104,9 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
             A missing or damaged file; weights that do not fit the configuration.
         """
         model, digest = load_model(folder, device=device, encoder=encoder, decoder=decoder)
+        lower = fast_dtype(device) if decode_dtype == "fast" else None
+        if lower is not None and model.decoder is not None:
+            model.decoder.lower_precision(lower)
         spec = qwen3_spec(
             model.config, name=name or str(folder), revision=revision or digest[:12], digest=digest
         )
@@ -235,6 +239,24 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         projected = self.model.quantizer(latent)
         return self._codes(projected)
 
+    def project(self, latents: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Return what the codebooks quantise: ``[semantic | acoustic]`` projections of latents.
+
+        Parameters
+        ----------
+        latents : array of float, shape (frame, dim)
+            What :meth:`latents` returns.
+
+        Returns
+        -------
+        ndarray of float32, shape (frame, dim)
+            The space of :meth:`codebook_vectors`, :meth:`embed` and :meth:`quantize`.
+        """
+        vectors = torch.from_numpy(np.ascontiguousarray(latents, dtype=np.float32))
+        with torch.inference_mode():
+            projected: Tensor = self.model.quantizer(vectors.to(self.device))
+        return projected.cpu().numpy()
+
     def quantize(self, embedding: npt.ArrayLike) -> npt.NDArray[np.int16]:
         """Find the codes whose entries add up nearest to given vectors, layer by layer.
 
@@ -242,7 +264,7 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         ----------
         embedding : array of float, shape (frame, dim)
             Vectors such as :meth:`embed` returns: ``[semantic | sum of acoustic]``. Latents are
-            another space.
+            another space, see :meth:`project`.
 
         Returns
         -------

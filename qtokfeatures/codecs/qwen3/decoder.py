@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -172,6 +173,16 @@ class Decoder(nn.Module):
             x = stage(x, memory)
         y = self._from_block(0, self.widen(x, memory), memory)
         return y.squeeze(2)
+
+    def lower_precision(self, dtype: torch.dtype) -> None:
+        """Convolve from 400 Hz up in `dtype`, which is where nearly all the arithmetic is.
+
+        The residual stream, the snakes, the transformer and the last convolution stay float32.
+        """
+        for block in self.blocks:
+            for module in block.modules():
+                if isinstance(module, CausalConv):
+                    module.lower_precision(dtype)
 
     def _from_block(self, i: int, x: Tensor, memory: Memory) -> Tensor:
         """Run block `i` and all after it, a stretch after another: each rate has its own length."""

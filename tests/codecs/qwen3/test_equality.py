@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from qtokfeatures.audio import load_audio
 from qtokfeatures.codecs import batching, load_codec, streaming
 from qtokfeatures.codecs.qwen3 import decoder, encoder
+from qtokfeatures.evaluation.verify import verify
 
 SR, HOP = 24_000, 1920
 ODD_LENGTHS = [1, 500, HOP - 1, HOP, HOP + 1, 5 * HOP, 5 * HOP + 7]
@@ -139,6 +140,11 @@ def test_nothing_is_heard_ahead(qwen):
     a, b = qwen.decode(codes)[0], qwen.decode(changed)[0]
     np.testing.assert_allclose(a[: 12 * HOP], b[: 12 * HOP], atol=1e-5)
     assert np.abs(a[12 * HOP :] - b[12 * HOP :]).max() > 1e-3
+
+
+def test_verify_finds_nothing(qwen, golden):
+    report = verify(qwen, clips=[golden["wave_1"], golden["wave_3"]], threads=[1, 2])
+    assert report.ok, report.to_markdown()
 
 
 @pytest.mark.gpu

@@ -234,3 +234,10 @@ def test_fewer_codebooks_decode(qwen, golden, count):
 def test_codes_of_another_size_are_refused(qwen):
     with pytest.raises(CodesError, match="0 … 127"):
         qwen.decode(np.full((16, 3), 128))
+
+
+def test_what_is_projected_is_what_is_quantised(qwen, golden):
+    y = golden["wave_0"]
+    projected = qwen.project(qwen.latents(y, sr=SR))
+    assert projected.shape == (13, qwen.spec.embedding_dim)
+    np.testing.assert_array_equal(qwen.quantize(projected), qwen.encode(y, sr=SR))
