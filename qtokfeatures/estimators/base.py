@@ -87,7 +87,7 @@ class CodeTransformer(TransformerMixin, CodecHolder):
                 f"{type(self).__name__} was fitted with codebook {max(self.codebooks_)}, "
                 f"got codes that have {found} codebooks"
             )
-        return plain_if_wrapped(self._features(sequence), self)
+        return plain_if_wrapped(self._features(sequence), self, X)
 
     @abstractmethod
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse
 import sklearn
 import xarray as xr
@@ -64,7 +65,7 @@ def fill_missing_rows(features: Any, encoded: EncodedClips) -> Any:
     return features
 
 
-def plain_if_wrapped(features: Any, estimator: Any) -> Any:
+def plain_if_wrapped(features: Any, estimator: Any, X: Any) -> Any:
     """Take the labels off where scikit-learn puts its own on, as ``set_output`` asks it to.
 
     Parameters
@@ -73,16 +74,21 @@ def plain_if_wrapped(features: Any, estimator: Any) -> Any:
         What a transformer is about to return.
     estimator : transformer
         The transformer.
+    X : object
+        What it was given. The index of a Series is kept, which scikit-learn < 1.6 does not do.
 
     Returns
     -------
     object
-        The bare array if a table is to be made of it, or else `features`.
+        The bare array or table if a table is to be made of it, or else `features`.
     """
     own = getattr(estimator, "_sklearn_output_config", {})
     output = own.get("transform", sklearn.get_config()["transform_output"])
-    wrapped = output != "default" and isinstance(features, xr.DataArray)
-    return features.values if wrapped else features
+    if output == "default" or not isinstance(features, xr.DataArray):
+        return features
+    if output == "pandas" and isinstance(X, pd.Series):
+        return pd.DataFrame(features.values, index=X.index)
+    return features.values
 
 
 def _filled_sparse(features: Any, encoded: EncodedClips) -> Any:

@@ -141,7 +141,9 @@ class QTokenizer(TransformerMixin, CodecHolder):
         xarray.DataArray, shape (clip, feature)
             As :meth:`transform`.
         """
-        return self._fit_transform(X, y)
+        encoded = self._encode(X)
+        self._fit(encoded, y)
+        return plain_if_wrapped(self._features(encoded), self, X)
 
     def transform(self, X: Any) -> Any:
         """Return the features of clips.
@@ -169,7 +171,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
         self._check_fitted()
         encoded = self._encode(X)
         self.spec_.check_matches(encoded.dataset.attrs)
-        return self._features(encoded)
+        return plain_if_wrapped(self._features(encoded), self, X)
 
     def encode(self, X: Any) -> xr.Dataset:
         """Return the codes of clips. Needs no :meth:`fit`.
@@ -312,15 +314,10 @@ class QTokenizer(TransformerMixin, CodecHolder):
         self.features_ = features.fit(CodeSequence(encoded.dataset), y)
         self.spec_ = codec.spec
 
-    def _fit_transform(self, X: Any, y: Any) -> Any:
-        encoded = self._encode(X)
-        self._fit(encoded, y)
-        return self._features(encoded)
-
     def _features(self, encoded: EncodedClips) -> Any:
         values = self.features_.transform(CodeSequence(encoded.dataset))
         labelled = label_rows(values, encoded.dataset, self.features_)
-        return plain_if_wrapped(fill_missing_rows(labelled, encoded), self)
+        return fill_missing_rows(labelled, encoded)
 
     def _check_parameters(self) -> None:
         if self.on_error not in ("raise", "nan"):
