@@ -81,7 +81,8 @@ class CodebookTrainer(nn.Module):
 
     def _prefix_lengths(self, rng: np.random.Generator, count: int) -> Tensor:
         some = rng.choice(_PREFIXES, size=count)
-        return torch.from_numpy(np.where(rng.random(count) < 0.5, len(self._books), some))
+        whole = rng.random(count) < self.recipe.whole_share
+        return torch.from_numpy(np.where(whole, len(self._books), some))
 
     def _learn(
         self, layer: int, index: Tensor, residual: Tensor, step: int, rng: np.random.Generator

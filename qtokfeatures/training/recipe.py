@@ -46,6 +46,9 @@ class Recipe:
         Steps an entry may stay unused before it is moved to a fresh residual.
     commitment : float
         Weight of the pull of latents towards their entries.
+    whole_share : float
+        Share of the clips that go through all codebooks; the others through a random number of
+        them, so that every prefix decodes.
     rendered_weight : float
         How often a second of rendered sound is drawn, a recorded one of its kind being drawn once.
     kind_weights : dict
@@ -66,6 +69,7 @@ class Recipe:
     codebook_decay: float = 0.99
     restart_after: int = 3000
     commitment: float = 0.5
+    whole_share: float = 0.5
     rendered_weight: float = 0.3
     kind_weights: dict[str, float] = field(default_factory=lambda: dict(KIND_WEIGHTS))
 
