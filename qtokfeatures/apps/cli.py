@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -19,6 +16,7 @@ from qtokfeatures.apps import (
     cli_features,
     cli_info,
     cli_roundtrip,
+    interruption,
 )
 from qtokfeatures.apps.cli_guard import GuardedGroup
 
@@ -69,10 +67,5 @@ def qtok(
 
 def main() -> None:
     """Run the command line; what the script ``qtok`` calls."""
-    signal.signal(signal.SIGTERM, _leave_cleanly)
+    interruption.listen()
     app(prog_name="qtok")
-
-
-def _leave_cleanly(number: int, _frame: FrameType | None) -> NoReturn:
-    """Let a polite kill pass through every ``finally``, as Ctrl-C does."""
-    sys.exit(128 + number)

@@ -155,7 +155,7 @@ def known_kinds(ds: xr.Dataset, what: str) -> list[str]:
 
 
 def _write(run: ClusterRun, paths: dict[str, Path], report: Report, color_by: str) -> None:
-    from qtokfeatures.viz.cluster_report import cluster_report, draw_cluster_map
+    from qtokfeatures.viz.cluster_page import cluster_report, draw_cluster_map
     from qtokfeatures.viz.figures import write_whole
 
     clips = run.shown_clips(report)

@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeVar
 
 import typer
 
+from qtokfeatures.apps.interruption import stop_if_interrupted
+
 Item = TypeVar("Item")
 Justify = Literal["left", "right"]
 
@@ -121,6 +123,7 @@ def _shown(
 ) -> Iterator[Item]:
     show(what, 0, len(items))
     for done, item in enumerate(items, start=1):
+        stop_if_interrupted()
         yield item
         show(what, done, len(items))
 

@@ -164,10 +164,10 @@ def _write(
 ) -> dict[str, Path]:
     """Write everything, and say what is where."""
     from qtokfeatures.audio import write_audio
-    from qtokfeatures.viz.cluster_report import draw_cluster_map
-    from qtokfeatures.viz.demo_report import demo_report
+    from qtokfeatures.viz.cluster_page import draw_cluster_map
+    from qtokfeatures.viz.demo_page import demo_report
     from qtokfeatures.viz.figures import write_whole
-    from qtokfeatures.viz.roundtrip_report import roundtrip_pictures
+    from qtokfeatures.viz.roundtrip_page import roundtrip_pictures
 
     decoded = {output / f"{stem}_decoded.wav": one for stem, one in roundtrips.items()}
     names = ("report.html", "map.png", "labels.csv", "codes.nc")

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from qtokfeatures.apps.interruption import was_interrupted
 from qtokfeatures.exceptions import QtokError
 
 INTERRUPTED = 130
@@ -21,20 +22,29 @@ class GuardedGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("qtok: interrupted; no file was left half-written", err=True)
-            raise typer.Exit(INTERRUPTED) from None
+            _leave_interrupted()
         except (BrokenPipeError, typer.Exit, typer.Abort):
             raise
-        except (QtokError, OSError, MemoryError) as error:
-            _explain(str(error) or type(error).__name__, error)
         except Exception as error:
+            if was_interrupted():
+                _leave_interrupted()
             if _is_about_usage(error):
                 raise
-            _explain(
-                f"internal error, please report it: {type(error).__name__}: {error} "
-                "(QTOK_DEBUG=1 shows where)",
-                error,
-            )
+            _explain(_described(error), error)
+
+
+def _leave_interrupted() -> NoReturn:
+    typer.echo("qtok: interrupted; no file was left half-written", err=True)
+    raise typer.Exit(INTERRUPTED) from None
+
+
+def _described(error: Exception) -> str:
+    if isinstance(error, (QtokError, OSError, MemoryError)):
+        return str(error) or type(error).__name__
+    return (
+        f"internal error, please report it: {type(error).__name__}: {error} "
+        "(QTOK_DEBUG=1 shows where)"
+    )
 
 
 def _explain(message: str, error: BaseException) -> NoReturn:

@@ -37,7 +37,7 @@ def roundtrip(
 ) -> None:
     """Encode and decode audio; write both versions, pictures, numbers and a page to compare."""
     from qtokfeatures.audio.paths import AUDIO_SUFFIXES
-    from qtokfeatures.viz.roundtrip_report import roundtrip_report
+    from qtokfeatures.viz.roundtrip_page import roundtrip_report
 
     report = Report(as_json=as_json, quiet=quiet)
     output_folder(output)
@@ -69,7 +69,7 @@ def _there_and_back(
 ) -> list[tuple[Roundtrip, dict[str, bytes]]]:
     from qtokfeatures.audio import load_audio
     from qtokfeatures.viz.roundtrip import make_roundtrip
-    from qtokfeatures.viz.roundtrip_report import roundtrip_pictures
+    from qtokfeatures.viz.roundtrip_page import roundtrip_pictures
 
     warm_up(codec)
     done = []

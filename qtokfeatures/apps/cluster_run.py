@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qtokfeatures.codecs import Codec
-    from qtokfeatures.viz.cluster_report import ClusteredClip
+    from qtokfeatures.viz.cluster_page import ClusteredClip
     from qtokfeatures.viz.projection import Projection
 
 _MOST_PLAYERS = 60
@@ -66,7 +66,7 @@ class ClusterRun:
         list of ClusteredClip
             In the order of the Dataset.
         """
-        from qtokfeatures.viz.cluster_report import ClusteredClip
+        from qtokfeatures.viz.cluster_page import ClusteredClip
 
         heard = self._heard()
         with report.tracked(range(len(self.names)), "prepare players") as rows:

@@ -1,14 +1,14 @@
 from .clip_map import draw_map as draw_map
 from .clip_map import map_figure as map_figure
-from .cluster_report import cluster_report as cluster_report
-from .demo_report import demo_report as demo_report
+from .cluster_page import cluster_report as cluster_report
+from .demo_page import demo_report as demo_report
 from .figures import Picture as Picture
 from .figures import save_figure as save_figure
 from .projection import Projection as Projection
 from .projection import project as project
 from .roundtrip import Roundtrip as Roundtrip
 from .roundtrip import make_roundtrip as make_roundtrip
-from .roundtrip_report import roundtrip_report as roundtrip_report
+from .roundtrip_page import roundtrip_report as roundtrip_report
 from .spectrogram import draw_spectrogram as draw_spectrogram
 from .spectrogram import spectrogram_figure as spectrogram_figure
 from .tokens import draw_tokens as draw_tokens

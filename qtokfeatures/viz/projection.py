@@ -48,8 +48,8 @@ def project(features: ArrayLike, *, method: str = "auto", seed: int = 0) -> Proj
     features : array (clip, feature)
         One row per clip, finite: a DataArray of an estimator, or any array.
     method : {"auto", "umap", "pca"}
-        ``"auto"`` takes UMAP when umap-learn is installed and there are ten clips and three
-        features or more, and PCA otherwise; the caption says which.
+        ``"auto"`` takes UMAP when umap-learn is installed and there are ten different clips and
+        three features or more, and PCA otherwise; the caption says which.
     seed : int
         Seed of UMAP; PCA has no chance in it.
 
@@ -90,8 +90,8 @@ def _finite_table(features: ArrayLike) -> NDArray[np.float64]:
 
 
 def _umap_fits(table: NDArray[np.float64]) -> bool:
-    n_clips, n_features = table.shape
-    if n_clips < _FEWEST_FOR_UMAP or n_features < _FEWEST_FEATURES:
+    n_different = len(np.unique(table, axis=0))
+    if n_different < _FEWEST_FOR_UMAP or table.shape[1] < _FEWEST_FEATURES:
         return False
     return importlib.util.find_spec("umap") is not None
 
@@ -109,6 +109,8 @@ def _umap(table: NDArray[np.float64], *, seed: int) -> Projection:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         xy = np.asarray(reducer.fit_transform(table), dtype=np.float64)
+    if not np.isfinite(xy).all():
+        raise InputError("UMAP finds no layout for so few different clips; use method='pca'")
     caption = (
         f"UMAP of {table.shape[1]:,} features, {n_neighbors} neighbours. Clips that lie close "
         "together have similar tokens; distances between groups mean little."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
 import sys
@@ -10,7 +11,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile as sf
+
+from qtokfeatures.apps import interruption
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -102,3 +107,42 @@ def test_the_command_itself(sounds: Path, broken: Path, tmp_path: Path) -> None:
     assert "5 clips" in done.stdout
     assert "1 input failed:" in done.stderr
     assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def _interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = threading.Event()
+    asked.set()
+    monkeypatch.setattr("qtokfeatures.apps.interruption._asked", asked)
+
+
+@pytest.mark.usefixtures("_interrupted")
+def test_an_interrupt_that_a_library_swallowed_ends_the_run_before_the_next_file(
+    qtok, sounds: Path
+) -> None:
+    ran = qtok("roundtrip", sounds / "a.wav", "-o", "out")
+    assert ran.code == 130
+    assert list(Path("out").iterdir()) == []
+
+
+@pytest.mark.usefixtures("_interrupted")
+def test_an_interrupt_that_came_out_as_another_error(qtok, sounds: Path, monkeypatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("qtokfeatures.codecs.load_codec", fail)
+    ran = qtok("encode", sounds, "-o", "codes.nc")
+    assert ran.code == 130
+    assert ran.err == "qtok: interrupted; no file was left half-written\n"
+
+
+def test_what_libsndfile_makes_of_an_interrupt_is_not_shown(capsys, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", interruption._quiet_about_interrupts)
+
+    class Interrupting(io.BytesIO):
+        def write(self, *args: object) -> int:
+            raise KeyboardInterrupt
+
+    with pytest.raises((AssertionError, sf.LibsndfileError)):
+        sf.write(Interrupting(), np.zeros(9), 24000, format="WAV")
+    assert capsys.readouterr().err == ""

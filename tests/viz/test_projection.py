@@ -105,7 +105,14 @@ def test_umap_is_the_same_every_time_and_keeps_groups_apart() -> None:
     assert between > within
 
 
+def test_equal_clips_are_too_few_for_umap() -> None:
+    shown = project(np.repeat(TABLE[:3], 10, axis=0))
+    assert shown.method == "PCA"
+    assert np.isfinite(shown.xy).all()
+
+
 @pytest.mark.slow
-def test_umap_of_equal_clips_is_finite() -> None:
+def test_umap_says_when_it_finds_no_layout() -> None:
     pytest.importorskip("umap")
-    assert np.isfinite(project(np.ones((12, 5)), method="umap").xy).all()
+    with pytest.raises(InputError, match="use method='pca'"):
+        project(np.ones((12, 5)), method="umap")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qtokfeatures.viz.cluster_report import (
+from qtokfeatures.viz.cluster_page import (
     ClusteredClip,
     ClusterMap,
     cluster_sections,
@@ -13,7 +13,7 @@ from qtokfeatures.viz.cluster_report import (
 from qtokfeatures.viz.markup import element
 from qtokfeatures.viz.page import page, section
 from qtokfeatures.viz.roundtrip import Roundtrip
-from qtokfeatures.viz.roundtrip_report import roundtrip_blocks
+from qtokfeatures.viz.roundtrip_page import roundtrip_blocks
 
 
 def demo_report(
