@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from torch import Tensor
 from qtokfeatures.audio import AudioClip, load_many
 from qtokfeatures.audio.batches import OnError
 from qtokfeatures.codecs.progress import tracked
+from qtokfeatures.exceptions import CodecError
 from qtokfeatures.labelled import build_codes
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ _SHORTEST_SHARE = 0.6
 """A batch holds no clip shorter than this share of its longest: little is spent on padding."""
 _WAITING = 4
 """Batches' worth of audio that is loaded before it is sorted by length and encoded."""
+_OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 
 def encode_waves(
@@ -36,10 +41,8 @@ def encode_waves(
     frames = [frames_of(len(y), codec.spec.hop_length) for y in waves]
     found: dict[int, npt.NDArray[np.int16]] = {}
     for rows in length_batches(frames, most=int(BATCH_S * codec.spec.frame_rate)):
-        with torch.inference_mode():
-            latents = latent_chunks(codec, [waves[i] for i in rows])
-            codes = torch.cat([codec.code_chunk(latent) for latent in latents], dim=2)
-        for i, own in zip(rows, codes.to(torch.int16).cpu().numpy(), strict=True):
+        encoded = in_memory(lambda part: _encode_batch(codec, part), [waves[i] for i in rows])
+        for i, own in zip(rows, encoded, strict=True):
             found[i] = np.ascontiguousarray(own[:, : frames[i]])
     return [found[i] for i in range(len(waves))]
 
@@ -67,14 +70,59 @@ def decode_all(
     found: dict[int, npt.NDArray[np.float32]] = {}
     with tracked("decode", total=len(clips), shown=progress) as advance:
         for rows in length_batches(frames, most=int(BATCH_S * codec.spec.frame_rate)):
-            waves = _decode_batch(codec, [clips[i] for i in rows])
+            waves = in_memory(lambda part: _decode_batch(codec, part), [clips[i] for i in rows])
             for i, own in zip(rows, waves, strict=True):
                 found[i] = own[: frames[i] * hop].copy()
             advance(len(rows))
     return [found[i] for i in range(len(clips))]
 
 
-def _decode_batch(codec: Codec, clips: Sequence[npt.NDArray[np.int16]]) -> npt.NDArray[np.float32]:
+def in_memory(run: Callable[[Sequence[_In]], Sequence[_Out]], batch: Sequence[_In]) -> list[_Out]:
+    """Run a batch; where memory does not suffice, run its halves.
+
+    Parameters
+    ----------
+    run : callable
+        Takes a batch of clips and returns one result for each.
+    batch : sequence
+        The clips.
+
+    Returns
+    -------
+    list
+        One result a clip, in order.
+
+    Raises
+    ------
+    CodecError
+        Memory does not suffice for one clip alone.
+    """
+    try:
+        return list(run(batch))
+    except _OUT_OF_MEMORY as error:
+        if len(batch) == 1:
+            raise CodecError(
+                f"one clip alone does not fit into memory ({error}): free some, or take "
+                'device="cpu"'
+            ) from error
+    # Outside the handler: the error's traceback would hold on to the memory.
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    middle = len(batch) // 2
+    return in_memory(run, batch[:middle]) + in_memory(run, batch[middle:])
+
+
+def _encode_batch(
+    codec: Codec, waves: Sequence[npt.NDArray[np.float32]]
+) -> list[npt.NDArray[np.int16]]:
+    with torch.inference_mode():
+        codes = [codec.code_chunk(latent) for latent in latent_chunks(codec, waves)]
+        return list(torch.cat(codes, dim=2).to(torch.int16).cpu().numpy())
+
+
+def _decode_batch(
+    codec: Codec, clips: Sequence[npt.NDArray[np.int16]]
+) -> list[npt.NDArray[np.float32]]:
     longest = max(codes.shape[1] for codes in clips)
     padded = np.zeros((len(clips), len(clips[0]), longest), dtype=np.int64)
     for row, codes in zip(padded, clips, strict=True):
@@ -86,7 +134,7 @@ def _decode_batch(codec: Codec, clips: Sequence[npt.NDArray[np.int16]]) -> npt.N
             codec.decode_chunk(part.to(codec.device), state).float().cpu()
             for part in torch.from_numpy(padded).split(chunk, dim=2)
         ]
-        return torch.cat(parts, dim=1).numpy()
+        return list(torch.cat(parts, dim=1).numpy())
 
 
 def frames_of(n_samples: int, hop_length: int) -> int:
