@@ -1,10 +1,10 @@
-"""``qtok codec``: which codecs there are, and training one."""
+"""``qtok codec``: which codecs there are, downloading and training one."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,12 +15,12 @@ from qtokfeatures.apps.cli_options import AsJson
 if TYPE_CHECKING:
     from qtokfeatures.labelled import CodecSpec
 
-app = typer.Typer(help="Codecs: list them, train one.", no_args_is_help=True)
+app = typer.Typer(help="Codecs: list, download or train them.", no_args_is_help=True)
 
 
 @app.callback()
 def codec() -> None:
-    """Codecs: list them, train one."""
+    """Codecs: list, download or train them."""
 
 
 app.command("train")(cli_train.train)
@@ -50,6 +50,27 @@ def list_codecs(as_json: AsJson = False) -> None:
         },
         [_row(specs[name]) if name in specs else _downloaded_row(name) for name in names],
     )
+
+
+@app.command("pull")
+def pull(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A codec's name on the hub.")
+    ] = "Qwen/Qwen3-TTS-Tokenizer-12Hz",
+    revision: Annotated[
+        str | None,
+        typer.Option("--revision", metavar="REV", help="Branch, tag or commit to take."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download a codec's weights into the hub's cache, for use without a network."""
+    from qtokfeatures.codecs.registry import pull_codec
+
+    folder, commit = pull_codec(name, revision=revision)
+    if as_json:
+        print_json({"name": name, "commit": commit, "folder": str(folder)})
+        return
+    typer.echo(f"{name} (commit {commit}) is in {folder}")
 
 
 def _downloaded_row(name: str) -> tuple[object, ...]:

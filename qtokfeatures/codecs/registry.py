@@ -119,6 +119,34 @@ def load_codec(
     return _load_checkpoint(folder, name=name, revision=commit, **options)
 
 
+def pull_codec(name: str, *, revision: str | None = None) -> tuple[Path, str]:
+    """Download a codec's weights without loading them.
+
+    Parameters
+    ----------
+    name : str
+        A name on the hub, such as ``"Qwen/Qwen3-TTS-Tokenizer-12Hz"``.
+    revision : str, optional
+        Branch, tag or commit; the default branch when None.
+
+    Returns
+    -------
+    folder : Path
+        Where they are, in the hub's cache.
+    commit : str
+        The commit they are from.
+
+    Raises
+    ------
+    CodecError
+        There is nothing to download under this name, or it failed.
+    """
+    name = NAMES.get(name, name)
+    if not is_repository_name(name):
+        raise CodecError(f"there is nothing to download for {name!r}: expected a name on the hub")
+    return fetch_checkpoint(name, revision=revision, kinds=CHECKPOINTS)
+
+
 def resolve_device(device: str | torch.device) -> torch.device:
     """Return the device that `device` names.
 

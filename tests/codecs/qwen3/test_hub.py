@@ -12,13 +12,16 @@ import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 from huggingface_hub import constants
 from safetensors.numpy import load, save
+from typer.testing import CliRunner
 
 import qtokfeatures as qt
+from qtokfeatures.apps.cli import app
 from qtokfeatures.exceptions import CodecError
 
 NAME = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
@@ -237,6 +240,15 @@ def test_no_network_is_said(hub, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(CodecError, match="not in the cache and the hub cannot be reached"):
         qt.load_codec(NAME)
+
+
+def test_pulling_downloads_without_loading(hub, tmp_path):
+    result = CliRunner().invoke(app, ["codec", "pull", "qwen-tts-tokenizer-12hz", "--json"])
+    assert result.exit_code == 0, result.output
+    pulled = json.loads(result.stdout)
+    assert pulled["commit"] == COMMIT
+    assert Path(pulled["folder"], "model.safetensors").is_file()
+    assert CliRunner().invoke(app, ["codec", "pull", "mini"]).exit_code == 1
 
 
 def test_the_hub_s_environment_variables_are_honoured(hub, tmp_path):
