@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from qtokfeatures.codecs.nn.linear import linear
 from qtokfeatures.codecs.nn.memory import Memory
 
 
@@ -65,7 +66,7 @@ class WindowedAttention(nn.Module):
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
         """Attend, ``(batch, time, channel)`` → ``(batch, time, channel)``; moves `memory` on."""
         time = x.shape[1]
-        qkv = F.linear(x, self.qkv_weight, self.qkv_bias)
+        qkv = linear(x, self.qkv_weight, self.qkv_bias)
         heads = qkv.unflatten(2, (-1, self.head_dim)).transpose(1, 2)
         query, fresh = heads.split([self.heads, 2 * self.kv_heads], dim=1)
         seen = torch.cat([memory[self], fresh], dim=2) if self in memory else fresh
@@ -81,7 +82,7 @@ class WindowedAttention(nn.Module):
         mask = self._mask(time, seen.shape[2], x.device)
         y = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         y = y.transpose(1, 2).flatten(2).to(x.dtype)
-        return F.linear(y, self.out_weight, self.out_bias)
+        return linear(y, self.out_weight, self.out_bias)
 
     def _rotation(self, steps: int) -> tuple[Tensor, Tensor]:
         place = torch.arange(steps, device=self.frequencies.device, dtype=self.scores_dtype)

@@ -14,6 +14,10 @@ from torch.nn import functional as F
 from qtokfeatures.codecs.nn.activation import Activation
 from qtokfeatures.codecs.nn.memory import Memory
 
+LEAST_STEPS = 16
+"""Fewer are filled up with zeros, so that a short chunk gives the very sums of a long one."""
+_ONEDNN = (torch.float32, torch.bfloat16) if torch.backends.mkldnn.is_available() else ()
+
 
 class CausalConv(nn.Module):
     """Convolution that sees the present step and the ones before it.
@@ -76,26 +80,36 @@ class CausalConv(nn.Module):
         x = x.reshape(x.shape[0], x.shape[1] // self.stride, -1)
         seen = self._with_past(x, memory, activation)
         image = seen.transpose(1, 2).unsqueeze(2)
-        y = F.conv2d(image, self.weight, self.bias, dilation=self.dilation, groups=self.groups)
-        return y.squeeze(2).transpose(1, 2)
+        return self._convolve(image)[..., : x.shape[1]].squeeze(2).transpose(1, 2)
 
     def lower_precision(self, dtype: torch.dtype) -> None:
         """Convolve in `dtype` from now on."""
         self.weight = self.weight.to(dtype)
         self.bias = None if self.bias is None else self.bias.to(dtype)
 
-    def _with_past(self, x: Tensor, memory: Memory, activation: Activation | None) -> Tensor:
-        seen = x.new_empty(
-            x.shape[0], self.context + x.shape[1], x.shape[2], dtype=self.weight.dtype
+    def _convolve(self, image: Tensor) -> Tensor:
+        if image.device.type == "cpu" and image.dtype in _ONEDNN:
+            # conv2d leaves small images to other code, whose sums differ in the last bits.
+            return torch.mkldnn_convolution(
+                image, self.weight, self.bias, (0, 0), (1, 1), (1, self.dilation), self.groups
+            )
+        return F.conv2d(
+            image, self.weight, self.bias, dilation=(1, self.dilation), groups=self.groups
         )
-        present = seen[:, self.context :]
+
+    def _with_past(self, x: Tensor, memory: Memory, activation: Activation | None) -> Tensor:
+        batch, steps, width = x.shape
+        spare = max(0, LEAST_STEPS - steps)
+        seen = x.new_empty(batch, self.context + steps + spare, width, dtype=self.weight.dtype)
+        present = seen[:, self.context : self.context + steps]
+        seen[:, self.context + steps :] = 0
         if activation is None:
             present.copy_(x)
         else:
             activation(x, out=present)
         if self.context:
             seen[:, : self.context] = self._past(seen, memory)
-            memory[self] = seen[:, seen.shape[1] - self.context :].clone()
+            memory[self] = seen[:, steps : steps + self.context].clone()
         return seen
 
     def _past(self, seen: Tensor, memory: Memory) -> Tensor | float:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from qtokfeatures.codecs.nn.activation import Snake
 from qtokfeatures.codecs.nn.convolution import CausalConv, Upsample
+from qtokfeatures.codecs.nn.linear import Linear
 from qtokfeatures.codecs.nn.memory import Memory, in_stretches
 from qtokfeatures.codecs.qwen3.checkpoint import Weights
 from qtokfeatures.codecs.qwen3.config import DecoderConfig
@@ -207,11 +208,8 @@ def _conv(weights: Weights, channels: int, out: int, kernel: int) -> CausalConv:
     return CausalConv(conv.take("weight", out, channels, kernel), conv.take("bias", out))
 
 
-def _linear(weights: Weights, channels: int, out: int, *, scale: Tensor | None = None) -> nn.Linear:
+def _linear(weights: Weights, channels: int, out: int, *, scale: Tensor | None = None) -> Linear:
     weight, bias = weights.take("weight", out, channels), weights.take("bias", out)
     if scale is not None:
         weight, bias = scale[:, None] * weight, scale * bias
-    linear = nn.Linear(channels, out, device="meta")
-    linear.weight = nn.Parameter(weight, requires_grad=False)
-    linear.bias = nn.Parameter(bias, requires_grad=False)
-    return linear
+    return Linear(weight, bias)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from qtokfeatures.codecs.nn.linear import linear
 from qtokfeatures.codecs.nn.quantizer import residual_decode, residual_encode
 from qtokfeatures.codecs.qwen3.checkpoint import Weights
 from qtokfeatures.codecs.qwen3.config import Qwen3Config
@@ -47,7 +47,7 @@ class EncoderQuantizer(nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """Return what is quantised, semantic before acoustic: ``(…, width)`` → ``(…, 2 * dim)``."""
-        return F.linear(latent, self.project)
+        return linear(latent, self.project)
 
     def codes(self, projected: Tensor) -> Tensor:
         """Quantise ``(row, 2 * dim)`` → int64 ``(row, codebook)``."""
@@ -91,7 +91,7 @@ class DecoderQuantizer(nn.Module):
         """Look up ``(row, codebook)``, any prefix → ``(row, width)``."""
         semantic = residual_decode(codes[:, :1], self.entries[:1])
         acoustic = residual_decode(codes[:, 1:], self.entries[1:])
-        return F.linear(torch.cat([semantic, acoustic], dim=1), self.project)
+        return linear(torch.cat([semantic, acoustic], dim=1), self.project)
 
 
 def _encoder_entries(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from qtokfeatures.codecs.nn.attention import WindowedAttention
+from qtokfeatures.codecs.nn.linear import linear
 from qtokfeatures.codecs.nn.memory import Memory
 from qtokfeatures.codecs.qwen3.checkpoint import Weights
 from qtokfeatures.codecs.qwen3.config import TransformerConfig
@@ -99,7 +100,7 @@ class GeluMlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(…, channel)`` of ``(…, channel)``."""
-        return F.linear(F.gelu(F.linear(x, self.widen)), self.narrow)
+        return linear(F.gelu(linear(x, self.widen)), self.narrow)
 
 
 class SwigluMlp(nn.Module):
@@ -118,8 +119,8 @@ class SwigluMlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(…, channel)`` of ``(…, channel)``."""
-        gate, up = F.linear(x, self.widen).chunk(2, dim=-1)
-        return F.linear(F.silu(gate) * up, self.narrow)
+        gate, up = linear(x, self.widen).chunk(2, dim=-1)
+        return linear(F.silu(gate) * up, self.narrow)
 
 
 def _attention(config: TransformerConfig, weights: Weights, scale: Tensor) -> WindowedAttention:

@@ -46,7 +46,7 @@ def test_a_fast_stream_gives_the_audio_of_one_pass(fast):
     codes = np.random.default_rng(0).integers(0, 128, (16, 20))
     with fast.stream_decoder() as stream:
         pieces = [stream.push(codes[:, i : i + 3]) for i in range(0, 20, 3)]
-    assert si_sdr(fast.decode(codes)[0], np.concatenate(pieces)) > 15
+    np.testing.assert_allclose(np.concatenate(pieces), fast.decode(codes)[0], atol=1e-4)
 
 
 def test_where_nothing_is_gained_fast_is_float32(golden_folder, monkeypatch, qwen, golden):

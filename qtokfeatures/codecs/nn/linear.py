@@ -1,0 +1,60 @@
+"""Linear maps whose sums do not depend on how many rows come at once."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LEAST_ROWS = 16
+"""Matrix products of fewer rows run other code, whose sums differ in the last bits."""
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Map the last dimension, as :func:`torch.nn.functional.linear` does.
+
+    A short chunk of a stream gives what a long one gives, because it is filled up with rows of
+    zeros first.
+
+    Parameters
+    ----------
+    x : Tensor, shape (..., in)
+        Input.
+    weight : Tensor, shape (out, in)
+        Matrix.
+    bias : Tensor, shape (out,), optional
+        Added to every row.
+
+    Returns
+    -------
+    Tensor, shape (..., out)
+        Output.
+    """
+    count = x.shape[:-1].numel()
+    if count >= LEAST_ROWS:
+        return F.linear(x, weight, bias)
+    rows = F.pad(x.reshape(count, -1), (0, 0, 0, LEAST_ROWS - count))
+    return F.linear(rows, weight, bias)[:count].view(*x.shape[:-1], -1)
+
+
+class Linear(nn.Module):
+    """:func:`linear` with given weights.
+
+    Parameters
+    ----------
+    weight : Tensor, shape (out, in)
+        Matrix.
+    bias : Tensor, shape (out,)
+        Added to every row.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``(…, out)`` of ``(…, in)``."""
+        return linear(x, self.weight, self.bias)
