@@ -8,11 +8,11 @@ from typing import Any
 from qtokfeatures.exceptions import InputError
 
 KIND_WEIGHTS = {
-    "speech": 0.50,
-    "instrument": 0.16,
-    "music": 0.17,
-    "environment": 0.13,
-    "singing": 0.03,
+    "speech": 0.62,
+    "instrument": 0.12,
+    "music": 0.13,
+    "environment": 0.10,
+    "singing": 0.02,
     "noise": 0.01,
 }
 
@@ -60,16 +60,16 @@ class Recipe:
     frames: int = 24
     plain_steps: int = 500
     magnitude_steps: int = 2000
-    waveform_steps: int = 4200
-    anneal_steps: int = 600
+    waveform_steps: int = 5700
+    anneal_steps: int = 400
     magnitude_lr: float = 6e-4
-    waveform_lr: float = 4e-4
+    waveform_lr: float = 7e-4
     anneal_lr: float = 2e-4
     skip_lr_scale: float = 0.03
     codebook_decay: float = 0.99
     restart_after: int = 3000
     commitment: float = 0.5
-    whole_share: float = 0.5
+    whole_share: float = 0.75
     rendered_weight: float = 0.3
     kind_weights: dict[str, float] = field(default_factory=lambda: dict(KIND_WEIGHTS))
 
