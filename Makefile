@@ -43,7 +43,7 @@ format: $(VENV)/.installed-dev  ## let ruff format and mend what it can
 	$(BIN)/ruff check --fix
 
 bench: $(VENV)/.installed-dev  ## comparisons with peers
-	@OMP_NUM_THREADS=2 $(BIN)/python -m pytest tests/benchmarks $(PYTEST_ARGS)
+	@$(BIN)/python tests/benchmarks/qwen3_speed.py $(BENCH_ARGS)
 
 bench-codec: $(VENV)/.installed-dev  ## the figures of docs/mini.md
 	@$(BIN)/qtok bench codec $(BENCH_ARGS)

@@ -48,10 +48,9 @@ class Snake(nn.Module):
 
     def forward(self, x: Tensor, out: Tensor) -> None:
         """Write the activation of `x`, shape (batch, time, channel), into `out`."""
-        x = x.float()
         wave = x.sin() if self.scaled else (x * self.factor).sin_()
         wave.mul_(self.root)
         if out.dtype == x.dtype:
             torch.addcmul(x, wave, wave, out=out)
         else:
-            out.copy_(wave.mul_(wave).add_(x))
+            out.copy_(torch.addcmul(x, wave, wave, out=wave))

@@ -180,8 +180,8 @@ class Decoder(nn.Module):
 
         The residual stream, the snakes, the transformer and the last convolution stay float32.
         """
-        for block in self.blocks:
-            for module in block.modules():
+        for part in (self.widen, *self.blocks):
+            for module in part.modules():
                 if isinstance(module, CausalConv):
                     module.lower_precision(dtype)
 
