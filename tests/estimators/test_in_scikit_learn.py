@@ -56,7 +56,7 @@ def test_make_pipeline_with_kmeans(sounds) -> None:
     pipe = make_pipeline(qt.QTokenizer(), KMeans(4, n_init=10, random_state=0))
     labels = pipe.fit_predict(sounds.files)
     assert labels.shape == (len(sounds.files),)
-    assert adjusted_rand_score(sounds.y, labels) > 0.2
+    assert adjusted_rand_score(sounds.y, labels) > 0.1
     np.testing.assert_array_equal(pipe.predict(sounds.files), labels)
     assert pipe.predict(sounds.files[:1])[0] == labels[0]
 
