@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from qtokfeatures.apps import cli_bench_speech
 from qtokfeatures.apps.cli_console import Report, print_json
 from qtokfeatures.apps.cli_inputs import open_codec
-from qtokfeatures.apps.cli_options import AsJson, CodecName, Device
+from qtokfeatures.apps.cli_options import AsJson, BenchCard, BenchData, CodecName, Device
 
 app = typer.Typer(help="Benches: how good a codec is.", no_args_is_help=True)
+app.command("digits")(cli_bench_speech.digits)
+app.command("robustness")(cli_bench_speech.robustness)
 
 
 @app.callback()
@@ -42,15 +44,7 @@ def verify(
 
 @app.command("codec")
 def bench_codec(
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data",
-            metavar="DIR",
-            help="Folder with manifest.csv; by default audio/ in the folder QTOK_SHARED names.",
-            show_default=False,
-        ),
-    ] = None,
+    data: BenchData = None,
     split: Annotated[str, typer.Option("--split", help="Rows of the manifest to use.")] = "dev",
     per_kind: Annotated[
         int | None,
@@ -65,15 +59,7 @@ def bench_codec(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Add 95 % bootstrap intervals.")
     ] = False,
-    card: Annotated[
-        Path | None,
-        typer.Option(
-            "--card",
-            metavar="FILE",
-            help="Model card to put the figures into, between its bench markers.",
-            show_default=False,
-        ),
-    ] = None,
+    card: BenchCard = None,
     codec: CodecName = None,
     device: Device = "auto",
     as_json: AsJson = False,

@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from qtokfeatures.evaluation.bench_result import BenchResult, SystemScores
+from qtokfeatures.evaluation.provenance import identity_note
 from qtokfeatures.evaluation.scores import LOG_MEL, LOG_STFT, PESQ_WB, SI_SDR, STOI, Metric
-from qtokfeatures.evaluation.tables import TextTable, to_markdown, to_rich
+from qtokfeatures.evaluation.tables import TextTable, print_tables, to_markdown
 
 if TYPE_CHECKING:
     import rich.console
@@ -72,7 +73,7 @@ def bench_notes(result: BenchResult, *, clips: str = "", command: str = "") -> t
         *(_peer_note(system, result.sr) for system in peers),
         *(f"{name} was left out: {reason}." for name, reason in result.skipped.items()),
         _speed_note(result),
-        _codec_note(result),
+        identity_note(result.codec, result.versions),
     ]
     return tuple(note for note in notes if note)
 
@@ -121,10 +122,8 @@ def print_bench(
     intervals : bool, default False
         Whether to add 95 % bootstrap intervals over clips.
     """
-    for table in bench_tables(result, intervals=intervals):
-        console.print(to_rich(table))
-    for note in bench_notes(result, clips=clips):
-        console.print(f"- {note}", markup=False, highlight=False)
+    notes = bench_notes(result, clips=clips)
+    print_tables(bench_tables(result, intervals=intervals), notes, console)
 
 
 def _distance_table(result: BenchResult, *, intervals: bool) -> TextTable:
@@ -206,15 +205,6 @@ def _speed_note(result: BenchResult) -> str:
         f"Speed: median of five turns on {result.speed_duration_s:g} s of these clips, codec and "
         f"peers in turns, torch with {result.threads} thread{'s' * (result.threads > 1)}. Command "
         "line tools include the start of their process."
-    )
-
-
-def _codec_note(result: BenchResult) -> str:
-    codec = result.codec
-    versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
-    return (
-        f"Codec `{codec['name']}`, revision {codec['revision']}, fingerprint "
-        f"`{codec['fingerprint']}`; {versions}."
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from qtokfeatures.exceptions import InputError
 
 if TYPE_CHECKING:
+    import rich.console
     import rich.table
     from rich.console import JustifyMethod
 
@@ -67,6 +68,26 @@ def to_markdown(tables: Sequence[TextTable], notes: Iterable[str] = ()) -> str:
     blocks = [f"**{table.title}**\n\n{_markdown_table(table)}" for table in tables]
     points = "\n".join(f"- {note}" for note in notes)
     return "\n\n".join([*blocks, points] if points else blocks) + "\n"
+
+
+def print_tables(
+    tables: Iterable[TextTable], notes: Iterable[str], console: rich.console.Console
+) -> None:
+    """Print tables, and notes below them.
+
+    Parameters
+    ----------
+    tables : iterable of TextTable
+        The tables.
+    notes : iterable of str
+        What to know of them.
+    console : rich.console.Console
+        Where to print.
+    """
+    for table in tables:
+        console.print(to_rich(table))
+    for note in notes:
+        console.print(f"- {note}", markup=False, highlight=False)
 
 
 def to_rich(table: TextTable) -> rich.table.Table:

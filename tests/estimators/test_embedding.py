@@ -48,7 +48,7 @@ def test_segments_keep_the_order_of_sounds(codes, band_codec) -> None:
 
 
 def test_a_wrong_number_of_segments_is_refused_by_fit(codes) -> None:
-    with pytest.raises(InputError, match="segments must be a whole number.*got 0"):
+    with pytest.raises(InputError, match=r"segments must be a whole number.*got 0"):
         CodeEmbedding(segments=0).fit(codes)
 
 
