@@ -11,7 +11,7 @@ import numpy.typing as npt
 from qtokfeatures.evaluation.alignment import align
 from qtokfeatures.evaluation.digits.acoustic import log_mel_frames, mfcc_frames, pool
 from qtokfeatures.evaluation.digits.classifier import Examples, leave_one_speaker_out
-from qtokfeatures.evaluation.digits.latents import latents_of
+from qtokfeatures.evaluation.digits.encoding import encode_with_latents
 from qtokfeatures.evaluation.digits.recordings import DigitClip
 from qtokfeatures.evaluation.digits.result import CLEAN, DigitResult, Recognised
 from qtokfeatures.evaluation.pairs import FloatArray
@@ -89,10 +89,14 @@ def bench_digits(
     spoken = _Spoken(digits, noises(talkers))
     running, skipped = split_peers((Opus(), Codec2()) if peers is None else peers)
     mfcc = {name: [mfcc_frames(y, sr) for y in waves] for name, waves in spoken.waves.items()}
-    codes = _encode(codec, spoken, watch)
+    encoded = {
+        name: encode_with_latents(codec, waves, sr=sr)
+        for name, waves in _watched_items(spoken.waves, "encode digits", watch)
+    }
+    codes = {name: own for name, (own, _) in encoded.items()}
     rows = [
         *_token_rows(spoken, codes, token_features, watch),
-        *_latent_rows(codec, spoken, watch),
+        *_statistics_rows(spoken, "latents", {name: own for name, (_, own) in encoded.items()}),
         *_acoustic_rows(spoken, mfcc, sr),
         _noisy_row(spoken, mfcc, training_talkers, sr),
     ]
@@ -146,13 +150,6 @@ class _Spoken:
         return Recognised(name, right)
 
 
-def _encode(codec: AnyCodec, spoken: _Spoken, watch: Progress) -> dict[str, CodeSequence]:
-    return {
-        name: CodeSequence(codec.encode_many([(y, spoken.sr) for y in waves]))
-        for name, waves in _watched_items(spoken.waves, "encode digits", watch)
-    }
-
-
 def _token_rows(
     spoken: _Spoken,
     codes: Mapping[str, CodeSequence],
@@ -165,14 +162,6 @@ def _token_rows(
         features = {key: np.asarray(transformer.transform(each)) for key, each in codes.items()}
         rows.append(spoken.recognise(name, features))
     return rows
-
-
-def _latent_rows(codec: AnyCodec, spoken: _Spoken, watch: Progress) -> list[Recognised]:
-    latents = {
-        name: latents_of(codec, waves, sr=spoken.sr)
-        for name, waves in _watched_items(spoken.waves, "latents of digits", watch)
-    }
-    return _statistics_rows(spoken, "latents", latents)
 
 
 def _acoustic_rows(
