@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from qtokfeatures.apps import cli_bench_speech
+from qtokfeatures.apps.bench_output import MAKE_COMMAND
 from qtokfeatures.apps.cli_console import Report, print_json
 from qtokfeatures.apps.cli_inputs import open_codec
 from qtokfeatures.apps.cli_options import AsJson, BenchCard, BenchData, CodecName, Device
@@ -57,7 +58,10 @@ def bench_codec(
         ),
     ] = None,
     intervals: Annotated[
-        bool, typer.Option("--intervals", help="Add 95 % bootstrap intervals.")
+        bool,
+        typer.Option(
+            "--intervals", help="Add 95 % bootstrap intervals on the terminal; cards have them."
+        ),
     ] = False,
     card: BenchCard = None,
     codec: CodecName = None,
@@ -82,6 +86,6 @@ def bench_codec(
         evaluation.print_bench(result, Console(), clips=described, intervals=intervals)
     if card is not None:
         markdown = evaluation.bench_markdown(
-            result, clips=described, command="make bench-codec", intervals=intervals
+            result, clips=described, command=MAKE_COMMAND, intervals=True
         )
         evaluation.update_card(card, markdown)

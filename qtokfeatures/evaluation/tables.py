@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qtokfeatures.exceptions import InputError
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     import rich.console
     import rich.table
     from rich.console import JustifyMethod
+
+
+NOTHING: Final = "–"
+"""What stands in a table where there is no number."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,59 @@ class TextTable:
         for row in self.rows:
             if len(row) != len(self.header):
                 raise InputError(f"{self.title}: {len(row)} cells for {len(self.header)} columns")
+
+
+def format_number(value: float, digits: int) -> str:
+    """Write a number for a table.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
+        With a proper minus; a dash where it is not finite.
+
+    Examples
+    --------
+    >>> format_number(-1.25, 1), format_number(float("nan"), 1)
+    ('−1.2', '–')
+    """
+    if not math.isfinite(value):
+        return NOTHING
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: no minus zero
+
+
+def format_interval(value: float, interval: tuple[float, float], digits: int) -> str:
+    """Write a number and how uncertain it is.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    interval : (float, float)
+        Where it may lie.
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
+        The number, and ± half the width of the interval, where that is finite.
+
+    Examples
+    --------
+    >>> format_interval(0.32, (0.30, 0.35), 3)
+    '0.320 ±0.025'
+    """
+    written, half = format_number(value, digits), (interval[1] - interval[0]) / 2
+    if not (math.isfinite(value) and math.isfinite(half)):
+        return written
+    return f"{written} ±{half:.{digits}f}"
 
 
 def to_markdown(tables: Sequence[TextTable], notes: Iterable[str] = ()) -> str:
