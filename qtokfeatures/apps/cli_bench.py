@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from qtokfeatures.apps import cli_bench_speech
 from qtokfeatures.apps.bench_output import MAKE_COMMAND
+from qtokfeatures.apps.bench_sheets import draw_sheets
 from qtokfeatures.apps.cli_console import Report, print_json
 from qtokfeatures.apps.cli_inputs import open_codec
 from qtokfeatures.apps.cli_options import AsJson, BenchCard, BenchData, CodecName, Device
@@ -64,6 +66,15 @@ def bench_codec(
         ),
     ] = False,
     card: BenchCard = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--sheet",
+            metavar="DIR",
+            help="Folder for pictures of the ten best and the ten worst clips.",
+            show_default=False,
+        ),
+    ] = None,
     codec: CodecName = None,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -89,3 +100,5 @@ def bench_codec(
             result, clips=described, command=MAKE_COMMAND, intervals=True
         )
         evaluation.update_card(card, markdown)
+    if sheet is not None:
+        draw_sheets(evaluation.rank_clips(opened, clips), sheet, opened.spec.name)
