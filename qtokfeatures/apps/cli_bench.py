@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qtokfeatures.apps import cli_bench_speech
+from qtokfeatures.apps import cli_bench_speech, cli_bench_speed
 from qtokfeatures.apps.bench_output import MAKE_COMMAND
 from qtokfeatures.apps.bench_sheets import draw_sheets
 from qtokfeatures.apps.cli_console import Report, print_json
@@ -17,6 +17,7 @@ from qtokfeatures.apps.cli_options import AsJson, BenchCard, BenchData, CodecNam
 app = typer.Typer(help="Benches: how good a codec is.", no_args_is_help=True)
 app.command("digits")(cli_bench_speech.digits)
 app.command("robustness")(cli_bench_speech.robustness)
+app.command("speed")(cli_bench_speed.speed)
 
 
 @app.callback()
