@@ -20,7 +20,7 @@ from qtokfeatures.codecs.mini.weights import load_weights
 from qtokfeatures.exceptions import CodecError, CodecMismatchError, InputError
 from qtokfeatures.labelled import CodecSpec
 
-SEMANTICS = "mini-encoder-1"
+SEMANTICS = "mini-encoder-2"
 """Changes with anything but the weights that changes the codes of some audio."""
 ENCODE_DTYPE = "float64"
 """What the encoder computes in: sums that are grouped in another way, for another batch, chunk or
@@ -61,7 +61,7 @@ class MiniCodec(Codec[EncoderState, DecoderState]):
         """Load weights; see :func:`~qtokfeatures.codecs.load_codec`."""
         model, digest = load_weights(path)
         if not encoder:
-            del model.encoder.slow, model.encoder.fast, model.encoder.gather
+            del model.encoder.meaning, model.encoder.shape
         if not decoder:
             del model.decoder
         name = "mini" if path == bundled_weights() else str(path)
@@ -86,12 +86,12 @@ class MiniCodec(Codec[EncoderState, DecoderState]):
         return self._model
 
     @cached_property
-    def _search_books(self) -> Tensor:
-        return self.model.codebooks.double()
+    def _search_books(self) -> tuple[Tensor, Tensor]:
+        return self.model.meanings.double(), self.model.codebooks.double()
 
     def start_encoding(self) -> EncoderState:
         """Return the encoder's state before the first sample."""
-        if not hasattr(self.model.encoder, "slow"):
+        if not hasattr(self.model.encoder, "shape"):
             raise CodecError("this codec was loaded with encoder=False: it cannot encode")
         return EncoderState()
 
@@ -102,9 +102,8 @@ class MiniCodec(Codec[EncoderState, DecoderState]):
 
     def code_chunk(self, latent: Tensor) -> Tensor:
         """Quantise; see :class:`Codec`."""
-        flat = latent.flatten(0, 1)
-        place = self.model.encoder.levels.place(flat[:, -1])
-        codes = self.model.quantize(flat[:, :-1].double(), place, self._search_books)
+        meanings, books = self._search_books
+        codes = self.model.quantize(latent.flatten(0, 1).double(), meanings=meanings, books=books)
         return codes.reshape(*latent.shape[:2], -1).transpose(1, 2)
 
     def start_decoding(self) -> DecoderState:
@@ -121,18 +120,19 @@ class MiniCodec(Codec[EncoderState, DecoderState]):
         return y
 
     def codebook_vectors(self, k: int) -> npt.NDArray[np.float32]:
-        """Entries of codebook `k`: 64 dimensions of shape, and the log level.
+        """Entries of codebook `k`: meaning, shape, and the log level.
 
         Parameters
         ----------
         k : int
-            Codebook, 0 = coarsest. Only codebook 0 tells levels apart.
+            Codebook, 0 = coarsest. Only codebook 0 has a meaning, only codebook 1 tells levels
+            apart.
 
         Returns
         -------
-        ndarray of float32, shape (2048, 65)
-            The last column is the natural logarithm of an RMS amplitude in codebook 0, and 0 in
-            the others.
+        ndarray of float32, shape (2048, spec.embedding_dim)
+            The last column is the natural logarithm of an RMS amplitude in codebook 1, and 0 in
+            the others. Entries of codebook 0 that are never used repeat the first.
 
         Raises
         ------
@@ -148,10 +148,18 @@ class MiniCodec(Codec[EncoderState, DecoderState]):
         return self._vectors[k]
 
     def _entries(self, k: int) -> Tensor:
+        config, model = self.model.config, self.model
+        index = torch.arange(config.codebook_size, device=self.device)
+        meaning = model.meanings.new_zeros(config.codebook_size, config.meaning_dim)
+        ln_level = meaning[:, :1]
         if k == 0:
-            every = torch.arange(self.spec.codebook_size, device=self.device)
-            return self.model.embed(every[:, None])
-        return torch.nn.functional.pad(self.model.codebooks[k], (0, 1))
+            index = torch.where(index < config.meaning_count, index, 0)
+            meaning = model.meanings[index]
+        elif k == 1:
+            ladder = model.encoder.levels.ln_levels.float()
+            ln_level = ladder[index // config.shape_count][:, None]
+            index = index % config.shape_count
+        return torch.cat([meaning, model.codebooks[k][index], ln_level], dim=1)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the weights out: they are loaded again on first use, and compared."""
