@@ -8,7 +8,7 @@ class    what it holds beside the ARPAbet phone
 =======  ===========================================================
 ``SIL``  silence: before, after and between words
 ``AX``   schwa, and the unstressed open vowel of British English
-``UE``   close front rounded vowels: German ü, French u
+``UX``   close front rounded vowels: German ü, French u
 ``OE``   mid front rounded vowels: German ö, French eu
 ``TS``   the affricate of German z
 ``KH``   fricatives at the back: German ch, French r, Spanish g
@@ -30,7 +30,7 @@ PHONES: Final = (
     SILENCE,
     *("AA", "AE", "AH", "AO", "AW", "AX", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH"),
     *("UW", "B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "NG", "P", "R", "S"),
-    *("SH", "T", "TH", "V", "W", "Y", "Z", "ZH", "UE", "OE", "TS", "KH", "RR", "NY", "Q"),
+    *("SH", "T", "TH", "V", "W", "Y", "Z", "ZH", "UX", "OE", "TS", "KH", "RR", "NY", "Q"),
 )
 """The inventory: 48 classes, in the order of their numbers."""
 
@@ -57,7 +57,7 @@ def _decomposed(ipa: str) -> str:
 _FROM_IPA: Final = _parsed("""
 AY: aɪ | AW: aʊ æʊ ʌʉ | EY: eɪ eː ei | OY: ɔɪ oɪ ɔø | OW: oʊ əʊ ʌʊ o | ER: əɪ ɚ ɜ ɝ
 AO+AX: oə | AO+R: oːɹ | AA: a ɑ ɒ | AE: æ | AH: ʌ ɐ ɤ | AO: ɔ | AX: ə | EH: ɛ e | IH: ɪ ɨ ᵻ
-IY: i | UH: ʊ ɵ | UW: u ɯ ʉ | UE: y ʏ | OE: ø œ | P: p ph | B: b ɓ | T: t ʈ th | D: d ɗ ɖ
+IY: i | UH: ʊ ɵ | UW: u ɯ ʉ | UX: y ʏ | OE: ø œ | P: p ph | B: b ɓ | T: t ʈ th | D: d ɗ ɖ
 K: k q kh | G: ɡ g | CH: c tʃ tɕ tɕh | JH: ɟ dʒ dʑ | Q: ʔ | TS: ts tsh | D+Z: dz | F: f
 V: v ʋ β | TH: θ t̪ | DH: ð | S: s | Z: z | SH: s. sx ʃ ɕ ʂ | ZH: ʒ ʑ ʐ | HH: h ɦ
 KH: x χ ç ɣ ʁ | M: m | N: n | NG: ŋ | NY: ɲ | L: l ɫ ɭ ɬ | L+Y: ʎ | R: ɹ ɻ | RR: r ɾ ɽ
