@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,8 @@ import torch
 from torch import Tensor
 
 from qtokfeatures.codecs.mini.config import STEP
+from qtokfeatures.training.render.phones import PHONES
+from qtokfeatures.training.timings import read_timings
 
 UNKNOWN = -1
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -45,26 +50,16 @@ class LabelTracks:
         """Read ``phones.csv`` and ``words.csv`` of a corpus; without them nothing is known."""
         phones = np.full(n_samples // STEP + 1, UNKNOWN, dtype=np.int8)
         words = phones.copy()
-        n_phones = 0
         offsets = dict(zip(clips.name, clips.offset, strict=True))
-        if (folder / "phones.csv").exists():
-            table = pd.read_csv(folder / "phones.csv")
-            first = table["clip"].map(offsets).to_numpy()
-            starts = (first + table.start.to_numpy()) // STEP
-            stops = (first + table.stop.to_numpy()) // STEP
-            classes = table.phone.to_numpy()
-            n_phones = int(classes.max()) + 1
-            for start, stop, phone in zip(starts, stops, classes, strict=True):
-                phones[start:stop] = phone
-        if (folder / "words.csv").exists():
-            table = pd.read_csv(folder / "words.csv")
-            table = table[table.word.isin(DIGITS)]
-            first = table["clip"].map(offsets).to_numpy()
-            for offset, row in zip(first, table.itertuples(), strict=True):
-                edges = np.linspace(offset + row.start, offset + row.stop, _PARTS + 1) // STEP
-                for part in range(_PARTS):
-                    span = slice(int(edges[part]), int(edges[part + 1]))
-                    words[span] = _PARTS * DIGITS.index(row.word) + part
+        timed = read_timings(folder, "phones")
+        for row in _placed(timed, offsets):
+            phones[row.start // STEP : row.end // STEP] = PHONES.index(row.phone)
+        said = read_timings(folder, "words")
+        for row in _placed(said[said.word.isin(DIGITS)], offsets):
+            edges = np.linspace(row.start, row.end, _PARTS + 1).astype(int) // STEP
+            for part, (start, stop) in enumerate(pairwise(edges)):
+                words[start:stop] = _PARTS * DIGITS.index(row.word) + part
+        n_phones = len(PHONES) if len(timed) else 0
         return cls(
             torch.from_numpy(phones).to(device), torch.from_numpy(words).to(device), n_phones
         )
@@ -73,3 +68,10 @@ class LabelTracks:
         """Phones and parts of words at the given samples of the corpus, int64."""
         step = (sample // STEP).clamp(max=len(self.phones) - 1)
         return self.phones[step].long(), self.words[step].long()
+
+
+def _placed(rows: pd.DataFrame, offsets: dict[str, int]) -> Iterator[Any]:
+    """Rows with ``start`` and ``end`` counted from the corpus's first sample."""
+    first = rows["name"].map(offsets)
+    moved = rows.assign(start=rows["start"] + first, end=rows["end"] + first)
+    return moved.itertuples()

@@ -21,6 +21,7 @@ from qtokfeatures.training.batches import BatchSource, resampled
 from qtokfeatures.training.checkpoint import read_state
 from qtokfeatures.training.corpus import prepare_corpus
 from qtokfeatures.training.recipe import STAGES
+from qtokfeatures.training.render.phones import PHONES
 
 RECIPE = Recipe(
     seed=3,
@@ -158,18 +159,20 @@ def test_phones_and_words_reach_the_frames_they_belong_to(corpus, tmp_path):
     for name in ("corpus.i16", "corpus.csv"):
         shutil.copy(corpus / name, tmp_path / name)
     clips = pd.read_csv(tmp_path / "corpus.csv")
-    halves = [(name, h * 18_000, (h + 1) * 18_000, h + 1) for name in clips.name for h in (0, 1)]
-    pd.DataFrame(halves, columns=["clip", "start", "stop", "phone"]).to_csv(
+    halves = [
+        (name, h * 18_000, (h + 1) * 18_000, PHONES[h + 1]) for name in clips.name for h in (0, 1)
+    ]
+    pd.DataFrame(halves, columns=["name", "start", "end", "phone"]).to_csv(
         tmp_path / "phones.csv", index=False
     )
     words = [(name, 0, 9_000, "seven") for name in clips.name]
-    pd.DataFrame(words, columns=["clip", "start", "stop", "word"]).to_csv(
+    pd.DataFrame(words, columns=["name", "start", "end", "word"]).to_csv(
         tmp_path / "words.csv", index=False
     )
     source = BatchSource(tmp_path, RECIPE)
     rows, starts = np.array([0, 1]), np.array([0, 18_000 - 1920])
     phones, parts = source._labels(rows, starts, 1.0)
-    assert source.labels.n_phones == 3
+    assert source.labels.n_phones == len(PHONES)
     assert phones[0, :, 1:].eq(1).all()
     assert phones[0, 0, 0] == -1  # before the clip begins
     assert phones[1, 0, 1:].tolist() == [1, 1, 1]
