@@ -16,7 +16,13 @@ from typing_extensions import TypeVar
 
 from qtokfeatures.audio import AudioClip, iter_blocks, load_audio, resample, resampled_length
 from qtokfeatures.audio.batches import OnError
-from qtokfeatures.codecs.batching import decode_all, encode_items, encode_waves, latent_chunks
+from qtokfeatures.codecs.batching import (
+    decode_all,
+    encode_items,
+    encode_waves,
+    frames_of,
+    latent_chunks,
+)
 from qtokfeatures.codecs.checks import as_codes, as_embedding
 from qtokfeatures.codecs.streaming import StreamDecoder, StreamEncoder
 from qtokfeatures.exceptions import InputError
@@ -81,6 +87,13 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
         ndarray of float32, shape (code, dim)
             One row an entry.
         """
+
+    def padded_frames(self, frames: int) -> int:
+        """Return how many frames to fill a batch up to whose longest clip has `frames`.
+
+        A codec that prepares itself for each length wants few of them.
+        """
+        return frames
 
     # --------------------------------------------------------------------------- one clip
 
@@ -170,7 +183,8 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
         clip = load_audio(audio, sr=sr, target_sr=self.spec.sample_rate)
         with torch.inference_mode():
             latents = torch.cat(list(latent_chunks(self, [clip.y])), dim=1)
-            return latents[0].float().cpu().numpy()
+            frames = frames_of(len(clip.y), self.spec.hop_length)
+            return latents[0, :frames].float().cpu().numpy()
 
     def project(self, latents: npt.ArrayLike) -> Vectors:
         """Return what the codebooks quantise: latents in the space of their entries.

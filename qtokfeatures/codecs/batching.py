@@ -50,7 +50,7 @@ def encode_waves(
 def latent_chunks(codec: Codec, waves: Sequence[npt.NDArray[np.float32]]) -> Iterator[Tensor]:
     """Yield ``(batch, frame, dim)`` of zero-padded clips, a stretch of time after another."""
     hop = codec.spec.hop_length
-    longest = max(frames_of(len(y), hop) for y in waves) * hop
+    longest = codec.padded_frames(max(frames_of(len(y), hop) for y in waves)) * hop
     chunk = int(CHUNK_S * codec.spec.frame_rate) * hop
     state = codec.start_encoding()
     for start in range(0, longest, chunk):
@@ -123,7 +123,7 @@ def _encode_batch(
 def _decode_batch(
     codec: Codec, clips: Sequence[npt.NDArray[np.int16]]
 ) -> list[npt.NDArray[np.float32]]:
-    longest = max(codes.shape[1] for codes in clips)
+    longest = codec.padded_frames(max(codes.shape[1] for codes in clips))
     padded = np.zeros((len(clips), len(clips[0]), longest), dtype=np.int64)
     for row, codes in zip(padded, clips, strict=True):
         row[:, : codes.shape[1]] = codes

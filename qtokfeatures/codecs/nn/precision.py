@@ -1,13 +1,17 @@
-"""Which lower precision a device convolves faster in, if any."""
+"""Which precision a device computes in, and which lower one it convolves faster in, if any."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
 _CPU_FACTS = Path("/proc/cpuinfo")
+_SETTINGS = threading.RLock()
 
 
 def fast_dtype(device: torch.device) -> torch.dtype | None:
@@ -27,6 +31,33 @@ def fast_dtype(device: torch.device) -> torch.dtype | None:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
     return torch.bfloat16 if device.type == "cpu" and _has_amx() else None
+
+
+@contextmanager
+def tf32(*, allowed: bool) -> Iterator[None]:
+    """Let a GPU round float32 factors to 11 bits while the block runs, or forbid it.
+
+    Torch allows it for convolutions unless told otherwise, which is enough to change codes. The
+    setting is the process's, so that other threads' blocks wait.
+
+    Parameters
+    ----------
+    allowed : bool
+        Whether convolutions and matrix products may.
+
+    Yields
+    ------
+    None
+        Settings are put back afterwards.
+    """
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    with _SETTINGS:
+        before = convolutions.allow_tf32, products.allow_tf32
+        convolutions.allow_tf32 = products.allow_tf32 = allowed
+        try:
+            yield
+        finally:
+            convolutions.allow_tf32, products.allow_tf32 = before
 
 
 @lru_cache(maxsize=1)

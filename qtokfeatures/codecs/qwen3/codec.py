@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from torch.nn import functional as F
 
 from qtokfeatures.codecs.base import Codec
 from qtokfeatures.codecs.checks import as_embedding
+from qtokfeatures.codecs.nn.graphs import Graphed
 from qtokfeatures.codecs.nn.memory import Memory
-from qtokfeatures.codecs.nn.precision import fast_dtype
+from qtokfeatures.codecs.nn.precision import fast_dtype, tf32
 from qtokfeatures.codecs.qwen3.config import NAME, Qwen3Config
 from qtokfeatures.codecs.qwen3.model import Qwen3Model, load_model
 from qtokfeatures.exceptions import CodecError, CodecMismatchError, InputError
@@ -27,6 +29,14 @@ SEMANTICS = "qwen3-encoder-1:window:whole-frames"
 The encoder's attention sees the window that is configured, as transformers 5 has it and 4 has
 not, and a clip is padded with zeros to whole frames first.
 """
+
+_EXACT_FRAMES = 16
+_GRAPHED_FRAMES = 512
+_VALUES_A_FRAME: dict[str, Callable[[CodecSpec], int]] = {
+    "encode": lambda spec: spec.hop_length,
+    "quantize": lambda spec: spec.embedding_dim,
+    "decode": lambda spec: spec.n_codebooks,
+}
 
 
 class Qwen3TTSTokenizer(Codec[Memory, Memory]):
@@ -64,6 +74,7 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
     ) -> None:
         super().__init__(spec, device)
         self._model, self._origin = model, origin
+        self._graphs: dict[str, Graphed] = {}
         self._vectors: dict[int, npt.NDArray[np.float32]] = {}
 
     @classmethod
@@ -105,8 +116,7 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         """
         model, digest = load_model(folder, device=device, encoder=encoder, decoder=decoder)
         lower = fast_dtype(device) if decode_dtype == "fast" else None
-        if lower is not None and model.decoder is not None:
-            model.decoder.lower_precision(lower)
+        model.prepare(device, decode_dtype=lower)
         spec = qwen3_spec(
             model.config, name=name or str(folder), revision=revision or digest[:12], digest=digest
         )
@@ -216,12 +226,9 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         Tensor, shape (batch, frame, dim)
             Latents.
         """
-        if self.model.encoder is None:
-            raise CodecError("this codec was loaded with encoder=False: it cannot encode")
         if y.shape[1] == 0:
             return y.new_zeros(y.shape[0], 0, self.model.config.encoder.transformer.width)
-        latent: Tensor = self.model.encoder(y, state)
-        return latent
+        return self._run("encode", y, state)
 
     def code_chunk(self, latent: Tensor) -> Tensor:
         """Quantise latents.
@@ -236,8 +243,9 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         Tensor of int64, shape (batch, codebook, frame)
             Codes.
         """
-        projected = self.model.quantizer(latent)
-        return self._codes(projected)
+        with tf32(allowed=False):
+            projected = self.model.quantizer(latent)
+        return self._run("quantize", projected, Memory())
 
     def project(self, latents: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Return what the codebooks quantise: ``[semantic | acoustic]`` projections of latents.
@@ -253,7 +261,7 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
             The space of :meth:`codebook_vectors`, :meth:`embed` and :meth:`quantize`.
         """
         vectors = torch.from_numpy(np.ascontiguousarray(latents, dtype=np.float32))
-        with torch.inference_mode():
+        with torch.inference_mode(), tf32(allowed=False):
             projected: Tensor = self.model.quantizer(vectors.to(self.device))
         return projected.cpu().numpy()
 
@@ -273,7 +281,7 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         """
         vectors = as_embedding(embedding, self.spec)
         with torch.inference_mode():
-            codes = self._codes(torch.from_numpy(vectors)[None].to(self.device))
+            codes = self.model.quantize(torch.from_numpy(vectors)[None].to(self.device), Memory())
         return codes[0].to(torch.int16).cpu().numpy()
 
     def start_decoding(self) -> Memory:
@@ -308,12 +316,25 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         Tensor, shape (batch, sample)
             Audio.
         """
-        if self.model.decoder is None or self.model.lookup is None:
-            raise CodecError("this codec was loaded with decoder=False: it cannot decode")
-        rows = codes.transpose(1, 2).flatten(0, 1)
-        vectors = self.model.lookup(rows).unflatten(0, (codes.shape[0], codes.shape[2]))
-        y: Tensor = self.model.decoder(vectors, state)
-        return y
+        return self._run("decode", codes, state)
+
+    def padded_frames(self, frames: int) -> int:
+        """Frames that a batch is filled up to: on a GPU, few lengths for which there are graphs.
+
+        Parameters
+        ----------
+        frames : int
+            What the longest clip has.
+
+        Returns
+        -------
+        int
+            Up to an eighth more.
+        """
+        if self.device.type != "cuda" or frames <= _EXACT_FRAMES:
+            return frames
+        step = 2 ** (frames.bit_length() - 4)
+        return -(-frames // step) * step
 
     def codebook_vectors(self, k: int) -> npt.NDArray[np.float32]:
         """Entries of the encoder's codebook `k`; the decoder has other tables.
@@ -347,11 +368,13 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the weights out: they are loaded again on first use, and compared."""
-        return {**self.__dict__, "_model": None, "_vectors": {}}
+        return {**self.__dict__, "_model": None, "_vectors": {}, "_graphs": {}}
 
-    def _codes(self, projected: Tensor) -> Tensor:
-        codes: Tensor = self.model.quantizer.codes(projected.flatten(0, 1))
-        return codes.reshape(*projected.shape[:2], -1).transpose(1, 2)
+    def _run(self, step: str, x: Tensor, memory: Memory) -> Tensor:
+        if step not in self._graphs:
+            most = _GRAPHED_FRAMES * _VALUES_A_FRAME[step](self.spec)
+            self._graphs[step] = Graphed(getattr(self.model, step), most_values=most)
+        return self._graphs[step](x, memory)
 
 
 def qwen3_spec(config: Qwen3Config, *, name: str, revision: str, digest: str) -> CodecSpec:

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from qtokfeatures.codecs.nn.memory import Memory
+from qtokfeatures.codecs.nn.precision import tf32
 from qtokfeatures.codecs.qwen3.checkpoint import Checkpoint, Expected, Shape, TensorSource, Weights
 from qtokfeatures.codecs.qwen3.config import Qwen3Config
 from qtokfeatures.codecs.qwen3.decoder import Decoder
 from qtokfeatures.codecs.qwen3.encoder import Encoder
 from qtokfeatures.codecs.qwen3.quantizer import DecoderQuantizer, EncoderQuantizer
+from qtokfeatures.exceptions import CodecError
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,50 @@ class Qwen3Model:
     encoder: Encoder | None
     lookup: DecoderQuantizer | None
     decoder: Decoder | None
+
+    def prepare(self, device: torch.device, *, decode_dtype: torch.dtype | None = None) -> None:
+        """Choose how to convolve on `device`, in `decode_dtype` where the decoder's is lower."""
+        on_gpu = device.type == "cuda"
+        if self.encoder is not None and on_gpu:
+            self.encoder.enter.multiply_taps()
+            for convolution in self.encoder.convolutions():
+                convolution.multiply_taps()
+                convolution.add_bias_late()
+        if self.decoder is None:
+            return
+        if on_gpu:
+            self.decoder.leave.multiply_taps()
+        for convolution in self.decoder.convolutions():
+            if decode_dtype is not None:
+                convolution.lower_precision(decode_dtype)
+            elif on_gpu:
+                convolution.split_precision()
+            if on_gpu:
+                convolution.add_bias_late()
+
+    def encode(self, y: Tensor, memory: Memory) -> Tensor:
+        """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``."""
+        if self.encoder is None:
+            raise CodecError("this codec was loaded with encoder=False: it cannot encode")
+        with tf32(allowed=False):
+            latent: Tensor = self.encoder(y, memory)
+        return latent
+
+    def quantize(self, projected: Tensor, memory: Memory) -> Tensor:
+        """Quantise ``(batch, frame, dim)`` → int64 ``(batch, codebook, frame)``."""
+        with tf32(allowed=False):
+            codes = self.quantizer.codes(projected.flatten(0, 1))
+        return codes.reshape(*projected.shape[:2], -1).transpose(1, 2)
+
+    def decode(self, codes: Tensor, memory: Memory) -> Tensor:
+        """Decode ``(batch, codebook, frame)`` → ``(batch, sample)``."""
+        if self.decoder is None or self.lookup is None:
+            raise CodecError("this codec was loaded with decoder=False: it cannot decode")
+        rows = codes.transpose(1, 2).flatten(0, 1)
+        with tf32(allowed=False):
+            vectors = self.lookup(rows).unflatten(0, (codes.shape[0], codes.shape[2]))
+            y: Tensor = self.decoder(vectors, memory)
+        return y
 
 
 def build_model(
