@@ -106,7 +106,7 @@ def load_codec(
         "encoder": encoder,
         "decoder": decoder,
     }
-    mini = _mini_weights(name)
+    mini = find_mini_weights(name)
     if mini is not None:
         return _of_revision(MiniCodec.load(mini, **options), revision)
     options["decode_dtype"] = decode_dtype
@@ -147,6 +147,27 @@ def pull_codec(name: str, *, revision: str | None = None) -> tuple[Path, str]:
     return fetch_checkpoint(name, revision=revision, kinds=CHECKPOINTS)
 
 
+def find_mini_weights(name: str) -> Path | None:
+    """Return the weights of mini's format that `name` stands for.
+
+    Parameters
+    ----------
+    name : str
+        ``"mini"``, a weights file, or a folder that holds ``mini.safetensors``.
+
+    Returns
+    -------
+    Path or None
+        None for codecs of other kinds, and for what is not there.
+    """
+    if name == "mini":
+        return bundled_weights()
+    path = Path(name).expanduser()
+    if path.is_dir() and (path / "mini.safetensors").is_file():
+        return path / "mini.safetensors"
+    return path if path.is_file() and find_checkpoint(path, CHECKPOINTS) is None else None
+
+
 def resolve_device(device: str | torch.device) -> torch.device:
     """Return the device that `device` names.
 
@@ -171,15 +192,6 @@ def resolve_device(device: str | torch.device) -> torch.device:
             'devices; use device="cpu" or "auto"'
         )
     return found
-
-
-def _mini_weights(name: str) -> Path | None:
-    if name == "mini":
-        return bundled_weights()
-    path = Path(name).expanduser()
-    if path.is_dir() and (path / "mini.safetensors").is_file():
-        return path / "mini.safetensors"
-    return path if path.is_file() and find_checkpoint(path, CHECKPOINTS) is None else None
 
 
 def _load_checkpoint(folder: Path, **options: Any) -> Codec:
