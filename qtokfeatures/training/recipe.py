@@ -98,7 +98,7 @@ class Recipe:
     )
     skip_lr_scale: float = 0.03
     discriminator_lr: float = 3e-4
-    adversarial_pull: float = 0.5
+    adversarial_pull: float = 0.4
     judged_frames: int = 8
     codebook_decay: float = 0.99
     restart_after: int = 1000

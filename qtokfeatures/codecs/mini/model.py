@@ -76,7 +76,8 @@ class Trunk(nn.Module):
         """(batch, step, feature) → (batch, frame, dim); moves `state` on."""
         x, state.fast = self.fast(self.enter(x), state.fast)
         x, state.slow = self.slow(self.gather(by_frame(x)), state.slow)
-        leaving: Tensor = self.leave(self.norm(x))
+        with torch.autocast(x.device.type, enabled=False):
+            leaving: Tensor = self.leave(self.norm(x))
         return leaving
 
 
@@ -146,8 +147,9 @@ class MiniEncoder(nn.Module):
         """Vectors that the other codebooks quantise, (batch, frame, shape_dim)."""
         state.shape = state.shape or TrunkState()
         x = torch.cat([features, rise[..., None]], dim=2)
-        found: Tensor = self.linear(by_frame(features)) + self.shape(x, state.shape)
-        return found
+        found: Tensor = self.shape(x, state.shape)
+        with torch.autocast(x.device.type, enabled=False):
+            return found + self.linear(by_frame(features))
 
 
 class MiniDecoder(nn.Module):
@@ -209,10 +211,12 @@ class MiniDecoder(nn.Module):
         x, state.slow = self.slow(x, state.slow)
         x = self.spread(x).reshape(x.shape[0], -1, self.norm.normalized_shape[0])
         x, state.fast = self.fast(x, state.fast)
-        x = self.norm(x)
-        plain = self.linear(vectors[..., self.meaning_dim :]).reshape(x.shape[0], -1, N_BINS)
         level = ln_level.repeat_interleave(STEPS_PER_FRAME, dim=1)[..., None]
-        return plain + self.magnitude(x) + level, self.phase(x)
+        # Log magnitudes and phases need more digits than bfloat16 has.
+        with torch.autocast(x.device.type, enabled=False):
+            x = self.norm(x)
+            plain = self.linear(vectors[..., self.meaning_dim :]).reshape(x.shape[0], -1, N_BINS)
+            return plain + self.magnitude(x) + level, self.phase(x)
 
 
 class MiniModel(nn.Module):
