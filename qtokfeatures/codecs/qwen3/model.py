@@ -30,23 +30,13 @@ class Qwen3Model:
 
     def prepare(self, device: torch.device, *, decode_dtype: torch.dtype | None = None) -> None:
         """Choose how to convolve on `device`, in `decode_dtype` where the decoder's is lower."""
-        on_gpu = device.type == "cuda"
-        if self.encoder is not None and on_gpu:
-            self.encoder.enter.multiply_taps()
-            for convolution in self.encoder.convolutions():
+        if device.type == "cuda":
+            _prepare_for_gpu(self.encoder, self.decoder, decode_dtype)
+        elif self.decoder is not None:
+            for convolution in self.decoder.early_convolutions():
                 convolution.multiply_taps()
-                convolution.add_bias_late()
-        if self.decoder is None:
-            return
-        if on_gpu:
-            self.decoder.leave.multiply_taps()
-        for convolution in self.decoder.convolutions():
-            if decode_dtype is not None:
+            for convolution in self.decoder.robust_convolutions() if decode_dtype else ():
                 convolution.lower_precision(decode_dtype)
-            elif on_gpu:
-                convolution.split_precision()
-            if on_gpu:
-                convolution.add_bias_late()
 
     def encode(self, y: Tensor, memory: Memory) -> Tensor:
         """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``."""
@@ -71,6 +61,24 @@ class Qwen3Model:
             vectors = self.lookup(rows).unflatten(0, (codes.shape[0], codes.shape[2]))
             y: Tensor = self.decoder(vectors, memory)
         return y
+
+
+def _prepare_for_gpu(
+    encoder: Encoder | None, decoder: Decoder | None, decode_dtype: torch.dtype | None
+) -> None:
+    if encoder is not None:
+        encoder.enter.multiply_taps()
+        for convolution in encoder.convolutions():
+            convolution.multiply_taps()
+            convolution.add_bias_late()
+    if decoder is not None:
+        decoder.leave.multiply_taps()
+        for convolution in decoder.convolutions():
+            convolution.add_bias_late()
+            if decode_dtype is None:
+                convolution.split_precision()
+            else:
+                convolution.lower_precision(decode_dtype)
 
 
 def build_model(
