@@ -333,7 +333,7 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         """
         if self.device.type != "cuda" or frames <= _EXACT_FRAMES:
             return frames
-        step = 2 ** (frames.bit_length() - 4)
+        step = 1 << (frames.bit_length() - 4)
         return -(-frames // step) * step
 
     def codebook_vectors(self, k: int) -> npt.NDArray[np.float32]:

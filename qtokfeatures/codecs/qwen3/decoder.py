@@ -200,10 +200,10 @@ class Decoder(nn.Module):
 
         In bfloat16, these alone keep the small checkpoint of the tests above 20 dB.
         """
-        for block in self.blocks[1:2]:
-            yield from (unit.wide for unit in block.units)
-        for block in self.blocks[2:]:
-            yield from (module for module in block.modules() if isinstance(module, CausalConv))
+        units = (m for block in self.blocks[1:2] for m in block.modules())
+        yield from (unit.wide for unit in units if isinstance(unit, ResidualUnit))
+        later = (m for block in self.blocks[2:] for m in block.modules())
+        yield from (module for module in later if isinstance(module, CausalConv))
 
     def _from_block(self, i: int, x: Tensor, memory: Memory) -> Tensor:
         """Run block `i` and all after it, a stretch after another: each rate has its own length."""

@@ -35,8 +35,9 @@ class Qwen3Model:
         elif self.decoder is not None:
             for convolution in self.decoder.early_convolutions():
                 convolution.multiply_taps()
-            for convolution in self.decoder.robust_convolutions() if decode_dtype else ():
-                convolution.lower_precision(decode_dtype)
+            if decode_dtype is not None:
+                for convolution in self.decoder.robust_convolutions():
+                    convolution.lower_precision(decode_dtype)
 
     def encode(self, y: Tensor, memory: Memory) -> Tensor:
         """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``."""
