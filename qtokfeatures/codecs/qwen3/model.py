@@ -15,7 +15,7 @@ from qtokfeatures.codecs.qwen3.config import Qwen3Config
 from qtokfeatures.codecs.qwen3.decoder import Decoder
 from qtokfeatures.codecs.qwen3.encoder import Encoder
 from qtokfeatures.codecs.qwen3.quantizer import DecoderQuantizer, EncoderQuantizer
-from qtokfeatures.exceptions import CodecError
+from qtokfeatures.codecs.stored import loaded
 
 
 @dataclass(frozen=True)
@@ -41,26 +41,22 @@ class Qwen3Model:
 
     def encode(self, y: Tensor, memory: Memory) -> Tensor:
         """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``."""
-        if self.encoder is None:
-            raise CodecError("this codec was loaded with encoder=False: it cannot encode")
         with tf32(allowed=False):
-            latent: Tensor = self.encoder(y, memory)
+            latent: Tensor = loaded(self.encoder, "encoder")(y, memory)
         return latent
 
     def quantize(self, projected: Tensor, memory: Memory) -> Tensor:
         """Quantise ``(batch, frame, dim)`` → int64 ``(batch, codebook, frame)``."""
         with tf32(allowed=False):
-            codes = self.quantizer.codes(projected.flatten(0, 1))
-        return codes.reshape(*projected.shape[:2], -1).transpose(1, 2)
+            return self.quantizer.codes(projected)
 
     def decode(self, codes: Tensor, memory: Memory) -> Tensor:
         """Decode ``(batch, codebook, frame)`` → ``(batch, sample)``."""
-        if self.decoder is None or self.lookup is None:
-            raise CodecError("this codec was loaded with decoder=False: it cannot decode")
+        lookup, decoder = loaded(self.lookup, "decoder"), loaded(self.decoder, "decoder")
         rows = codes.transpose(1, 2).flatten(0, 1)
         with tf32(allowed=False):
-            vectors = self.lookup(rows).unflatten(0, (codes.shape[0], codes.shape[2]))
-            y: Tensor = self.decoder(vectors, memory)
+            vectors = lookup(rows).unflatten(0, (codes.shape[0], codes.shape[2]))
+            y: Tensor = decoder(vectors, memory)
         return y
 
 
