@@ -37,8 +37,10 @@ class Elu(Activation):
 
     def forward(self, x: Tensor, out: Tensor) -> None:
         """Write the activation of `x` into `out`."""
-        out.copy_(x)
-        F.elu(out, inplace=True)
+        if out.dtype == x.dtype:
+            torch.ops.aten.elu.out(x, out=out)
+        else:
+            out.copy_(F.elu(x))
 
 
 class Snake(Activation):

@@ -148,14 +148,9 @@ class CausalConv(nn.Module):
         if seen.is_cuda and self.weight.shape[3] == 1:
             return F.linear(seen, self.weight[:, :, 0, 0], bias)
         if not seen.is_cuda and self._is_two_matrices:
-            return self._multiply(seen)
+            return self._sum_of_products(seen, bias)
         image = seen.transpose(1, 2).unsqueeze(2)
         return self._convolve(image, bias).squeeze(2).transpose(1, 2)
-
-    def _multiply(self, seen: Tensor) -> Tensor:
-        before, present = self.weight[:, :, 0].unbind(dim=2)
-        y = F.linear(seen[:, 1:], present, self.bias)
-        return y.add_(F.linear(seen[:, :-1], before))
 
     def _sum_of_products(self, seen: Tensor, bias: Tensor | None) -> Tensor:
         batch, steps = seen.shape[0], seen.shape[1] - self.context

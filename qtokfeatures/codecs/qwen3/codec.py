@@ -5,22 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from qtokfeatures.codecs.base import Codec
-from qtokfeatures.codecs.checks import as_embedding
 from qtokfeatures.codecs.nn.graphs import Graphed
 from qtokfeatures.codecs.nn.memory import Memory
-from qtokfeatures.codecs.nn.precision import fast_dtype, tf32
+from qtokfeatures.codecs.nn.precision import fast_dtype
+from qtokfeatures.codecs.nn.quantizer import SplitQuantizer
 from qtokfeatures.codecs.qwen3.config import NAME, Qwen3Config
 from qtokfeatures.codecs.qwen3.model import Qwen3Model, load_model
-from qtokfeatures.exceptions import CodecError, CodecMismatchError, InputError
+from qtokfeatures.codecs.semantic import SemanticCodec
+from qtokfeatures.codecs.stored import loaded
+from qtokfeatures.exceptions import CodecError
 from qtokfeatures.labelled import CodecSpec
 
 SEMANTICS = "qwen3-encoder-1:window:whole-frames"
@@ -39,12 +37,12 @@ _VALUES_A_FRAME: dict[str, Callable[[CodecSpec], int]] = {
 }
 
 
-class Qwen3TTSTokenizer(Codec[Memory, Memory]):
+class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
     """Qwen3-TTS-Tokenizer-12Hz, loaded by :meth:`from_pretrained`; see ``docs/codecs.md``.
 
     Parameters
     ----------
-    model : Qwen3Model
+    model : Qwen3Model or None
         The network.
     spec : CodecSpec
         What its codes depend on.
@@ -64,6 +62,8 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
     >>> wav, sr = tokenizer.decode(codes)  # doctest: +SKIP
     """
 
+    FORGOTTEN: ClassVar[dict[str, Any]] = {**SemanticCodec.FORGOTTEN, "_graphs": {}}
+
     def __init__(
         self,
         model: Qwen3Model | None,
@@ -72,10 +72,8 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         *,
         origin: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(spec, device)
-        self._model, self._origin = model, origin
+        super().__init__(model, spec, device, origin=origin)
         self._graphs: dict[str, Graphed] = {}
-        self._vectors: dict[int, npt.NDArray[np.float32]] = {}
 
     @classmethod
     def load(
@@ -180,19 +178,9 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         return codec
 
     @property
-    def model(self) -> Qwen3Model:
-        """The network; an unpickled codec loads it on first use."""
-        if self._model is None:
-            if self._origin is None:
-                raise CodecError("this codec was made in memory: it cannot be unpickled")
-            found = type(self).load(**self._origin)
-            if found.spec.fingerprint != self.spec.fingerprint:
-                raise CodecMismatchError(
-                    f"the weights in {self._origin['folder']} have changed: expected "
-                    f"{self.spec.describe()}, found {found.spec.describe()}"
-                )
-            self._model = found.model
-        return self._model
+    def quantizer(self) -> SplitQuantizer:
+        """The encoder's quantiser."""
+        return self.model.quantizer
 
     def start_encoding(self) -> Memory:
         """Start a stream of audio.
@@ -207,8 +195,7 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         CodecError
             The encoder was not loaded.
         """
-        if self.model.encoder is None:
-            raise CodecError("this codec was loaded with encoder=False: it cannot encode")
+        loaded(self.model.encoder, "encoder")
         return Memory()
 
     def latent_chunk(self, y: Tensor, state: Memory) -> Tensor:
@@ -230,59 +217,9 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
             return y.new_zeros(y.shape[0], 0, self.model.config.encoder.transformer.width)
         return self._run("encode", y, state)
 
-    def code_chunk(self, latent: Tensor) -> Tensor:
-        """Quantise latents.
-
-        Parameters
-        ----------
-        latent : Tensor, shape (batch, frame, dim)
-            What :meth:`latent_chunk` returns.
-
-        Returns
-        -------
-        Tensor of int64, shape (batch, codebook, frame)
-            Codes.
-        """
-        with tf32(allowed=False):
-            projected = self.model.quantizer(latent)
+    def nearest(self, projected: Tensor) -> Tensor:
+        """Quantise ``(batch, frame, 2 * dim)`` → int64 ``(batch, codebook, frame)``."""
         return self._run("quantize", projected, Memory())
-
-    def project(self, latents: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Return what the codebooks quantise: ``[semantic | acoustic]`` projections of latents.
-
-        Parameters
-        ----------
-        latents : array of float, shape (frame, dim)
-            What :meth:`latents` returns.
-
-        Returns
-        -------
-        ndarray of float32, shape (frame, dim)
-            The space of :meth:`codebook_vectors`, :meth:`embed` and :meth:`quantize`.
-        """
-        vectors = torch.from_numpy(np.ascontiguousarray(latents, dtype=np.float32))
-        with torch.inference_mode(), tf32(allowed=False):
-            projected: Tensor = self.model.quantizer(vectors.to(self.device))
-        return projected.cpu().numpy()
-
-    def quantize(self, embedding: npt.ArrayLike) -> npt.NDArray[np.int16]:
-        """Find the codes whose entries add up nearest to given vectors, layer by layer.
-
-        Parameters
-        ----------
-        embedding : array of float, shape (frame, dim)
-            Vectors such as :meth:`embed` returns: ``[semantic | sum of acoustic]``. Latents are
-            another space, see :meth:`project`.
-
-        Returns
-        -------
-        ndarray of int16, shape (codebook, frame)
-            Codes. Approximate: greedy search need not find the entries that were added up.
-        """
-        vectors = as_embedding(embedding, self.spec)
-        with torch.inference_mode():
-            codes = self.model.quantize(torch.from_numpy(vectors)[None].to(self.device), Memory())
-        return codes[0].to(torch.int16).cpu().numpy()
 
     def start_decoding(self) -> Memory:
         """Start a stream of codes.
@@ -297,8 +234,7 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         CodecError
             The decoder was not loaded.
         """
-        if self.model.decoder is None:
-            raise CodecError("this codec was loaded with decoder=False: it cannot decode")
+        loaded(self.model.decoder, "decoder")
         return Memory()
 
     def decode_chunk(self, codes: Tensor, state: Memory) -> Tensor:
@@ -333,42 +269,8 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         """
         if self.device.type != "cuda" or frames <= _EXACT_FRAMES:
             return frames
-        step = 2 ** (frames.bit_length() - 4)
+        step = 1 << (frames.bit_length() - 4)
         return -(-frames // step) * step
-
-    def codebook_vectors(self, k: int) -> npt.NDArray[np.float32]:
-        """Entries of the encoder's codebook `k`; the decoder has other tables.
-
-        Parameters
-        ----------
-        k : int
-            Codebook, 0 = the semantic one, the others acoustic.
-
-        Returns
-        -------
-        ndarray of float32, shape (code, dim)
-            The semantic entries are in the first half of the dimensions, the acoustic ones in
-            the second; the other half is 0. So embeddings are sums of entries.
-
-        Raises
-        ------
-        InputError
-            There is no such codebook.
-        """
-        if not 0 <= k < self.spec.n_codebooks:
-            raise InputError(
-                f"{self.spec.name} has codebooks 0 … {self.spec.n_codebooks - 1}, got {k}"
-            )
-        if k not in self._vectors:
-            entries = self.model.quantizer.entries[k]
-            room = (0, entries.shape[1]) if k == 0 else (entries.shape[1], 0)
-            self._vectors[k] = F.pad(entries, room).cpu().numpy()
-            self._vectors[k].flags.writeable = False
-        return self._vectors[k]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the weights out: they are loaded again on first use, and compared."""
-        return {**self.__dict__, "_model": None, "_vectors": {}, "_graphs": {}}
 
     def _run(self, step: str, x: Tensor, memory: Memory) -> Tensor:
         if step not in self._graphs:

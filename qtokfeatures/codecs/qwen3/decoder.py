@@ -190,6 +190,21 @@ class Decoder(nn.Module):
         for part in (self.widen, *self.blocks):
             yield from (module for module in part.modules() if isinstance(module, CausalConv))
 
+    def early_convolutions(self) -> Iterator[CausalConv]:
+        """Yield those whose errors grow most: a sum for each tap is more exact than one of all."""
+        for part in (self.widen, self.blocks[0]):
+            yield from (module for module in part.modules() if isinstance(module, CausalConv))
+
+    def robust_convolutions(self) -> Iterator[CausalConv]:
+        """Yield those whose precision matters least: an error early on grows on its way through.
+
+        In bfloat16, these alone keep the small checkpoint of the tests above 20 dB.
+        """
+        units = (m for block in self.blocks[1:2] for m in block.modules())
+        yield from (unit.wide for unit in units if isinstance(unit, ResidualUnit))
+        later = (m for block in self.blocks[2:] for m in block.modules())
+        yield from (module for module in later if isinstance(module, CausalConv))
+
     def _from_block(self, i: int, x: Tensor, memory: Memory) -> Tensor:
         """Run block `i` and all after it, a stretch after another: each rate has its own length."""
         if i == len(self.blocks):

@@ -15,7 +15,7 @@ from qtokfeatures.codecs.qwen3.config import Qwen3Config
 from qtokfeatures.codecs.qwen3.decoder import Decoder
 from qtokfeatures.codecs.qwen3.encoder import Encoder
 from qtokfeatures.codecs.qwen3.quantizer import DecoderQuantizer, EncoderQuantizer
-from qtokfeatures.exceptions import CodecError
+from qtokfeatures.codecs.stored import loaded
 
 
 @dataclass(frozen=True)
@@ -30,47 +30,52 @@ class Qwen3Model:
 
     def prepare(self, device: torch.device, *, decode_dtype: torch.dtype | None = None) -> None:
         """Choose how to convolve on `device`, in `decode_dtype` where the decoder's is lower."""
-        on_gpu = device.type == "cuda"
-        if self.encoder is not None and on_gpu:
-            self.encoder.enter.multiply_taps()
-            for convolution in self.encoder.convolutions():
+        if device.type == "cuda":
+            _prepare_for_gpu(self.encoder, self.decoder, decode_dtype)
+        elif self.decoder is not None:
+            for convolution in self.decoder.early_convolutions():
                 convolution.multiply_taps()
-                convolution.add_bias_late()
-        if self.decoder is None:
-            return
-        if on_gpu:
-            self.decoder.leave.multiply_taps()
-        for convolution in self.decoder.convolutions():
             if decode_dtype is not None:
-                convolution.lower_precision(decode_dtype)
-            elif on_gpu:
-                convolution.split_precision()
-            if on_gpu:
-                convolution.add_bias_late()
+                for convolution in self.decoder.robust_convolutions():
+                    convolution.lower_precision(decode_dtype)
 
     def encode(self, y: Tensor, memory: Memory) -> Tensor:
         """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``."""
-        if self.encoder is None:
-            raise CodecError("this codec was loaded with encoder=False: it cannot encode")
         with tf32(allowed=False):
-            latent: Tensor = self.encoder(y, memory)
+            latent: Tensor = loaded(self.encoder, "encoder")(y, memory)
         return latent
 
     def quantize(self, projected: Tensor, memory: Memory) -> Tensor:
         """Quantise ``(batch, frame, dim)`` → int64 ``(batch, codebook, frame)``."""
         with tf32(allowed=False):
-            codes = self.quantizer.codes(projected.flatten(0, 1))
-        return codes.reshape(*projected.shape[:2], -1).transpose(1, 2)
+            return self.quantizer.codes(projected)
 
     def decode(self, codes: Tensor, memory: Memory) -> Tensor:
         """Decode ``(batch, codebook, frame)`` → ``(batch, sample)``."""
-        if self.decoder is None or self.lookup is None:
-            raise CodecError("this codec was loaded with decoder=False: it cannot decode")
+        lookup, decoder = loaded(self.lookup, "decoder"), loaded(self.decoder, "decoder")
         rows = codes.transpose(1, 2).flatten(0, 1)
         with tf32(allowed=False):
-            vectors = self.lookup(rows).unflatten(0, (codes.shape[0], codes.shape[2]))
-            y: Tensor = self.decoder(vectors, memory)
+            vectors = lookup(rows).unflatten(0, (codes.shape[0], codes.shape[2]))
+            y: Tensor = decoder(vectors, memory)
         return y
+
+
+def _prepare_for_gpu(
+    encoder: Encoder | None, decoder: Decoder | None, decode_dtype: torch.dtype | None
+) -> None:
+    if encoder is not None:
+        encoder.enter.multiply_taps()
+        for convolution in encoder.convolutions():
+            convolution.multiply_taps()
+            convolution.add_bias_late()
+    if decoder is not None:
+        decoder.leave.multiply_taps()
+        for convolution in decoder.convolutions():
+            convolution.add_bias_late()
+            if decode_dtype is None:
+                convolution.split_precision()
+            else:
+                convolution.lower_precision(decode_dtype)
 
 
 def build_model(
