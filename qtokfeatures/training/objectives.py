@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from qtokfeatures.codecs.mini.config import HOP_LENGTH
 from qtokfeatures.codecs.mini.model import EncoderState, MiniModel
 from qtokfeatures.codecs.mini.spectra import N_MELS
+from qtokfeatures.codecs.nn.precision import fast_dtype
 from qtokfeatures.training.adversary import Opponent
 from qtokfeatures.training.batches import Batch
 from qtokfeatures.training.codebooks import CodebookTrainer
@@ -63,9 +64,9 @@ class Objectives(nn.Module):
         opponent : Opponent, optional
             Discriminators.
         """
-        device = batch.y.device.type
+        device = batch.y.device
         learns_meaning = stage in ("plain", "magnitude", "waveform")
-        with torch.autocast(device, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=fast_dtype(device) is not None):
             embedding, parts = self._embedding(stage, batch, depth, learns_meaning=learns_meaning)
             ln_magnitude, phase = self.model.decoder.spectrum(embedding)
         parts["magnitude"] = self.magnitude(ln_magnitude, batch.y)
