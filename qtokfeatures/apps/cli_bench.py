@@ -7,11 +7,16 @@ from typing import Annotated
 
 import typer
 
+from qtokfeatures.apps import cli_bench_speech
+from qtokfeatures.apps.bench_output import MAKE_COMMAND
+from qtokfeatures.apps.bench_sheets import draw_sheets
 from qtokfeatures.apps.cli_console import Report, print_json
 from qtokfeatures.apps.cli_inputs import open_codec
-from qtokfeatures.apps.cli_options import AsJson, CodecName, Device
+from qtokfeatures.apps.cli_options import AsJson, BenchCard, BenchData, CodecName, Device
 
 app = typer.Typer(help="Benches: how good a codec is.", no_args_is_help=True)
+app.command("digits")(cli_bench_speech.digits)
+app.command("robustness")(cli_bench_speech.robustness)
 
 
 @app.callback()
@@ -42,15 +47,7 @@ def verify(
 
 @app.command("codec")
 def bench_codec(
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            "--data",
-            metavar="DIR",
-            help="Folder with manifest.csv; by default audio/ in the folder QTOK_SHARED names.",
-            show_default=False,
-        ),
-    ] = None,
+    data: BenchData = None,
     split: Annotated[str, typer.Option("--split", help="Rows of the manifest to use.")] = "dev",
     per_kind: Annotated[
         int | None,
@@ -63,14 +60,18 @@ def bench_codec(
         ),
     ] = None,
     intervals: Annotated[
-        bool, typer.Option("--intervals", help="Add 95 % bootstrap intervals.")
+        bool,
+        typer.Option(
+            "--intervals", help="Add 95 % bootstrap intervals on the terminal; cards have them."
+        ),
     ] = False,
-    card: Annotated[
+    card: BenchCard = None,
+    sheet: Annotated[
         Path | None,
         typer.Option(
-            "--card",
-            metavar="FILE",
-            help="Model card to put the figures into, between its bench markers.",
+            "--sheet",
+            metavar="DIR",
+            help="Folder for pictures of the ten best and the ten worst clips.",
             show_default=False,
         ),
     ] = None,
@@ -96,6 +97,8 @@ def bench_codec(
         evaluation.print_bench(result, Console(), clips=described, intervals=intervals)
     if card is not None:
         markdown = evaluation.bench_markdown(
-            result, clips=described, command="make bench-codec", intervals=intervals
+            result, clips=described, command=MAKE_COMMAND, intervals=True
         )
         evaluation.update_card(card, markdown)
+    if sheet is not None:
+        draw_sheets(evaluation.rank_clips(opened, clips), sheet, opened.spec.name)

@@ -59,3 +59,21 @@ Folder = Annotated[
     Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; made if absent.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of clustering and map.")]
+BenchData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Folder with manifest.csv; by default audio/ in the folder QTOK_SHARED names.",
+        show_default=False,
+    ),
+]
+BenchCard = Annotated[
+    Path | None,
+    typer.Option(
+        "--card",
+        metavar="FILE",
+        help="Model card to put the figures into, between the bench's markers.",
+        show_default=False,
+    ),
+]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.estimators.base import CodeTransformer
-from qtokfeatures.features.pooling import check_pooling, pool_frames
+from qtokfeatures.features.pooling import pool_frames, pooled_blocks
 from qtokfeatures.labelled import CodeSequence, feature_array
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ class CodeEmbedding(CodeTransformer):
         these. None is all.
     pooling : str or sequence of str, default=("mean", "std")
         Statistics over the frames; names of :data:`qtokfeatures.features.POOLINGS`.
+    segments : int, default=1
+        Take mean, median, minimum and maximum of each of so many segments of a clip instead of
+        all of it, so that the order of sounds counts: a word and its reverse then differ. See
+        :func:`qtokfeatures.features.pool_frames`.
 
     Attributes
     ----------
@@ -53,6 +57,8 @@ class CodeEmbedding(CodeTransformer):
     >>> features = CodeEmbedding(pooling=["mean", "std"]).fit_transform(codes)
     >>> features.shape == (3, 2 * codec.spec.embedding_dim)
     True
+    >>> CodeEmbedding(segments=3).fit_transform(codes).feature.values[[0, -1]].tolist()
+    ['mean_segment0_0', 'std_64']
     """
 
     def __init__(
@@ -61,13 +67,15 @@ class CodeEmbedding(CodeTransformer):
         codec: Any = None,
         codebooks: int | Sequence[int] | None = None,
         pooling: str | Sequence[str] = ("mean", "std"),
+        segments: int = 1,
     ) -> None:
         self.codec = codec
         self.codebooks = codebooks
         self.pooling = pooling
+        self.segments = segments
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
-        """Name the features, such as ``mean_12``.
+        """Name the features, such as ``mean_12`` or, with segments, ``mean_segment0_12``.
 
         Parameters
         ----------
@@ -79,31 +87,48 @@ class CodeEmbedding(CodeTransformer):
         ndarray of str (object), shape (feature,)
         """
         self._check_fitted()
-        statistics = check_pooling(self.pooling)
         return np.array(
-            [f"{name}_{i}" for name in statistics for i in range(self.embedding_dim_)], dtype=object
+            [f"{block}_{i}" for block in self._block_names() for i in range(self.embedding_dim_)],
+            dtype=object,
         )
 
     def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
-        check_pooling(self.pooling)
+        self._blocks()
         self.embedding_dim_ = embedding_dim(self._find_codec(spec), self.codebooks_)
 
     def _features(self, sequence: CodeSequence) -> Any:
         codec = self._find_codec(self.spec_)
-        statistics = check_pooling(self.pooling)
-        values = np.empty((len(sequence), len(statistics) * self.embedding_dim_), dtype=np.float32)
+        values = np.empty((len(sequence), len(self._blocks()) * self.embedding_dim_), np.float32)
         for row, codes in enumerate(sequence):
-            values[row] = pool_frames(codec.embed(codes, codebooks=self.codebooks_), statistics)
-        dims = np.arange(self.embedding_dim_)
+            frames = codec.embed(codes, codebooks=self.codebooks_)
+            values[row] = pool_frames(frames, self.pooling, segments=self.segments)
         return feature_array(
             values,
             ds_or_clips=sequence,
-            feature_coords={
-                "statistic": np.repeat(statistics, self.embedding_dim_),
-                "dimension": np.tile(dims, len(statistics)),
-            },
+            feature_coords=self._feature_coords(),
             feature_names=self.get_feature_names_out().tolist(),
         )
+
+    def _blocks(self) -> tuple[tuple[str, int | None], ...]:
+        return pooled_blocks(self.pooling, self.segments)
+
+    def _block_names(self) -> list[str]:
+        return [
+            name if segment is None else f"{name}_segment{segment}"
+            for name, segment in self._blocks()
+        ]
+
+    def _feature_coords(self) -> dict[str, npt.NDArray[Any]]:
+        """Where each feature comes from; ``segment`` is -1 for what is of all frames."""
+        names, segments = zip(*self._blocks(), strict=True)
+        coords: dict[str, npt.NDArray[Any]] = {
+            "statistic": np.repeat(names, self.embedding_dim_),
+            "dimension": np.tile(np.arange(self.embedding_dim_), len(names)),
+        }
+        if self.segments > 1:
+            of = [-1 if segment is None else segment for segment in segments]
+            coords["segment"] = np.repeat(of, self.embedding_dim_)
+        return coords
 
 
 def embedding_dim(codec: Any, codebooks: list[int]) -> int:

@@ -13,7 +13,9 @@ from qtokfeatures.evaluation.bench_tables import bench_markdown, bench_tables, p
 from qtokfeatures.evaluation.clips import BenchClip, ClipSelection, find_shared_audio, select_clips
 from qtokfeatures.evaluation.code_use import CodeUse, measure_code_use
 from qtokfeatures.evaluation.codec_bench import bench_codec
+from qtokfeatures.evaluation.lag import Lag, find_envelope_lag
 from qtokfeatures.evaluation.model_card import update_card
+from qtokfeatures.evaluation.noise_floor import noise_floor_rise
 from qtokfeatures.evaluation.peers import Codec2, GriffinLim, Opus, Peer, default_peers
 from qtokfeatures.evaluation.ranking import RankedClip, rank_clips
 from qtokfeatures.evaluation.scores import ClipScore, bootstrap_interval, score_reconstruction
@@ -29,6 +31,7 @@ __all__ = [
     "CodeUse",
     "Codec2",
     "GriffinLim",
+    "Lag",
     "Opus",
     "Peer",
     "RankedClip",
@@ -42,9 +45,11 @@ __all__ = [
     "bootstrap_interval",
     "default_peers",
     "find_common_lag",
+    "find_envelope_lag",
     "find_lag",
     "find_shared_audio",
     "measure_code_use",
+    "noise_floor_rise",
     "pesq_wb",
     "print_bench",
     "rank_clips",

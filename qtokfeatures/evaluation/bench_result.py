@@ -13,6 +13,7 @@ from qtokfeatures.evaluation.scores import (
     ClipScore,
     Metric,
     bootstrap_interval,
+    ratio_of_means,
     summarise,
 )
 from qtokfeatures.exceptions import InputError
@@ -34,6 +35,8 @@ class SystemScores:
         Samples of delay that were taken out before measuring.
     note : str, default ""
         Version and parameters.
+    n_codebooks : int, optional
+        Codebooks decoded from; None for a peer.
     """
 
     name: str
@@ -41,6 +44,7 @@ class SystemScores:
     kbit_s: float | None = None
     lag: int = 0
     note: str = ""
+    n_codebooks: int | None = None
 
     def values(self, metric: Metric, kind: str | None = None) -> list[float]:
         """List a metric over the clips of a kind, or of all kinds.
@@ -110,12 +114,12 @@ class BenchResult:
         The level of `quiet`'s input relative to the others', in dB.
     code_use : CodeUse
         Use of the codebooks over all clips.
+    speech_code_use : CodeUse or None
+        The same over speech; None where there is none.
     speeds : tuple of Speed
         The codec and the peers, timed in turns.
     speed_duration_s : float
         Length of the audio that was timed, in seconds.
-    threads : int
-        Threads that torch used.
     skipped : mapping of str to str
         Peers that were left out, and why.
     versions : mapping of str to str
@@ -130,9 +134,9 @@ class BenchResult:
     quiet: SystemScores
     quiet_db: float
     code_use: CodeUse
+    speech_code_use: CodeUse | None
     speeds: tuple[Speed, ...]
     speed_duration_s: float
-    threads: int
     skipped: Mapping[str, str]
     versions: Mapping[str, str]
 
@@ -164,6 +168,33 @@ class BenchResult:
         loud = self.systems[0].summary(metric, kind)
         return self.quiet.summary(metric, kind) / loud if loud else math.nan
 
+    def prefix_ratio(
+        self, n_codebooks: int, metric: Metric, kind: str | None = None
+    ) -> tuple[float, tuple[float, float]]:
+        """Divide a distance with few codebooks by that of the same clips with most.
+
+        Parameters
+        ----------
+        n_codebooks : int
+            How many are few.
+        metric : Metric
+            Which distance.
+        kind : str, optional
+            Which kind of clips, by default all.
+
+        Returns
+        -------
+        ratio : float
+            Of the means over clips; NaN where the codec was not measured with so many.
+        interval : (float, float)
+            Its 95 % bootstrap interval over clips.
+        """
+        few = [system for system in self.systems if system.n_codebooks == n_codebooks]
+        if not few:
+            return math.nan, (math.nan, math.nan)
+        pairs = (few[0].values(metric, kind), self.systems[0].values(metric, kind))
+        return ratio_of_means(*pairs)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON types: summaries with intervals, and each clip's scores.
 
@@ -178,9 +209,11 @@ class BenchResult:
             "systems": [self._system_dict(system) for system in self.systems],
             "quiet": {"level_db": self.quiet_db, **self._system_dict(self.quiet)},
             "code_use": asdict(self.code_use),
+            "speech_code_use": None
+            if self.speech_code_use is None
+            else asdict(self.speech_code_use),
             "speed": {
                 "duration_s": self.speed_duration_s,
-                "threads": self.threads,
                 "fraction_of_real_time": [asdict(speed) for speed in self.speeds],
             },
             "skipped": dict(self.skipped),

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtokfeatures.evaluation.bench_result import BenchResult, SystemScores
+from qtokfeatures.evaluation.bench_timing import prefix_table, timing_notes, timing_table
+from qtokfeatures.evaluation.provenance import identity_note
 from qtokfeatures.evaluation.scores import LOG_MEL, LOG_STFT, PESQ_WB, SI_SDR, STOI, Metric
-from qtokfeatures.evaluation.tables import TextTable, to_markdown, to_rich
+from qtokfeatures.evaluation.tables import (
+    NOTHING,
+    TextTable,
+    format_interval,
+    format_number,
+    print_tables,
+    to_markdown,
+)
 
 if TYPE_CHECKING:
     import rich.console
 
-_NOTHING = "–"
-
+_INTERVALS = (
+    "±: half the width of the 95 % bootstrap interval over clips. All systems were measured on the "
+    "same clips, so two of them can differ for sure by less than that."
+)
 _DISTANCES = (
     "Distances, lower is better: mean absolute difference of natural-log magnitudes, mean over "
     "windows of 2048, 1024, 512 and 256 samples with hops of a quarter; log-mel in 128, 80, 64 and "
@@ -36,19 +47,25 @@ def bench_tables(result: BenchResult, *, intervals: bool = False) -> tuple[TextT
     Returns
     -------
     tuple of TextTable
-        Distances with STOI and PESQ-WB, SI-SDR, quiet input, use of codebooks, speed.
+        Distances with STOI and PESQ-WB, fewer codebooks, lag and noise floor, SI-SDR, quiet input,
+        use of codebooks, speed.
     """
-    return (
+    tables = (
         _distance_table(result, intervals=intervals),
         _kinds_table(result, LOG_STFT, "Distance of log spectra", intervals=intervals),
+        prefix_table(result, intervals=intervals),
+        timing_table(result),
         _kinds_table(result, SI_SDR, "SI-SDR, for information", intervals=intervals),
         _quiet_table(result),
         _code_use_table(result),
         _speed_table(result),
     )
+    return tuple(table for table in tables if table.rows)
 
 
-def bench_notes(result: BenchResult, *, clips: str = "", command: str = "") -> tuple[str, ...]:
+def bench_notes(
+    result: BenchResult, *, clips: str = "", command: str = "", intervals: bool = False
+) -> tuple[str, ...]:
     """Say what the tables of a bench mean and how they were made.
 
     Parameters
@@ -59,6 +76,8 @@ def bench_notes(result: BenchResult, *, clips: str = "", command: str = "") -> t
         How the clips were chosen; see ``ClipSelection.describe``.
     command : str, default ""
         The command that made the tables.
+    intervals : bool, default False
+        Whether the tables have intervals.
 
     Returns
     -------
@@ -69,10 +88,12 @@ def bench_notes(result: BenchResult, *, clips: str = "", command: str = "") -> t
         f"Made by `{command}`." if command else "",
         f"{clips} {_clips_note(result)}".strip(),
         _DISTANCES,
+        _INTERVALS if intervals else "",
+        *timing_notes(result),
         *(_peer_note(system, result.sr) for system in peers),
         *(f"{name} was left out: {reason}." for name, reason in result.skipped.items()),
         _speed_note(result),
-        _codec_note(result),
+        identity_note(result.codec, result.versions),
     ]
     return tuple(note for note in notes if note)
 
@@ -102,7 +123,9 @@ def bench_markdown(
     qtokfeatures.evaluation.update_card : Put it into a model card.
     """
     tables = bench_tables(result, intervals=intervals)
-    return to_markdown(tables, bench_notes(result, clips=clips, command=command))
+    return to_markdown(
+        tables, bench_notes(result, clips=clips, command=command, intervals=intervals)
+    )
 
 
 def print_bench(
@@ -121,10 +144,8 @@ def print_bench(
     intervals : bool, default False
         Whether to add 95 % bootstrap intervals over clips.
     """
-    for table in bench_tables(result, intervals=intervals):
-        console.print(to_rich(table))
-    for note in bench_notes(result, clips=clips):
-        console.print(f"- {note}", markup=False, highlight=False)
+    notes = bench_notes(result, clips=clips, intervals=intervals)
+    print_tables(bench_tables(result, intervals=intervals), notes, console)
 
 
 def _distance_table(result: BenchResult, *, intervals: bool) -> TextTable:
@@ -133,7 +154,7 @@ def _distance_table(result: BenchResult, *, intervals: bool) -> TextTable:
     rows = tuple(
         (
             system.name,
-            _NOTHING if system.kbit_s is None else f"{system.kbit_s:.2f}",
+            NOTHING if system.kbit_s is None else f"{system.kbit_s:.2f}",
             *(_cell(system, LOG_MEL, kind, intervals) for kind in result.kinds),
             *(_cell(system, metric, "speech", intervals) for metric in speech),
         )
@@ -153,7 +174,10 @@ def _kinds_table(result: BenchResult, metric: Metric, title: str, *, intervals: 
 
 def _quiet_table(result: BenchResult) -> TextTable:
     rows = tuple(
-        (metric.label, *(_number(result.quiet_ratio(metric, kind), 3) for kind in result.kinds))
+        (
+            metric.label,
+            *(format_number(result.quiet_ratio(metric, kind), 3) for kind in result.kinds),
+        )
         for metric in (LOG_MEL, LOG_STFT)
     )
     title = (
@@ -164,13 +188,20 @@ def _quiet_table(result: BenchResult) -> TextTable:
 
 
 def _code_use_table(result: BenchResult) -> TextTable:
-    use = result.code_use
-    rows = tuple(
-        (str(k), str(used), f"{perplexity:.0f}")
-        for k, (used, perplexity) in enumerate(zip(use.codes_used, use.perplexity, strict=True))
-    )
+    use, speech = result.code_use, result.speech_code_use
+    columns = [range(len(use.codes_used)), use.codes_used, _whole(use.perplexity)]
+    header = ["codebook", "codes used", "perplexity"]
     title = f"Use of the {use.codebook_size} codes of each codebook, over {use.n_frames} frames"
-    return TextTable(title, ("codebook", "codes used", "perplexity"), rows)
+    if speech is not None:
+        columns.append(_whole(speech.perplexity))
+        header.append("perplexity on speech")
+        title += f", {speech.n_frames} of them speech"
+    rows = tuple(tuple(str(cell) for cell in row) for row in zip(*columns, strict=True))
+    return TextTable(title, tuple(header), rows)
+
+
+def _whole(values: Sequence[float]) -> list[str]:
+    return [f"{value:.0f}" for value in values]
 
 
 def _speed_table(result: BenchResult) -> TextTable:
@@ -181,15 +212,10 @@ def _speed_table(result: BenchResult) -> TextTable:
 
 
 def _cell(system: SystemScores, metric: Metric, kind: str | None, interval: bool) -> str:
-    value = _number(system.summary(metric, kind), metric.digits)
+    value = system.summary(metric, kind)
     if not interval:
-        return value
-    low, high = (_number(end, metric.digits) for end in system.interval(metric, kind))
-    return f"{value} [{low}, {high}]"
-
-
-def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else _NOTHING
+        return format_number(value, metric.digits)
+    return format_interval(value, system.interval(metric, kind), metric.digits)
 
 
 def _signed(value: float) -> str:
@@ -204,17 +230,8 @@ def _clips_note(result: BenchResult) -> str:
 def _speed_note(result: BenchResult) -> str:
     return (
         f"Speed: median of five turns on {result.speed_duration_s:g} s of these clips, codec and "
-        f"peers in turns, torch with {result.threads} thread{'s' * (result.threads > 1)}. Command "
-        "line tools include the start of their process."
-    )
-
-
-def _codec_note(result: BenchResult) -> str:
-    codec = result.codec
-    versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
-    return (
-        f"Codec `{codec['name']}`, revision {codec['revision']}, fingerprint "
-        f"`{codec['fingerprint']}`; {versions}."
+        "peers in turns; threads are those of torch. Command line tools include the start of their "
+        "process."
     )
 
 

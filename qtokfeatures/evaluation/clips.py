@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from qtokfeatures.audio import load_audio
+from qtokfeatures.evaluation.manifest import read_manifest, spread
 from qtokfeatures.evaluation.pairs import FloatArray, check_mono
 from qtokfeatures.exceptions import InputError, SkippedClipWarning
 
@@ -135,7 +135,7 @@ def select_clips(
     """
     selection = selection or ClipSelection()
     root = Path(folder)
-    rows = _choose(_read_manifest(root / "manifest.csv"), selection)
+    rows = _choose(read_manifest(root, _COLUMNS), selection)
     clips = list(_load(root, rows, selection, sr))
     if not clips:
         raise InputError(
@@ -203,18 +203,6 @@ def find_shared_audio() -> Path:
     return folder
 
 
-def _read_manifest(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(f"{path}: the manifest lacks the columns {', '.join(missing)}")
-            return list(reader)
-    except OSError as error:
-        raise InputError(f"{path}: the manifest cannot be read: {error}") from error
-
-
 def _choose(rows: Sequence[Mapping[str, str]], selection: ClipSelection) -> list[Mapping[str, str]]:
     without = set(selection.without)
     kept = [
@@ -225,7 +213,7 @@ def _choose(rows: Sequence[Mapping[str, str]], selection: ClipSelection) -> list
         and not without & set(Path(row["path"]).parts)
     ]
     by_kind = ([row for row in kept if row["kind"] == kind] for kind in selection.kinds)
-    return [row for of_kind in by_kind for row in _spread(of_kind, selection.per_kind)]
+    return [row for of_kind in by_kind for row in spread(of_kind, selection.per_kind)]
 
 
 def _duration_s(row: Mapping[str, str]) -> float:
@@ -235,12 +223,6 @@ def _duration_s(row: Mapping[str, str]) -> float:
         raise InputError(
             f"{row['path']}: duration_s in the manifest must be seconds, got {row['duration_s']!r}"
         ) from error
-
-
-def _spread(rows: Sequence[Mapping[str, str]], at_most: int | None) -> Sequence[Mapping[str, str]]:
-    if at_most is None or len(rows) <= at_most:
-        return rows
-    return [rows[index * len(rows) // at_most] for index in range(at_most)]
 
 
 def _load(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from importlib import metadata
-from importlib.util import find_spec
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -15,21 +13,20 @@ import numpy.typing as npt
 from qtokfeatures.evaluation.alignment import align, find_common_lag
 from qtokfeatures.evaluation.bench_result import BenchResult, SystemScores
 from qtokfeatures.evaluation.clips import BenchClip
-from qtokfeatures.evaluation.code_use import measure_code_use
+from qtokfeatures.evaluation.code_use import CodeUse, measure_code_use
 from qtokfeatures.evaluation.pairs import FloatArray
-from qtokfeatures.evaluation.peers import Peer, default_peers
+from qtokfeatures.evaluation.peers import Peer, default_peers, split_peers
+from qtokfeatures.evaluation.progress import Progress, ignore_progress, watched
+from qtokfeatures.evaluation.provenance import codec_identity, package_versions
 from qtokfeatures.evaluation.scores import ClipScore, score_reconstruction
 from qtokfeatures.evaluation.speech_metrics import require
-from qtokfeatures.evaluation.speed import Coder, measure_speed, timing_signal
+from qtokfeatures.evaluation.speed import Coder, measure_speed, on_threads, timing_signal
 from qtokfeatures.exceptions import InputError
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
 
     AnyCodec: TypeAlias = Codec[Any, Any]
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is measured, clips done and clips to do."""
 
 _MEASURING_PACKAGES = ("qtokfeatures", "numpy", "torch", "librosa", "pystoi", "pesq")
 
@@ -42,6 +39,7 @@ def bench_codec(
     peers: Iterable[Peer] | None = None,
     quiet_db: float = -40.0,
     timed_s: float = 10.0,
+    threads: Sequence[int] = (1, 2),
     on_progress: Progress | None = None,
 ) -> BenchResult:
     """Measure how well a codec reconstructs, how it uses its codes, and how fast it is.
@@ -62,6 +60,8 @@ def bench_codec(
         Gain of an input whose output is scaled back before measuring, in dB.
     timed_s : float, default 10.0
         Length of the audio for timing, in seconds.
+    threads : sequence of int, default (1, 2)
+        Numbers of threads of torch to time the codec with.
     on_progress : callable, optional
         Called as ``on_progress(stage, done, total)`` before the first clip and after every clip.
 
@@ -94,30 +94,33 @@ def bench_codec(
     """
     clips = _check_clips(clips)
     prefixes = _check_prefixes(n_codebooks, codec.spec.n_codebooks)
-    running, skipped = _split_peers(default_peers() if peers is None else peers)
-    watch = on_progress or _ignore_progress
-    codes = [codec.encode(clip.y, sr=clip.sr) for clip in _watched(clips, "encode", watch)]
-    systems = [_score_prefix(codec, clips, codes, k, watch) for k in prefixes]
+    running, skipped = split_peers(default_peers() if peers is None else peers)
+    watch = on_progress or ignore_progress
+    codes = [codec.encode(clip.y, sr=clip.sr) for clip in watched(clips, "encode", watch)]
+    systems = [_score_prefix(codec, clips, codes, k, watch, lag=k == prefixes[0]) for k in prefixes]
     quiet = _score_quiet(codec, clips, prefixes[0], quiet_db, watch)
     systems += [_score_peer(peer, clips, watch) for peer in running]
-    coders = {codec.spec.name: _codec_coder(codec, clips[0].sr)}
+    coders = {
+        f"{codec.spec.name}, {n} thread{'s' if n > 1 else ''}": on_threads(
+            _codec_coder(codec, clips[0].sr), n
+        )
+        for n in threads
+    }
     coders |= {peer.name: _peer_coder(peer, clips[0].sr) for peer in running}
     return BenchResult(
-        codec=_identity(codec),
+        codec=codec_identity(codec),
         kinds=Counter(clip.kind for clip in clips),
         duration_s=sum(clip.duration_s for clip in clips),
         sr=clips[0].sr,
         systems=tuple(systems),
         quiet=quiet,
         quiet_db=quiet_db,
-        code_use=measure_code_use(
-            np.concatenate(codes, axis=1), codebook_size=codec.spec.codebook_size
-        ),
+        code_use=_code_use(codec, codes),
+        speech_code_use=_speech_code_use(codec, clips, codes),
         speeds=measure_speed(coders, timing_signal(clips, duration_s=timed_s), clips[0].sr),
         speed_duration_s=timed_s,
-        threads=_torch_threads(),
         skipped=skipped,
-        versions=_versions(),
+        versions=package_versions(_MEASURING_PACKAGES),
     )
 
 
@@ -127,14 +130,16 @@ def _score_prefix(
     codes: Sequence[npt.NDArray[np.int16]],
     k: int,
     watch: Progress,
+    *,
+    lag: bool,
 ) -> SystemScores:
     name = f"{codec.spec.name}, {k} codebook{'s' if k > 1 else ''}"
     scores = []
-    for clip, clip_codes in zip(_watched(clips, name, watch), codes, strict=True):
+    for clip, clip_codes in zip(watched(clips, name, watch), codes, strict=True):
         y_hat, _ = codec.decode(clip_codes[:k], sr=clip.sr, length=len(clip.y))
-        scores.append(_score(clip, y_hat))
+        scores.append(_score(clip, y_hat, lag=lag))
     kbit_s = k * codec.spec.frame_rate * math.log2(codec.spec.codebook_size) / 1000
-    return SystemScores(name, tuple(scores), kbit_s=kbit_s)
+    return SystemScores(name, tuple(scores), kbit_s=kbit_s, n_codebooks=k)
 
 
 def _score_quiet(
@@ -143,7 +148,7 @@ def _score_quiet(
     name = f"{codec.spec.name} at {gain_db:g} dB"
     gain = np.float32(10 ** (gain_db / 20))
     scores = []
-    for clip in _watched(clips, name, watch):
+    for clip in watched(clips, name, watch):
         codes = codec.encode(gain * clip.y, sr=clip.sr)
         y_hat, _ = codec.decode(codes[:k], sr=clip.sr, length=len(clip.y))
         scores.append(_score(clip, y_hat / gain))
@@ -152,22 +157,34 @@ def _score_quiet(
 
 def _score_peer(peer: Peer, clips: Sequence[BenchClip], watch: Progress) -> SystemScores:
     payloads, late = [], []
-    for clip in _watched(clips, peer.name, watch):
+    for clip in watched(clips, peer.name, watch):
         payloads.append(peer.encode(clip.y, clip.sr))
         late.append(peer.decode(payloads[-1], clip.sr))
     pairs = [(clip.y, y_hat) for clip, y_hat in zip(clips, late, strict=True)]
     lag = find_common_lag(pairs, sr=clips[0].sr) if peer.delays else 0
     scores = [
-        _score(clip, align(y_hat, lag, len(clip.y)))
-        for clip, y_hat in zip(_watched(clips, f"score {peer.name}", watch), late, strict=True)
+        _score(clip, align(y_hat, lag, len(clip.y)), lag=True)
+        for clip, y_hat in zip(watched(clips, f"score {peer.name}", watch), late, strict=True)
     ]
     kbit_s = _bit_rate([peer.n_bits(payload) for payload in payloads], clips)
     return SystemScores(peer.name, tuple(scores), kbit_s=kbit_s, lag=lag, note=peer.note)
 
 
-def _score(clip: BenchClip, y_hat: FloatArray) -> ClipScore:
-    values = score_reconstruction(clip.y, y_hat, clip.sr, speech=clip.kind == "speech")
+def _score(clip: BenchClip, y_hat: FloatArray, *, lag: bool = False) -> ClipScore:
+    values = score_reconstruction(clip.y, y_hat, clip.sr, speech=clip.kind == "speech", lag=lag)
     return ClipScore(clip.name, clip.kind, values)
+
+
+def _code_use(codec: AnyCodec, codes: Sequence[npt.NDArray[np.int16]]) -> CodeUse:
+    joined = np.concatenate(codes, axis=1)
+    return measure_code_use(joined, codebook_size=codec.spec.codebook_size)
+
+
+def _speech_code_use(
+    codec: AnyCodec, clips: Sequence[BenchClip], codes: Sequence[npt.NDArray[np.int16]]
+) -> CodeUse | None:
+    of_speech = [own for clip, own in zip(clips, codes, strict=True) if clip.kind == "speech"]
+    return _code_use(codec, of_speech) if of_speech else None
 
 
 def _bit_rate(bits: Sequence[int | None], clips: Sequence[BenchClip]) -> float | None:
@@ -207,36 +224,3 @@ def _check_prefixes(n_codebooks: Iterable[int], most: int) -> list[int]:
     if not prefixes:
         raise InputError(f"n_codebooks must hold a number from 1 to {most}, got {asked}")
     return prefixes
-
-
-def _split_peers(peers: Iterable[Peer]) -> tuple[list[Peer], dict[str, str]]:
-    peers = list(peers)
-    skipped = {peer.name: reason for peer in peers if (reason := peer.missing())}
-    return [peer for peer in peers if peer.name not in skipped], skipped
-
-
-def _identity(codec: AnyCodec) -> dict[str, str]:
-    spec = codec.spec
-    return {"name": spec.name, "revision": spec.revision, "fingerprint": spec.fingerprint}
-
-
-def _torch_threads() -> int:
-    import torch
-
-    return torch.get_num_threads()
-
-
-def _versions() -> dict[str, str]:
-    installed = (name for name in _MEASURING_PACKAGES if find_spec(name) is not None)
-    return {name: metadata.version(name) for name in installed}
-
-
-def _watched(clips: Sequence[BenchClip], stage: str, watch: Progress) -> Iterable[BenchClip]:
-    for done, clip in enumerate(clips):
-        watch(stage, done, len(clips))
-        yield clip
-    watch(stage, len(clips), len(clips))
-
-
-def _ignore_progress(stage: str, done: int, total: int) -> None:
-    """Do nothing: nobody watches."""

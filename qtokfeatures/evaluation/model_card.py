@@ -13,8 +13,33 @@ BEGIN: Final = "<!-- bench:begin -->"
 END: Final = "<!-- bench:end -->"
 
 
-def update_card(path: str | Path, markdown: str) -> None:
-    """Replace what stands between the two markers of a model card.
+def section_markers(section: str = "") -> tuple[str, str]:
+    """Return the two lines between which a bench puts its figures.
+
+    Parameters
+    ----------
+    section : str, default ""
+        Which of a card's sections; the bench of the codec itself has no name.
+
+    Returns
+    -------
+    begin : str
+        The line before the figures.
+    end : str
+        The line after them.
+
+    Examples
+    --------
+    >>> section_markers("digits")
+    ('<!-- bench-digits:begin -->', '<!-- bench-digits:end -->')
+    """
+    if not section:
+        return BEGIN, END
+    return BEGIN.replace("bench:", f"bench-{section}:"), END.replace("bench:", f"bench-{section}:")
+
+
+def update_card(path: str | Path, markdown: str, *, section: str = "") -> None:
+    """Replace what stands between the two markers of a model card, or of one of its sections.
 
     Parameters
     ----------
@@ -23,6 +48,8 @@ def update_card(path: str | Path, markdown: str) -> None:
         each. It is replaced whole or not at all.
     markdown : str
         What to put there.
+    section : str, default ""
+        The section; ``"digits"`` has ``<!-- bench-digits:begin -->`` and its end as markers.
 
     Raises
     ------
@@ -34,10 +61,10 @@ def update_card(path: str | Path, markdown: str) -> None:
         page = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}: the model card cannot be read: {error}") from error
-    _replace_file(path, fill_card(page, markdown, name=str(path)))
+    _replace_file(path, fill_card(page, markdown, name=str(path), section=section))
 
 
-def fill_card(page: str, markdown: str, *, name: str = "the page") -> str:
+def fill_card(page: str, markdown: str, *, name: str = "the page", section: str = "") -> str:
     """Return a page with what stands between its two markers replaced.
 
     Parameters
@@ -48,6 +75,8 @@ def fill_card(page: str, markdown: str, *, name: str = "the page") -> str:
         What to put between the markers.
     name : str, default "the page"
         What to call the page in an error.
+    section : str, default ""
+        The section; see :func:`section_markers`.
 
     Returns
     -------
@@ -67,13 +96,14 @@ def fill_card(page: str, markdown: str, *, name: str = "the page") -> str:
     <BLANKLINE>
     <!-- bench:end --> Z
     """
-    if BEGIN in markdown or END in markdown:
-        raise InputError(f"what is put between {BEGIN} and {END} must not hold them itself")
-    before, found_begin, rest = page.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
-    if not (found_begin and found_end) or END in before or BEGIN in rest or END in after:
-        raise InputError(f"{name}: expected {BEGIN} and, after it, {END}, once each")
-    return f"{before}{BEGIN}\n\n{markdown.strip()}\n\n{END}{after}"
+    begin, end = section_markers(section)
+    if begin in markdown or end in markdown:
+        raise InputError(f"what is put between {begin} and {end} must not hold them itself")
+    before, found_begin, rest = page.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found_begin and found_end) or end in before or begin in rest or end in after:
+        raise InputError(f"{name}: expected {begin} and, after it, {end}, once each")
+    return f"{before}{begin}\n\n{markdown.strip()}\n\n{end}{after}"
 
 
 def _replace_file(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import log_mel_distance, log_stft_distance, si_sdr
+from qtokfeatures.evaluation.lag import find_envelope_lag
+from qtokfeatures.evaluation.noise_floor import noise_floor_rise
 from qtokfeatures.evaluation.pairs import check_pair
 from qtokfeatures.evaluation.speech_metrics import pesq_wb, stoi
 
@@ -50,7 +53,11 @@ STOI: Final = Metric("stoi", "STOI", speech_only=True, higher_is_better=True)
 PESQ_WB: Final = Metric("pesq_wb", "PESQ-WB", speech_only=True, higher_is_better=True, digits=2)
 SI_SDR: Final = Metric("si_sdr", "SI-SDR, dB", higher_is_better=True, statistic=np.median, digits=1)
 
-METRICS: Final = (LOG_MEL, LOG_STFT, STOI, PESQ_WB, SI_SDR)
+FLOOR: Final = Metric("noise_floor_db", "noise floor, dB", statistic=np.median, digits=1)
+LAG: Final = Metric("lag", "lag, samples", statistic=np.median, digits=0)
+LAG_ERROR: Final = Metric("lag_error", "error of lag, samples", statistic=np.median, digits=0)
+
+METRICS: Final = (LOG_MEL, LOG_STFT, STOI, PESQ_WB, SI_SDR, FLOOR, LAG, LAG_ERROR)
 """Everything that is measured, in the order of tables."""
 
 
@@ -74,7 +81,7 @@ class ClipScore:
 
 
 def score_reconstruction(
-    y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int, *, speech: bool = False
+    y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int, *, speech: bool = False, lag: bool = False
 ) -> dict[str, float]:
     """Compare a reconstruction with its original.
 
@@ -88,12 +95,15 @@ def score_reconstruction(
         Rate of both, in Hz.
     speech : bool, default False
         Whether to measure STOI and PESQ-WB too, which need the extra ``eval``.
+    lag : bool, default False
+        Whether to measure the lag too, by :func:`~qtokfeatures.evaluation.find_envelope_lag`.
 
     Returns
     -------
     dict of str to float
-        ``log_mel`` and ``log_stft`` (distances, 0 is equal), ``si_sdr`` (dB, higher is closer) and,
-        for speech, ``stoi`` and ``pesq_wb`` (higher is better).
+        ``log_mel`` and ``log_stft`` (distances, 0 is equal), ``si_sdr`` (dB, higher is closer),
+        ``noise_floor_db`` (above the original's, where that is silent), for speech ``stoi`` and
+        ``pesq_wb`` (higher is better), and where asked for ``lag`` and ``lag_error`` (samples).
 
     Raises
     ------
@@ -114,7 +124,10 @@ def score_reconstruction(
         LOG_MEL.key: log_mel_distance(y, y_hat, sr),
         LOG_STFT.key: log_stft_distance(y, y_hat, sr),
         SI_SDR.key: si_sdr(y, y_hat),
+        FLOOR.key: noise_floor_rise(y, y_hat, sr),
     }
+    if lag:
+        values |= dict(zip((LAG.key, LAG_ERROR.key), find_envelope_lag(y, y_hat, sr), strict=True))
     if speech:
         values |= {STOI.key: stoi(y, y_hat, sr), PESQ_WB.key: pesq_wb(y, y_hat, sr)}
     return values
@@ -193,6 +206,53 @@ def bootstrap_interval(
     ends = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(resampled, ends, method="inverted_cdf")  # an infinite SI-SDR may stay
     return float(low), float(high)
+
+
+def ratio_of_means(
+    above: Sequence[float],
+    below: Sequence[float],
+    *,
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, tuple[float, float]]:
+    """Divide two means over the same clips, with a bootstrap interval over clips.
+
+    Parameters
+    ----------
+    above, below : sequence of float
+        One number a clip, in the same order; a clip with a NaN is left out.
+    level : float, default 0.95
+        Share of resamples inside the interval; 0 … 1.
+    n_resamples : int, default 2000
+        Resamples drawn, each of the same clips above and below.
+    seed : int, default 0
+        Seed of the draws.
+
+    Returns
+    -------
+    ratio : float
+        NaN where nothing is defined.
+    interval : (float, float)
+        NaN with fewer than two clips.
+
+    Examples
+    --------
+    >>> ratio_of_means([2.0, 4.0], [1.0, 2.0])
+    (2.0, (2.0, 2.0))
+    """
+    pairs = np.array([above, below], dtype=np.float64)
+    pairs = pairs[:, ~np.isnan(pairs).any(axis=0)]
+    n_clips = pairs.shape[1]
+    if not n_clips or not pairs[1].any():
+        return math.nan, (math.nan, math.nan)
+    ratio = float(pairs[0].mean() / pairs[1].mean())
+    if n_clips < 2:
+        return ratio, (math.nan, math.nan)
+    draws = np.random.default_rng(seed).integers(n_clips, size=(n_resamples, n_clips))
+    resampled = pairs[:, draws].mean(axis=2)
+    low, high = np.quantile(resampled[0] / resampled[1], [(1 - level) / 2, (1 + level) / 2])
+    return ratio, (float(low), float(high))
 
 
 def _defined(values: Sequence[float]) -> npt.NDArray[np.float64]:

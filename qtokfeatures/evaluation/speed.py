@@ -70,6 +70,36 @@ def measure_speed(
     )
 
 
+def on_threads(coder: Coder, n_threads: int) -> Coder:
+    """Let a codec compute on so many threads of torch, and then on as many as before.
+
+    Parameters
+    ----------
+    coder : Coder
+        The codec.
+    n_threads : int
+        Threads of torch; more than there are cores make nothing faster.
+
+    Returns
+    -------
+    Coder
+    """
+    import torch
+
+    def limited(half: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def run(given: Any) -> Any:
+            before = torch.get_num_threads()
+            torch.set_num_threads(n_threads)
+            try:
+                return half(given)
+            finally:
+                torch.set_num_threads(before)
+
+        return run
+
+    return Coder(limited(coder.encode), limited(coder.decode))
+
+
 def timing_signal(clips: Sequence[BenchClip], *, duration_s: float = 10.0) -> FloatArray:
     """Join clips, over and over if need be, to audio of a given length.
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from qtokfeatures.exceptions import InputError
 
 if TYPE_CHECKING:
+    import rich.console
     import rich.table
     from rich.console import JustifyMethod
+
+
+NOTHING: Final = "–"
+"""What stands in a table where there is no number."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,59 @@ class TextTable:
                 raise InputError(f"{self.title}: {len(row)} cells for {len(self.header)} columns")
 
 
+def format_number(value: float, digits: int) -> str:
+    """Write a number for a table.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
+        With a proper minus; a dash where it is not finite.
+
+    Examples
+    --------
+    >>> format_number(-1.25, 1), format_number(float("nan"), 1)
+    ('−1.2', '–')
+    """
+    if not math.isfinite(value):
+        return NOTHING
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: no minus zero
+
+
+def format_interval(value: float, interval: tuple[float, float], digits: int) -> str:
+    """Write a number and how uncertain it is.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+    interval : (float, float)
+        Where it may lie.
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
+        The number, and ± half the width of the interval, where that is finite.
+
+    Examples
+    --------
+    >>> format_interval(0.32, (0.30, 0.35), 3)
+    '0.320 ±0.025'
+    """
+    written, half = format_number(value, digits), (interval[1] - interval[0]) / 2
+    if not (math.isfinite(value) and math.isfinite(half)):
+        return written
+    return f"{written} ±{half:.{digits}f}"
+
+
 def to_markdown(tables: Sequence[TextTable], notes: Iterable[str] = ()) -> str:
     """Write tables and notes as Markdown.
 
@@ -67,6 +126,26 @@ def to_markdown(tables: Sequence[TextTable], notes: Iterable[str] = ()) -> str:
     blocks = [f"**{table.title}**\n\n{_markdown_table(table)}" for table in tables]
     points = "\n".join(f"- {note}" for note in notes)
     return "\n\n".join([*blocks, points] if points else blocks) + "\n"
+
+
+def print_tables(
+    tables: Iterable[TextTable], notes: Iterable[str], console: rich.console.Console
+) -> None:
+    """Print tables, and notes below them.
+
+    Parameters
+    ----------
+    tables : iterable of TextTable
+        The tables.
+    notes : iterable of str
+        What to know of them.
+    console : rich.console.Console
+        Where to print.
+    """
+    for table in tables:
+        console.print(to_rich(table))
+    for note in notes:
+        console.print(f"- {note}", markup=False, highlight=False)
 
 
 def to_rich(table: TextTable) -> rich.table.Table:

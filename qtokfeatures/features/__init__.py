@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from qtokfeatures.features.binning import merge_codes
 from qtokfeatures.features.counts import TokenCounts, count_tokens, join_ngrams
-from qtokfeatures.features.pooling import POOLINGS, pool_frames
+from qtokfeatures.features.pooling import POOLINGS, SEGMENTED, pool_frames
 from qtokfeatures.features.weighting import WEIGHTINGS, weight_counts
 
 __all__ = [
     "POOLINGS",
+    "SEGMENTED",
     "WEIGHTINGS",
     "TokenCounts",
     "count_tokens",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -51,6 +52,10 @@ _STATISTICS: dict[str, Callable[[FloatArray], FloatArray]] = {
 #: Names that :func:`pool_frames` takes.
 POOLINGS = tuple(_STATISTICS)
 
+#: Those that tell where the frames lie, and that are taken of each segment where there are several.
+#: The others tell how the frames spread and move, for which a segment of a short clip has too few.
+SEGMENTED = ("mean", "min", "max", "median")
+
 
 def check_pooling(pooling: str | Sequence[str]) -> tuple[str, ...]:
     """Return the names in `pooling` as a tuple, after checking them.
@@ -84,8 +89,74 @@ def check_pooling(pooling: str | Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+def check_segments(segments: int) -> int:
+    """Return `segments` after checking it.
+
+    Parameters
+    ----------
+    segments : int
+        Number of segments, 1 or more.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError
+        If it is not a whole number of 1 or more.
+
+    Examples
+    --------
+    >>> check_segments(3)
+    3
+    """
+    try:
+        count = operator.index(segments)
+    except TypeError:
+        count = 0
+    if isinstance(segments, bool) or count < 1:
+        raise InputError(f"segments must be a whole number, 1 or more; got {segments!r}")
+    return count
+
+
+def pooled_blocks(
+    pooling: str | Sequence[str], segments: int = 1
+) -> tuple[tuple[str, int | None], ...]:
+    """Name the blocks of numbers that :func:`pool_frames` returns, in their order.
+
+    Parameters
+    ----------
+    pooling : str or sequence of str
+        One or several of :data:`POOLINGS`.
+    segments : int, default=1
+        Segments that a clip is cut into.
+
+    Returns
+    -------
+    tuple of (str, int or None)
+        The statistic of a block, and the segment that it is of; None where it is of all frames.
+
+    Raises
+    ------
+    InputError
+        If a name or the number is not one that can be used.
+
+    Examples
+    --------
+    >>> pooled_blocks(("mean", "std"), 3)
+    (('mean', 0), ('mean', 1), ('mean', 2), ('std', None))
+    """
+    names, count = check_pooling(pooling), check_segments(segments)
+    return tuple(
+        (name, segment)
+        for name in names
+        for segment in (range(count) if count > 1 and name in SEGMENTED else (None,))
+    )
+
+
 def pool_frames(
-    frames: npt.ArrayLike, pooling: str | Sequence[str] = ("mean", "std")
+    frames: npt.ArrayLike, pooling: str | Sequence[str] = ("mean", "std"), *, segments: int = 1
 ) -> FloatArray:
     """Summarise the frames of one clip.
 
@@ -96,24 +167,42 @@ def pool_frames(
     pooling : str or sequence of str, default=("mean", "std")
         Statistics over the frames: ``"mean"``, ``"std"`` (population, 0 for one frame), ``"min"``,
         ``"max"``, ``"median"``, ``"delta"`` (mean absolute step from frame to frame).
+    segments : int, default=1
+        Cut the frames into so many segments of equal duration and take those statistics that are
+        in :data:`SEGMENTED` of each, so that the order of sounds counts: ``("mean", "std")`` with
+        3 gives the means of beginning, middle and end, and the standard deviation of the whole. A
+        frame that lies in two segments counts in both; so a clip may have fewer frames than
+        segments.
 
     Returns
     -------
-    ndarray of float32, shape (statistic * dim,)
-        All dimensions of the first statistic, then all of the second, and so on.
+    ndarray of float32, shape (block * dim,)
+        All dimensions of the first statistic (of its first segment, then of the next), then all
+        of the second, and so on; :func:`pooled_blocks` names them.
 
     Raises
     ------
     InputError
-        If there are no frames, or a statistic is unknown.
+        If there are no frames, a statistic is unknown, or `segments` is less than 1.
 
     Examples
     --------
     >>> pool_frames([[0.0, 1.0], [2.0, 1.0]], ("mean", "std")).tolist()
     [1.0, 1.0, 1.0, 0.0]
+    >>> pool_frames([[0.0], [2.0], [4.0], [8.0]], ("mean", "max"), segments=2).tolist()
+    [1.0, 6.0, 2.0, 8.0]
     """
     frames = np.asarray(frames)
     if frames.ndim != 2 or len(frames) == 0:
         raise InputError(f"frames must be (frame, dim) with a frame at least, got {frames.shape}")
-    pooled = [_STATISTICS[name](frames) for name in check_pooling(pooling)]
+    pooled = [
+        _STATISTICS[name](frames if segment is None else _segment(frames, segment, segments))
+        for name, segment in pooled_blocks(pooling, segments)
+    ]
     return np.concatenate(pooled).astype(np.float32)
+
+
+def _segment(frames: FloatArray, segment: int, segments: int) -> FloatArray:
+    first = segment * len(frames) // segments
+    behind = -(-(segment + 1) * len(frames) // segments)
+    return frames[first:behind]

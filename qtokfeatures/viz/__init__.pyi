@@ -1,6 +1,9 @@
 from .clip_map import draw_map as draw_map
 from .clip_map import map_figure as map_figure
 from .cluster_page import cluster_report as cluster_report
+from .contact_sheet import SheetPair as SheetPair
+from .contact_sheet import contact_sheet as contact_sheet
+from .contact_sheet import save_sheet as save_sheet
 from .demo_page import demo_report as demo_report
 from .figures import Picture as Picture
 from .figures import save_figure as save_figure

@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from qtokfeatures.estimators import CodeEmbedding, FrameFeatures
 from qtokfeatures.exceptions import CodecMismatchError, InputError, NotFittedError
+from qtokfeatures.features import pool_frames
 from qtokfeatures.labelled import CodeSequence
 
 
@@ -31,6 +32,24 @@ def test_features_say_where_they_come_from(codes) -> None:
     assert features.dimension.values.tolist() == [*range(8), *range(8)]
     assert features.feature.values[[0, 15]].tolist() == ["max_0", "delta_7"]
     assert features.kind.values.tolist() == ["tone", "noise"] * 4
+
+
+def test_segments_keep_the_order_of_sounds(codes, band_codec) -> None:
+    features = CodeEmbedding(segments=3).fit_transform(codes)
+    expected = [pool_frames(frames, segments=3) for frames in embedded(codes, band_codec)]
+    np.testing.assert_array_equal(features.values, expected)
+    assert features.statistic.values.tolist() == ["mean"] * 24 + ["std"] * 8
+    assert features.segment.values[::8].tolist() == [0, 1, 2, -1]
+    assert features.feature.values[[0, 23, 31]].tolist() == [
+        "mean_segment0_0",
+        "mean_segment2_7",
+        "std_7",
+    ]
+
+
+def test_a_wrong_number_of_segments_is_refused_by_fit(codes) -> None:
+    with pytest.raises(InputError, match=r"segments must be a whole number.*got 0"):
+        CodeEmbedding(segments=0).fit(codes)
 
 
 def test_only_some_codebooks(codes, band_codec) -> None:

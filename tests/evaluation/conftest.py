@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,11 @@ def voice_like(duration_s: float, *, seed: int = 0, sr: int = SR) -> np.ndarray:
     tone = sum(np.exp(-(((n - formant) / 3) ** 2)) * np.sin(n * phase) for n in range(1, 30))
     y = tone * np.clip(np.sin(2 * np.pi * 1.1 * time), 0, None) + 1e-3 * rng.normal(size=len(time))
     return (0.5 * y / np.abs(y).max()).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def make_voice() -> Callable[..., np.ndarray]:
+    return voice_like
 
 
 @pytest.fixture(scope="session")

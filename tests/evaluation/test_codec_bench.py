@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from qtokfeatures.evaluation import BenchClip, bench_codec, bench_markdown, print_bench, rank_clips
-from qtokfeatures.evaluation.scores import LOG_MEL, PESQ_WB, SI_SDR, STOI
+from qtokfeatures.evaluation.scores import FLOOR, LAG, LOG_MEL, PESQ_WB, SI_SDR, STOI
 from qtokfeatures.exceptions import InputError, MissingExtraError
 
 SR = 24_000
@@ -99,15 +99,22 @@ def test_codes_are_counted_over_all_clips(result, codec, clips):
 
 
 def test_the_quiet_input_is_scaled_back_before_measuring(codec, clips):
-    result = bench_codec(codec, clips=clips, n_codebooks=[16], peers=[], quiet_db=0.0, timed_s=0.1)
+    result = bench_codec(
+        codec, clips=clips[2:], n_codebooks=[16], peers=[], quiet_db=0.0, timed_s=0.1
+    )
     assert result.quiet_ratio(LOG_MEL) == pytest.approx(1.0)
-    assert result.quiet.scores == result.systems[0].scores
+    for quiet, loud in zip(result.quiet.scores, result.systems[0].scores, strict=True):
+        for key in ("log_mel", "log_stft", "si_sdr"):
+            assert quiet.values[key] == loud.values[key]
 
 
 def test_speed_is_positive_and_of_codec_and_peers(result):
-    assert [speed.name for speed in result.speeds] == ["mini-random", "late copy"]
+    assert [speed.name for speed in result.speeds] == [
+        "mini-random, 1 thread",
+        "mini-random, 2 threads",
+        "late copy",
+    ]
     assert all(speed.encode > 0 and speed.decode > 0 for speed in result.speeds)
-    assert result.threads >= 1
 
 
 def test_a_missing_peer_is_named_with_its_reason(result):
@@ -139,8 +146,41 @@ def test_markdown_holds_every_table_the_command_and_the_delay(result):
 
 
 def test_intervals_are_shown_on_request(result):
-    assert " [" not in bench_markdown(result).split("SI-SDR")[0]
-    assert "0.000 [0.000, 0.000]" in bench_markdown(result, intervals=True)
+    assert " ±" not in bench_markdown(result).split("SI-SDR")[0].split("Delay")[0]
+    page = bench_markdown(result, intervals=True)
+    assert "| late copy | 768.00 | 0.000 ±0.000 | 0.000 |" in page  # of one clip there is none
+    assert "half the width of the 95 % bootstrap interval" in page
+
+
+def test_speech_has_its_own_use_of_codes(result, codec, clips):
+    frames = sum(codec.encode(clip.y, sr=SR).shape[1] for clip in clips[:2])
+    assert result.speech_code_use.n_frames == frames
+    assert "| codebook | codes used | perplexity | perplexity on speech |" in bench_markdown(result)
+
+
+def test_lag_and_noise_floor_of_codec_and_peers(result):
+    copy = result.system("late copy")
+    assert copy.values(LAG) == pytest.approx([0, 0, 0], abs=1)
+    # Nothing changed but the last samples, which came too late.
+    assert copy.values(FLOOR)[:2] == pytest.approx([0, 0], abs=0.01)
+    page = bench_markdown(result)
+    assert "| late copy | 0 ±0 | 0 | 3 | 0 | 0.0" in page
+    table = page.split("**Delay, and noise in silent stretches**")[1].split("**")[0]
+    assert "mini-random, 16 codebooks" in table
+    assert "mini-random, 1 codebook" not in table
+
+
+def test_four_codebooks_are_set_against_sixteen(codec, clips):
+    noises = [clips[2], BenchClip("four", "environment", clips[2].y[::-1].copy(), SR)]
+    result = bench_codec(codec, clips=noises, n_codebooks=(16, 4), peers=[], timed_s=0.1)
+    ratio, (low, high) = result.prefix_ratio(4, LOG_MEL, "environment")
+    means = [system.summary(LOG_MEL, "environment") for system in result.systems]
+    assert ratio == pytest.approx(means[1] / means[0])
+    assert low <= ratio <= high
+    assert math.isnan(result.prefix_ratio(8, LOG_MEL)[0])
+    page = bench_markdown(result, intervals=True)
+    assert "**Distance with 4 codebooks as a multiple of that with 16**" in page
+    assert f"| log-mel | {ratio:.2f} ±" in page
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtokfeatures.evaluation import bootstrap_interval, pesq_wb, score_reconstruction, stoi
-from qtokfeatures.evaluation.scores import summarise
+from qtokfeatures.evaluation import (
+    bootstrap_interval,
+    pesq_wb,
+    score_reconstruction,
+    stoi,
+)
+from qtokfeatures.evaluation.scores import ratio_of_means, summarise
 from qtokfeatures.exceptions import InputError, MissingExtraError
 
 SR = 24_000
@@ -46,7 +51,11 @@ def test_noise_costs_intelligibility_and_quality(speech):
 
 
 def test_speech_metrics_are_left_out_for_other_sounds(speech):
-    assert set(score_reconstruction(speech, speech, SR)) == {"log_mel", "log_stft", "si_sdr"}
+    measured = {"log_mel", "log_stft", "si_sdr", "noise_floor_db"}
+    assert set(score_reconstruction(speech, speech, SR)) == measured
+    with_lag = score_reconstruction(speech, speech, SR, lag=True)
+    assert set(with_lag) == measured | {"lag", "lag_error"}
+    assert with_lag["lag"] == pytest.approx(0, abs=0.1)
 
 
 @pytest.mark.parametrize("metric", [stoi, pesq_wb])
@@ -109,3 +118,17 @@ def test_an_interval_covers_the_true_mean_about_as_often_as_it_says():
         )
     ]
     assert 0.88 <= np.mean(hits) <= 0.99
+
+
+def test_a_ratio_of_means_is_of_the_same_clips_above_and_below():
+    above, below = [2.0, 20.0, float("nan"), 6.0], [1.0, 10.0, 5.0, 3.0]
+    assert ratio_of_means(above, below) == (2.0, (2.0, 2.0))
+    ratio, (low, high) = ratio_of_means([1.0, 2.0, 3.0], [1.0, 1.0, 2.0])
+    assert ratio == 1.5
+    assert 1 <= low <= ratio <= high <= 2
+
+
+@pytest.mark.parametrize("below", [[], [float("nan")], [0.0]])
+def test_a_ratio_without_clips_is_undefined(below):
+    ratio, interval = ratio_of_means([1.0] * len(below), below)
+    assert np.isnan([ratio, *interval]).all()

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.features import POOLINGS, pool_frames
-from qtokfeatures.features.pooling import check_pooling
+from qtokfeatures.features.pooling import check_pooling, pooled_blocks
 
 FRAMES = np.array([[0.0, 4.0], [2.0, 4.0], [1.0, 7.0]])
 
@@ -51,3 +53,48 @@ def test_wrong_names_are_refused(pooling: str | tuple[str, ...]) -> None:
 def test_no_frames_are_refused() -> None:
     with pytest.raises(InputError, match="a frame at least"):
         pool_frames(np.empty((0, 3)))
+
+
+def test_segments_give_beginning_middle_and_end_and_the_spread_of_all() -> None:
+    frames = np.arange(12.0).reshape(6, 2)
+    pooled = pool_frames(frames, ("mean", "std"), segments=3)
+    means = [frames[i : i + 2].mean(axis=0) for i in (0, 2, 4)]
+    np.testing.assert_allclose(pooled, np.concatenate([*means, frames.std(axis=0)]), rtol=1e-6)
+
+
+def test_segments_share_a_frame_that_lies_in_two() -> None:
+    frames = np.arange(5.0)[:, None]
+    assert pool_frames(frames, "mean", segments=3).tolist() == [0.5, 2.0, 3.5]
+    assert pool_frames(frames[:1], "mean", segments=3).tolist() == [0.0, 0.0, 0.0]
+
+
+@given(st.integers(1, 40), st.integers(1, 9))
+def test_every_frame_is_in_a_segment_and_no_segment_is_empty(n_frames: int, segments: int) -> None:
+    frames = np.arange(n_frames, dtype=float)[:, None]
+    low = pool_frames(frames, "min", segments=segments)
+    high = pool_frames(frames, "max", segments=segments)
+    covered = {i for a, b in zip(low, high, strict=True) for i in range(int(a), int(b) + 1)}
+    assert covered == set(range(n_frames))
+    lengths = high - low + 1
+    assert lengths.min() >= 1
+    assert lengths.max() <= n_frames / segments + 2
+
+
+@given(st.integers(1, 30), st.integers(1, 5))
+def test_segments_of_the_reversed_clip_are_reversed(n_frames: int, segments: int) -> None:
+    frames = np.random.default_rng(n_frames).normal(size=(n_frames, 1))
+    forward = pool_frames(frames, "mean", segments=segments)
+    np.testing.assert_allclose(
+        pool_frames(frames[::-1], "mean", segments=segments), forward[::-1], atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("segments", [0, -1, 1.5, True, "3"])
+def test_wrong_numbers_of_segments_are_refused(segments: object) -> None:
+    with pytest.raises(InputError, match="segments must be a whole number, 1 or more"):
+        pool_frames(FRAMES, "mean", segments=segments)  # type: ignore[arg-type]
+
+
+def test_blocks_are_named_in_the_order_of_the_numbers() -> None:
+    assert pooled_blocks(("delta", "max"), 2) == (("delta", None), ("max", 0), ("max", 1))
+    assert pooled_blocks("mean") == (("mean", None),)

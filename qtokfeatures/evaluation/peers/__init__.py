@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from qtokfeatures.evaluation.peers.codec2 import Codec2
 from qtokfeatures.evaluation.peers.griffin_lim import GriffinLim
 from qtokfeatures.evaluation.peers.opus import Opus
 from qtokfeatures.evaluation.peers.protocol import Peer
 
-__all__ = ["Codec2", "GriffinLim", "Opus", "Peer", "default_peers"]
+__all__ = ["Codec2", "GriffinLim", "Opus", "Peer", "default_peers", "split_peers"]
 
 
 def default_peers() -> tuple[Peer, ...]:
@@ -23,3 +25,23 @@ def default_peers() -> tuple[Peer, ...]:
     ['Opus, asked for 6 kbit/s', 'Codec2 2400', 'mel + Griffin-Lim']
     """
     return (Opus(), Codec2(), GriffinLim())
+
+
+def split_peers(peers: Iterable[Peer]) -> tuple[list[Peer], dict[str, str]]:
+    """Tell the peers that can run here from those that cannot.
+
+    Parameters
+    ----------
+    peers : iterable of Peer
+        The peers.
+
+    Returns
+    -------
+    running : list of Peer
+        Those whose tools are there.
+    skipped : dict of str to str
+        The names of the others, and what they lack.
+    """
+    peers = list(peers)
+    skipped = {peer.name: reason for peer in peers if (reason := peer.missing())}
+    return [peer for peer in peers if peer.name not in skipped], skipped
