@@ -17,6 +17,7 @@ from typing_extensions import TypeVar
 from qtokfeatures.audio import AudioClip, iter_blocks, load_audio, resample, resampled_length
 from qtokfeatures.audio.batches import OnError
 from qtokfeatures.codecs.batching import (
+    BATCH_S,
     decode_all,
     encode_items,
     encode_waves,
@@ -87,6 +88,11 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
         ndarray of float32, shape (code, dim)
             One row an entry.
         """
+
+    @property
+    def batch_s(self) -> float:
+        """Seconds of audio that go through the network at once, padding included."""
+        return BATCH_S
 
     def padded_frames(self, frames: int) -> int:
         """Return how many frames to fill a batch up to whose longest clip has `frames`.

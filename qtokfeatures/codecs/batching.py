@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CHUNK_S = 20.0
 """Longest stretch of a clip that goes through the network at once; memory does not grow past it."""
 BATCH_S = 120.0
-"""Audio in a batch of clips, padding included."""
+"""Audio in a batch of clips, padding included, unless a codec knows better."""
 _SHORTEST_SHARE = 0.6
 """A batch holds no clip shorter than this share of its longest: little is spent on padding."""
 _WAITING = 4
@@ -40,7 +40,7 @@ def encode_waves(
     """Encode clips at the codec's rate, in batches of similar length; order is kept."""
     frames = [frames_of(len(y), codec.spec.hop_length) for y in waves]
     found: dict[int, npt.NDArray[np.int16]] = {}
-    for rows in length_batches(frames, most=int(BATCH_S * codec.spec.frame_rate)):
+    for rows in length_batches(frames, most=int(codec.batch_s * codec.spec.frame_rate)):
         encoded = in_memory(lambda part: _encode_batch(codec, part), [waves[i] for i in rows])
         for i, own in zip(rows, encoded, strict=True):
             found[i] = np.ascontiguousarray(own[:, : frames[i]])
@@ -69,7 +69,7 @@ def decode_all(
     frames = [codes.shape[1] for codes in clips]
     found: dict[int, npt.NDArray[np.float32]] = {}
     with tracked("decode", total=len(clips), shown=progress) as advance:
-        for rows in length_batches(frames, most=int(BATCH_S * codec.spec.frame_rate)):
+        for rows in length_batches(frames, most=int(codec.batch_s * codec.spec.frame_rate)):
             waves = in_memory(lambda part: _decode_batch(codec, part), [clips[i] for i in rows])
             for i, own in zip(rows, waves, strict=True):
                 y = own[: frames[i] * hop]
