@@ -98,7 +98,8 @@ def run_side(side: str, folder: Path, options: argparse.Namespace) -> dict[str, 
     command = [
         sys.executable, __file__, "--side", side, "--folder", str(folder),
         "--threads", str(options.threads), "--repeats", str(options.repeats),
-        "--device", options.device, "--memory-s", str(options.memory_s), *["--processor-time"] * options.processor_time,
+        "--device", options.device, "--memory-s", str(options.memory_s),
+        *["--processor-time"] * options.processor_time,
     ]  # fmt: skip
     subprocess.run(command, env=environment, check=True)
     found: dict[str, float] = json.loads((folder / f"{side}.json").read_text())
