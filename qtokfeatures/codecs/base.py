@@ -19,6 +19,7 @@ from qtokfeatures.audio.batches import OnError
 from qtokfeatures.codecs.batching import (
     BATCH_S,
     decode_all,
+    encode_blocks,
     encode_items,
     encode_waves,
     frames_of,
@@ -132,10 +133,7 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
         >>> codec.encode(np.zeros(24_000), sr=24_000).shape
         (16, 13)
         """
-        blocks = iter_blocks(audio, sr=sr, target_sr=self.spec.sample_rate)
-        with self.stream_encoder() as stream:
-            parts = [stream.push(block) for block in blocks]
-            return np.concatenate([*parts, stream.flush()], axis=1)
+        return encode_blocks(self, iter_blocks(audio, sr=sr, target_sr=self.spec.sample_rate))
 
     def decode(
         self, codes: npt.ArrayLike, *, sr: int | None = None, length: int | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -11,10 +12,10 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from qtokfeatures.audio import AudioClip, load_many
+from qtokfeatures.audio import AudioClip, LongClip, load_or_open
 from qtokfeatures.audio.batches import OnError
 from qtokfeatures.codecs.progress import tracked
-from qtokfeatures.exceptions import CodecError
+from qtokfeatures.exceptions import AudioError, CodecError, SkippedClipWarning
 from qtokfeatures.labelled import build_codes
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ CHUNK_S = 20.0
 """Longest stretch of a clip that goes through the network at once; memory does not grow past it."""
 BATCH_S = 120.0
 """Audio in a batch of clips, padding included, unless a codec knows better."""
+LONG_S = 600.0
+"""Longer files are encoded as they are read."""
 _SHORTEST_SHARE = 0.6
 """A batch holds no clip shorter than this share of its longest: little is spent on padding."""
 _WAITING = 4
@@ -45,6 +48,13 @@ def encode_waves(
         for i, own in zip(rows, encoded, strict=True):
             found[i] = np.ascontiguousarray(own[:, : frames[i]])
     return [found[i] for i in range(len(waves))]
+
+
+def encode_blocks(codec: Codec, blocks: Iterable[npt.NDArray[np.float32]]) -> npt.NDArray[np.int16]:
+    """Encode one clip that comes in pieces at the codec's rate, whatever its length."""
+    with codec.stream_encoder() as stream:
+        parts = [stream.push(block) for block in blocks]
+        return np.concatenate([*parts, stream.flush()], axis=1)
 
 
 def latent_chunks(codec: Codec, waves: Sequence[npt.NDArray[np.float32]]) -> Iterator[Tensor]:
@@ -180,8 +190,15 @@ def encode_items(
     rate = codec.spec.sample_rate
     with tracked("encode", total=total, shown=progress) as advance:
         waiting: list[AudioClip] = []
-        for index, clip in load_many(items, sr=sr, target_sr=rate, on_error=on_error):
-            if isinstance(clip, AudioClip):
+        loaded = load_or_open(items, sr=sr, target_sr=rate, on_error=on_error, long_s=LONG_S)
+        for index, clip in loaded:
+            if isinstance(clip, LongClip):
+                encoded.add(codec.encode_clips(waiting), waiting)
+                advance(len(waiting))
+                waiting = []
+                encoded.add_long(codec, index, clip, on_error)
+                advance(1)
+            elif isinstance(clip, AudioClip):
                 waiting.append(clip)
             else:
                 encoded.skip(index, clip)
@@ -203,9 +220,23 @@ class _Encoded:
         self.facts: list[tuple[str, int, int]] = []
         self.skipped: list[dict[str, Any]] = []
 
-    def add(self, codes: Sequence[npt.NDArray[np.int16]], clips: Sequence[AudioClip]) -> None:
+    def add(
+        self, codes: Sequence[npt.NDArray[np.int16]], clips: Sequence[AudioClip | LongClip]
+    ) -> None:
         self.codes += codes
         self.facts += [(clip.source, clip.n_samples, clip.sample_rate) for clip in clips]
+
+    def add_long(self, codec: Codec, index: int, clip: LongClip, on_error: OnError) -> None:
+        try:
+            codes = encode_blocks(codec, clip)
+        except AudioError as error:
+            if on_error == "raise":
+                raise
+            if on_error == "warn":
+                warnings.warn(f"skipped {error}", SkippedClipWarning, stacklevel=2)
+            self.skip(index, error)
+        else:
+            self.add([codes], [clip])
 
     def skip(self, index: int, error: Exception) -> None:
         source = getattr(error, "source", "")
