@@ -17,7 +17,9 @@ from typing_extensions import TypeVar
 from qtokfeatures.audio import AudioClip, iter_blocks, load_audio, resample, resampled_length
 from qtokfeatures.audio.batches import OnError
 from qtokfeatures.codecs.batching import (
+    BATCH_S,
     decode_all,
+    encode_blocks,
     encode_items,
     encode_waves,
     frames_of,
@@ -88,6 +90,11 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
             One row an entry.
         """
 
+    @property
+    def batch_s(self) -> float:
+        """Seconds of audio that go through the network at once, padding included."""
+        return BATCH_S
+
     def padded_frames(self, frames: int) -> int:
         """Return how many frames to fill a batch up to whose longest clip has `frames`.
 
@@ -126,10 +133,7 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
         >>> codec.encode(np.zeros(24_000), sr=24_000).shape
         (16, 13)
         """
-        blocks = iter_blocks(audio, sr=sr, target_sr=self.spec.sample_rate)
-        with self.stream_encoder() as stream:
-            parts = [stream.push(block) for block in blocks]
-            return np.concatenate([*parts, stream.flush()], axis=1)
+        return encode_blocks(self, iter_blocks(audio, sr=sr, target_sr=self.spec.sample_rate))
 
     def decode(
         self, codes: npt.ArrayLike, *, sr: int | None = None, length: int | None = None

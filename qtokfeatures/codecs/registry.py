@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,17 @@ from qtokfeatures.exceptions import CodecError, InputError
 
 DECODE_DTYPES = ("float32", "fast")
 
-CHECKPOINTS = {QWEN3_TYPE: Qwen3TTSTokenizer.load}
+
+def _load_mimi(folder: Path, **options: Any) -> Codec:
+    from qtokfeatures.codecs.hf import MimiCodec
+
+    return MimiCodec.load(folder, **options)
+
+
+CHECKPOINTS: dict[str, Callable[..., Codec]] = {
+    QWEN3_TYPE: Qwen3TTSTokenizer.load,
+    "mimi": _load_mimi,
+}
 """``model_type`` of a folder's ``config.json`` → what loads it."""
 
 NAMES = {"mini": "mini", QWEN3: QWEN3, "qwen-tts-tokenizer-12hz": QWEN3}
@@ -61,7 +72,8 @@ def load_codec(
         file, or the folder that holds ``mini.safetensors``. Or
         ``"Qwen/Qwen3-TTS-Tokenizer-12Hz"``, downloaded once; a folder with that checkpoint; or a
         folder or hub name of a checkpoint for speech synthesis that has it in
-        ``speech_tokenizer/``.
+        ``speech_tokenizer/``. Or ``"kyutai/mimi"``, or a folder of that kind, with the extra
+        ``hf``.
     device : str or torch.device, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; "auto" takes a CUDA device where there is one.
     dtype : {"float32"}, default="float32"

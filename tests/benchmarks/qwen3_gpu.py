@@ -82,10 +82,10 @@ def main() -> None:
     report.part("machine", functools.partial(machine, options))
     report.part("checkpoint", functools.partial(checkpoint, options, folder))
     bench = Bench(options, folder / "checkpoint")
-    report.part("correct", bench.correct)
-    report.part("speed of the float32 codec", bench.speed)
     if options.reference:
         report.part("reference", functools.partial(run_reference, options, folder, out), least_s=25)
+    report.part("correct", bench.correct)
+    report.part("speed of the float32 codec", bench.speed)
     report.part("speed of fast", bench.speed_of_fast)
     report.part("peak of 30 s", bench.peak)
     report.part("memory over length", bench.growth)
@@ -296,6 +296,9 @@ class Bench:
         self.time(self.codec, found, encode=True, whole=True)
         found["graphs"] = self.graphs(self.codec)
 
+        if self.device.type == "cuda":
+            found["reserved, MB"] = torch.cuda.max_memory_reserved() / MB
+
     def speed_of_fast(self, found: dict[str, Any]) -> None:
         self.time(self.fast, found, encode=False, whole=True)
 
@@ -388,7 +391,6 @@ class Bench:
             "encoder split": lambda m: each(m.encoder, "split_precision"),
             "both by convolution": lambda m: None,
             "decoder by products": lambda m: each(m.decoder, "multiply_taps"),
-            "decoder float16": lambda m: lower(m.decoder, torch.float16),
             "decoder bfloat16": lambda m: lower(m.decoder, torch.bfloat16),
         }
         for benchmark in (False, True):

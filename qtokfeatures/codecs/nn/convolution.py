@@ -63,7 +63,7 @@ class CausalConv(nn.Module):
         super().__init__()
         self.stride, self.dilation, self.groups = stride, dilation, groups
         self.repeat_first = repeat_first
-        self.split = self.in_products = self.late_bias = False
+        self.split = self.rounded = self.in_products = self.late_bias = False
         taps = weight.shape[2] // stride
         folded = weight.unflatten(2, (taps, stride)).permute(0, 3, 1, 2).flatten(1, 2)
         self.register_buffer("weight", _as_image(folded))
@@ -106,7 +106,7 @@ class CausalConv(nn.Module):
         x = x.reshape(x.shape[0], x.shape[1] // self.stride, -1)
         seen = self._with_past(x, memory, activation, before)
         bias = self.bias if biased else None
-        if self.split:
+        if self.split or self.rounded:
             with tf32(allowed=True):
                 return self._convolved(seen, bias)[:, : x.shape[1]]
         return self._convolved(seen, bias)[:, : x.shape[1]]
@@ -123,6 +123,10 @@ class CausalConv(nn.Module):
         if self.groups == 1 and min(self.weight.shape[:2]) > 1 and not self.repeat_first:
             self.weight = _as_image(split_weights(self.weight.squeeze(2)))
             self.split, self.in_products = True, False
+
+    def round_factors(self) -> None:
+        """Let a GPU round float32 factors to TF32 from now on; sums and results stay float32."""
+        self.rounded, self.in_products = True, False
 
     def multiply_taps(self) -> None:
         """Add up a matrix product for each tap from now on: on a GPU, exact float32's fast way."""

@@ -10,7 +10,6 @@ from torch import Tensor
 from qtokfeatures.codecs.nn.activation import Activation
 
 _BLOCK = 1024
-_LARGEST = tl.constexpr(65504.0)  # of float16; a float16 convolution gives infinity beyond it
 
 
 @triton.jit
@@ -35,8 +34,6 @@ def _fill_kernel(
     inside = place < count
     channel = place % width
     value = tl.load(x + row * x_row + place, mask=inside, other=0.0).to(tl.float32)
-    if x.dtype.element_ty == tl.float16:
-        value = tl.minimum(tl.maximum(value, -_LARGEST), _LARGEST)
     if has_bias:
         value += tl.load(bias + channel, mask=inside, other=0.0)
     if kind == 1:
@@ -55,8 +52,6 @@ def _fill_kernel(
         tl.store(there + width, value - high, mask=inside)
         tl.store(there + 2 * width, high, mask=inside)
     else:
-        if out.dtype.element_ty == tl.float16:
-            value = tl.minimum(tl.maximum(value, -_LARGEST), _LARGEST)
         tl.store(out + row * out_row + place, value.to(out.dtype.element_ty), mask=inside)
 
 
@@ -68,10 +63,7 @@ def _add_kernel(
     place = tl.program_id(0) * block + tl.arange(0, block)
     inside = place < count
     value = tl.load(x + row * x_row + place, mask=inside, other=0.0)
-    more = tl.load(y + row * y_row + place, mask=inside, other=0.0).to(tl.float32)
-    if y.dtype.element_ty == tl.float16:
-        more = tl.minimum(tl.maximum(more, -_LARGEST), _LARGEST)
-    value += more
+    value += tl.load(y + row * y_row + place, mask=inside, other=0.0).to(tl.float32)
     if has_bias:
         value += tl.load(bias + place % width, mask=inside, other=0.0)
     tl.store(x + row * x_row + place, value, mask=inside)

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from qtokfeatures.codecs.nn.graphs import Graphed
 from qtokfeatures.codecs.nn.memory import Memory
-from qtokfeatures.codecs.nn.precision import fast_dtype
 from qtokfeatures.codecs.nn.quantizer import SplitQuantizer
 from qtokfeatures.codecs.qwen3.config import NAME, Qwen3Config
 from qtokfeatures.codecs.qwen3.model import Qwen3Model, load_model
@@ -28,6 +27,7 @@ The encoder's attention sees the window that is configured, as transformers 5 ha
 not, and a clip is padded with zeros to whole frames first.
 """
 
+_BATCH_ON_CPU_S = 10.0
 _EXACT_FRAMES = 16
 _GRAPHED_FRAMES = 512
 _VALUES_A_FRAME: dict[str, Callable[[CodecSpec], int]] = {
@@ -113,8 +113,7 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
             A missing or damaged file; weights that do not fit the configuration.
         """
         model, digest = load_model(folder, device=device, encoder=encoder, decoder=decoder)
-        lower = fast_dtype(device) if decode_dtype == "fast" else None
-        model.prepare(device, decode_dtype=lower)
+        model.prepare(device, fast=decode_dtype == "fast")
         spec = qwen3_spec(
             model.config, name=name or str(folder), revision=revision or digest[:12], digest=digest
         )
@@ -253,6 +252,11 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
             Audio.
         """
         return self._run("decode", codes, state)
+
+    @property
+    def batch_s(self) -> float:
+        """Seconds of audio in a batch: a processor is as busy with one long clip as with many."""
+        return super().batch_s if self.device.type == "cuda" else _BATCH_ON_CPU_S
 
     def padded_frames(self, frames: int) -> int:
         """Frames that a batch is filled up to: on a GPU, few lengths for which there are graphs.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from qtokfeatures.codecs.nn.memory import Memory
-from qtokfeatures.codecs.nn.precision import tf32
+from qtokfeatures.codecs.nn.precision import fast_dtype, tf32
 from qtokfeatures.codecs.qwen3.checkpoint import Checkpoint, Expected, Shape, TensorSource, Weights
 from qtokfeatures.codecs.qwen3.config import Qwen3Config
 from qtokfeatures.codecs.qwen3.decoder import Decoder
@@ -28,16 +28,17 @@ class Qwen3Model:
     lookup: DecoderQuantizer | None
     decoder: Decoder | None
 
-    def prepare(self, device: torch.device, *, decode_dtype: torch.dtype | None = None) -> None:
-        """Choose how to convolve on `device`, in `decode_dtype` where the decoder's is lower."""
+    def prepare(self, device: torch.device, *, fast: bool = False) -> None:
+        """Choose how to convolve on `device`, the decoder in lower precision where that gains."""
         if device.type == "cuda":
-            _prepare_for_gpu(self.encoder, self.decoder, decode_dtype)
+            _prepare_for_gpu(self.encoder, self.decoder, fast=fast)
         elif self.decoder is not None:
             for convolution in self.decoder.early_convolutions():
                 convolution.multiply_taps()
-            if decode_dtype is not None:
+            lower = fast_dtype(device) if fast else None
+            if lower is not None:
                 for convolution in self.decoder.robust_convolutions():
-                    convolution.lower_precision(decode_dtype)
+                    convolution.lower_precision(lower)
 
     def encode(self, y: Tensor, memory: Memory) -> Tensor:
         """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``."""
@@ -60,9 +61,7 @@ class Qwen3Model:
         return y
 
 
-def _prepare_for_gpu(
-    encoder: Encoder | None, decoder: Decoder | None, decode_dtype: torch.dtype | None
-) -> None:
+def _prepare_for_gpu(encoder: Encoder | None, decoder: Decoder | None, *, fast: bool) -> None:
     if encoder is not None:
         encoder.enter.multiply_taps()
         for convolution in encoder.convolutions():
@@ -72,10 +71,10 @@ def _prepare_for_gpu(
         decoder.leave.multiply_taps()
         for convolution in decoder.convolutions():
             convolution.add_bias_late()
-            if decode_dtype is None:
-                convolution.split_precision()
+            if fast:
+                convolution.round_factors()
             else:
-                convolution.lower_precision(decode_dtype)
+                convolution.split_precision()
 
 
 def build_model(

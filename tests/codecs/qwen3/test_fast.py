@@ -9,7 +9,7 @@ import torch
 from qtokfeatures.audio import log_mel_distance
 from qtokfeatures.codecs import load_codec
 from qtokfeatures.codecs.nn import precision
-from qtokfeatures.codecs.qwen3 import codec as codec_module
+from qtokfeatures.codecs.qwen3 import model
 
 BF16 = torch.bfloat16
 
@@ -17,7 +17,7 @@ BF16 = torch.bfloat16
 @pytest.fixture
 def fast(golden_folder, monkeypatch):
     """The small checkpoint with bfloat16 convolutions, whether that is fast here or not."""
-    monkeypatch.setattr(codec_module, "fast_dtype", lambda device: BF16)
+    monkeypatch.setattr(model, "fast_dtype", lambda device: BF16)
     return load_codec(golden_folder, device="cpu", decode_dtype="fast")
 
 
