@@ -149,7 +149,8 @@ class MiniEncoder(nn.Module):
         x = torch.cat([features, rise[..., None]], dim=2)
         found: Tensor = self.shape(x, state.shape)
         with torch.autocast(x.device.type, enabled=False):
-            return found + self.linear(by_frame(features))
+            found = found + self.linear(by_frame(features))
+        return found
 
 
 class MiniDecoder(nn.Module):
