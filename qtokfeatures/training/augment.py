@@ -38,8 +38,8 @@ def augment(y: Tensor, generator: torch.Generator) -> Tensor:
 def corrupt(y: Tensor, generator: torch.Generator) -> Tensor:
     """`y` as a bad microphone in a bad place would hear it; a fifth of the clips as they are.
 
-    Rooms (decaying noise, 0.1 to 0.5 s), noise of any tilt, babble and single neighbours at -5 to
-    25 dB, equalisation, and telephone bands.
+    Rooms (decaying noise, 0.1 to 0.5 s), white noise, noise of any tilt, babble and single
+    neighbours at -5 to 25 dB, equalisation, and telephone bands.
     """
     draw = _Draws(y, generator)
     clean = y
@@ -73,7 +73,8 @@ def _noise(clean: Tensor, y: Tensor, draw: _Draws) -> Tensor:
     """What is added to `y`: tilted noise, babble of the other clips, or one other clip."""
     n = clean.shape[1]
     octaves = torch.log2(_bins_hz(n, clean.device).clamp(min=30) / 1000)
-    hiss = _filtered(draw.normal(n), draw.uniform(-9.0, 2.0) * octaves.clamp(min=-4))
+    tilt_db = torch.where(draw.uniform() < 0.5, 0.0, draw.uniform(-9.0, 2.0))
+    hiss = _filtered(draw.normal(n), tilt_db * octaves.clamp(min=-4))
     others = [torch.roll(clean, shift, dims=0) for shift in (2, 3, 5, 7, 11)]
     babble = torch.stack(others).sum(dim=0)
     choice = draw.uniform()

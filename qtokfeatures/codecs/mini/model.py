@@ -147,10 +147,10 @@ class MiniEncoder(nn.Module):
         """Vectors that the other codebooks quantise, (batch, frame, shape_dim)."""
         state.shape = state.shape or TrunkState()
         x = torch.cat([features, rise[..., None]], dim=2)
-        found: Tensor = self.shape(x, state.shape)
+        rest: Tensor = self.shape(x, state.shape)
         with torch.autocast(x.device.type, enabled=False):
-            found = found + self.linear(by_frame(features))
-        return found
+            linear: Tensor = self.linear(by_frame(features))
+        return linear + rest
 
 
 class MiniDecoder(nn.Module):
