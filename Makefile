@@ -16,6 +16,9 @@ define install
 	@touch $@
 endef
 
+# What the first version of mini measured, to set beside the present one.
+BENCH_BEFORE ?= docs/figures/mini-1-robustness.json
+
 .PHONY: help demo test test-all check format bench bench-codec docs clean
 
 help:  ## what there is to make
@@ -45,8 +48,12 @@ format: $(VENV)/.installed-dev  ## let ruff format and mend what it can
 bench: $(VENV)/.installed-dev  ## comparisons with peers
 	@$(BIN)/python tests/benchmarks/qwen3_speed.py $(BENCH_ARGS)
 
+# With BENCH_ARGS="--card docs/mini.md" BENCH_SHEET=docs/images, the page and its pictures too.
 bench-codec: $(VENV)/.installed-dev  ## the figures of docs/mini.md
-	@$(BIN)/qtok bench codec $(BENCH_ARGS)
+	@$(BIN)/qtok bench codec $(if $(BENCH_SHEET),--sheet $(BENCH_SHEET)) $(BENCH_ARGS)
+	@$(BIN)/qtok bench digits $(BENCH_ARGS)
+	@$(BIN)/qtok bench robustness --before $(BENCH_BEFORE) $(BENCH_ARGS)
+	@$(BIN)/qtok bench speed $(BENCH_ARGS)
 
 docs: $(VENV)/.installed-dev  ## the documentation, as pages in site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

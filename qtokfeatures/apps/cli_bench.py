@@ -7,16 +7,24 @@ from typing import Annotated
 
 import typer
 
-from qtokfeatures.apps import cli_bench_speech
+from qtokfeatures.apps import cli_bench_speech, cli_bench_speed
 from qtokfeatures.apps.bench_output import MAKE_COMMAND
 from qtokfeatures.apps.bench_sheets import draw_sheets
 from qtokfeatures.apps.cli_console import Report, print_json
 from qtokfeatures.apps.cli_inputs import open_codec
-from qtokfeatures.apps.cli_options import AsJson, BenchCard, BenchData, CodecName, Device
+from qtokfeatures.apps.cli_options import (
+    AsJson,
+    BenchCard,
+    BenchData,
+    BenchPeers,
+    CodecName,
+    Device,
+)
 
 app = typer.Typer(help="Benches: how good a codec is.", no_args_is_help=True)
 app.command("digits")(cli_bench_speech.digits)
 app.command("robustness")(cli_bench_speech.robustness)
+app.command("speed")(cli_bench_speed.speed)
 
 
 @app.callback()
@@ -65,6 +73,7 @@ def bench_codec(
             "--intervals", help="Add 95 % bootstrap intervals on the terminal; cards have them."
         ),
     ] = False,
+    peers: BenchPeers = True,
     card: BenchCard = None,
     sheet: Annotated[
         Path | None,
@@ -89,7 +98,9 @@ def bench_codec(
     folder = data or evaluation.find_shared_audio()
     clips = evaluation.select_clips(folder, selection, sr=opened.spec.sample_rate)
     with Report(as_json=as_json).stages() as on_progress:
-        result = evaluation.bench_codec(opened, clips=clips, on_progress=on_progress)
+        result = evaluation.bench_codec(
+            opened, clips=clips, peers=None if peers else (), on_progress=on_progress
+        )
     described = selection.describe()
     if as_json:
         print_json(result.to_dict())

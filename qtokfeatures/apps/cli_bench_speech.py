@@ -10,7 +10,14 @@ import typer
 
 from qtokfeatures.apps.bench_output import BenchOutput
 from qtokfeatures.apps.cli_inputs import open_codec
-from qtokfeatures.apps.cli_options import AsJson, BenchCard, BenchData, CodecName, Device
+from qtokfeatures.apps.cli_options import (
+    AsJson,
+    BenchCard,
+    BenchData,
+    BenchPeers,
+    CodecName,
+    Device,
+)
 from qtokfeatures.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ def digits(
             help="Recordings of each digit by each speaker; there are 50.",
         ),
     ] = 15,
+    peers: BenchPeers = True,
     card: BenchCard = None,
     codec: CodecName = None,
     device: Device = "auto",
@@ -46,6 +54,7 @@ def digits(
             token_features=digit_features(),
             talkers=digits.load_talkers(folder, sr=clips[0].sr),
             training_talkers=digits.load_talkers(folder, sr=clips[0].sr, for_tests=False),
+            peers=None if peers else (),
             on_progress=on_progress,
         )
     output.show(
@@ -101,7 +110,9 @@ def robustness(
     output.show(
         result.to_dict(),
         bench.robustness_tables(result, before=earlier),
-        lambda command: bench.robustness_notes(result, clips=selection.describe(), command=command),
+        lambda command: bench.robustness_notes(
+            result, before=earlier, clips=selection.describe(), command=command
+        ),
     )
 
 

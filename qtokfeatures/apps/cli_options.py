@@ -77,3 +77,9 @@ BenchCard = Annotated[
         show_default=False,
     ),
 ]
+BenchPeers = Annotated[
+    bool,
+    typer.Option(
+        "--peers/--no-peers", help="Measure Opus and others too; most of the time goes into them."
+    ),
+]

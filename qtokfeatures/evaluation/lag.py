@@ -52,7 +52,7 @@ class LagSummary(NamedTuple):
     n_known : int
         How many those are.
     n_beyond : int
-        Clips, of all, that are surely beyond the limit: by more than twice their error.
+        Clips, of all, that are surely beyond the limit: by more than three times their error.
     """
 
     largest: float
@@ -78,12 +78,12 @@ def summarise_lags(lags: Sequence[float], errors: Sequence[float], *, limit: flo
 
     Examples
     --------
-    >>> summarise_lags([3.0, -9.0, 80.0, 80.0], [1.0, 5.0, 99.0, 13.0], limit=24.0)
+    >>> summarise_lags([3.0, -9.0, 80.0, 80.0], [1.0, 5.0, 99.0, 18.0], limit=24.0)
     LagSummary(largest=9.0, n_known=2, n_beyond=1)
     """
     lag, error = np.abs(np.asarray(lags, float)), np.asarray(errors, float)
     known = lag[error <= limit / 2]
-    beyond = np.count_nonzero(lag - 2 * error > limit)
+    beyond = np.count_nonzero(lag - 3 * error > limit)
     return LagSummary(float(known.max()) if known.size else math.nan, known.size, int(beyond))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from qtokfeatures.evaluation.bench_result import Speed
 from qtokfeatures.evaluation.clips import BenchClip
 from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.exceptions import InputError
+
+Result = TypeVar("Result")
 
 
 class Coder(NamedTuple):
@@ -84,20 +86,40 @@ def on_threads(coder: Coder, n_threads: int) -> Coder:
     -------
     Coder
     """
+    return Coder(with_threads(coder.encode, n_threads), with_threads(coder.decode, n_threads))
+
+
+def with_threads(job: Callable[..., Result], n_threads: int) -> Callable[..., Result]:
+    """Return a function that does the same on so many threads of torch.
+
+    Parameters
+    ----------
+    job : callable
+        Anything.
+    n_threads : int
+        Threads of torch while it runs; afterwards there are as many as before.
+
+    Returns
+    -------
+    callable
+
+    Examples
+    --------
+    >>> import torch
+    >>> with_threads(torch.get_num_threads, 1)()
+    1
+    """
     import torch
 
-    def limited(half: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def run(given: Any) -> Any:
-            before = torch.get_num_threads()
-            torch.set_num_threads(n_threads)
-            try:
-                return half(given)
-            finally:
-                torch.set_num_threads(before)
+    def run(*args: Any, **kwargs: Any) -> Result:
+        before = torch.get_num_threads()
+        torch.set_num_threads(n_threads)
+        try:
+            return job(*args, **kwargs)
+        finally:
+            torch.set_num_threads(before)
 
-        return run
-
-    return Coder(limited(coder.encode), limited(coder.decode))
+    return run
 
 
 def timing_signal(clips: Sequence[BenchClip], *, duration_s: float = 10.0) -> FloatArray:

@@ -100,7 +100,7 @@ def test_codes_are_counted_over_all_clips(result, codec, clips):
 
 def test_the_quiet_input_is_scaled_back_before_measuring(codec, clips):
     result = bench_codec(
-        codec, clips=clips[2:], n_codebooks=[16], peers=[], quiet_db=0.0, timed_s=0.1
+        codec, clips=clips[2:], n_codebooks=[16], peers=[], quiet_db=0.0, timed_s=0.1, threads=(1,)
     )
     assert result.quiet_ratio(LOG_MEL) == pytest.approx(1.0)
     for quiet, loud in zip(result.quiet.scores, result.systems[0].scores, strict=True):
@@ -172,7 +172,9 @@ def test_lag_and_noise_floor_of_codec_and_peers(result):
 
 def test_four_codebooks_are_set_against_sixteen(codec, clips):
     noises = [clips[2], BenchClip("four", "environment", clips[2].y[::-1].copy(), SR)]
-    result = bench_codec(codec, clips=noises, n_codebooks=(16, 4), peers=[], timed_s=0.1)
+    result = bench_codec(
+        codec, clips=noises, n_codebooks=(16, 4), peers=[], timed_s=0.1, threads=(1,)
+    )
     ratio, (low, high) = result.prefix_ratio(4, LOG_MEL, "environment")
     means = [system.summary(LOG_MEL, "environment") for system in result.systems]
     assert ratio == pytest.approx(means[1] / means[0])
@@ -196,7 +198,9 @@ def test_the_terminal_shows_whole_numbers_at_any_width(result, width):
 def test_sounds_without_speech_need_no_speech_metrics(codec, clips, monkeypatch):
     for package in ("pystoi", "pesq"):
         monkeypatch.setitem(__import__("sys").modules, package, None)
-    result = bench_codec(codec, clips=clips[2:], n_codebooks=[2], peers=[], timed_s=0.1)
+    result = bench_codec(
+        codec, clips=clips[2:], n_codebooks=[2], peers=[], timed_s=0.1, threads=(1,)
+    )
     assert "STOI |" not in bench_markdown(result)
     with pytest.raises(MissingExtraError, match="STOI on speech needs pystoi"):
         bench_codec(codec, clips=clips, peers=[])
@@ -205,7 +209,7 @@ def test_sounds_without_speech_need_no_speech_metrics(codec, clips, monkeypatch)
 def test_progress_is_told_from_nothing_to_all(codec, clips):
     seen = []
     bench_codec(
-        codec, clips=clips[2:], n_codebooks=[1], peers=[LateCopy()], timed_s=0.1,
+        codec, clips=clips[2:], n_codebooks=[1], peers=[LateCopy()], timed_s=0.1, threads=(1,),
         on_progress=lambda stage, done, total: seen.append((stage, done, total)),
     )  # fmt: skip
     stages = dict.fromkeys(stage for stage, _, _ in seen)

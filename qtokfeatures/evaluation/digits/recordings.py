@@ -75,7 +75,7 @@ def load_digits(folder: str | Path, *, per_digit: int | None = 15) -> list[Digit
     root = Path(folder)
     groups: dict[tuple[str, str], list[Mapping[str, str]]] = defaultdict(list)
     for row in read_manifest(root, _COLUMNS):
-        if DIGITS_FOLDER in Path(row["path"]).parts and row["digit"]:
+        if _is_digit(row):
             groups[row["speaker"], row["digit"]].append(row)
     if len({speaker for speaker, _ in groups}) < 2:
         raise InputError(
@@ -84,6 +84,32 @@ def load_digits(folder: str | Path, *, per_digit: int | None = 15) -> list[Digit
         )
     chosen = [row for rows in groups.values() for row in spread(rows, per_digit)]
     return [_load_digit(root, row) for row in chosen]
+
+
+def digit_paths(folder: str | Path, *, at_most: int) -> list[Path]:
+    """Find files of spoken digits, evenly spread over all.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder with ``manifest.csv``.
+    at_most : int
+        How many.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    root = Path(folder)
+    rows = [row for row in read_manifest(root, _COLUMNS) if _is_digit(row)]
+    if not rows:
+        raise InputError(f"{root / 'manifest.csv'}: no digits in a folder {DIGITS_FOLDER!r}")
+    return [root / row["path"] for row in spread(rows, at_most)]
 
 
 def load_talkers(folder: str | Path, *, sr: int, for_tests: bool = True) -> list[FloatArray]:
@@ -114,6 +140,10 @@ def load_talkers(folder: str | Path, *, sr: int, for_tests: bool = True) -> list
     if not rows:
         raise InputError(f"{root / 'manifest.csv'}: there is no speech to make babble of")
     return list(_load_talkers(root, spread(rows, 40), sr))
+
+
+def _is_digit(row: Mapping[str, str]) -> bool:
+    return DIGITS_FOLDER in Path(row["path"]).parts and bool(row["digit"])
 
 
 def _is_talker(row: Mapping[str, str], *, for_tests: bool) -> bool:

@@ -47,13 +47,21 @@ def robustness_tables(
     return _flip_table(results), _meaning_table(results)
 
 
-def robustness_notes(result: RobustnessResult, *, clips: str = "", command: str = "") -> list[str]:
+def robustness_notes(
+    result: RobustnessResult,
+    *,
+    before: RobustnessResult | None = None,
+    clips: str = "",
+    command: str = "",
+) -> list[str]:
     """Say what the tables of the bench of robustness mean and how they were made.
 
     Parameters
     ----------
     result : RobustnessResult
         What was measured.
+    before : RobustnessResult, optional
+        What was set beside it.
     clips : str, default ""
         How the clips were chosen.
     command : str, default ""
@@ -70,6 +78,7 @@ def robustness_notes(result: RobustnessResult, *, clips: str = "", command: str 
         _phone_note(result) if result.phones else "",
         *(f"{name}: left out, because {reason}." for name, reason in result.skipped.items()),
         identity_note(result.codec, result.versions),
+        "" if before is None else f"Before: {identity_note(before.codec, before.versions)}",
     ]
     return [note for note in notes if note]
 
