@@ -46,7 +46,18 @@ class SemanticCodec(
         return self.nearest(projected)
 
     def nearest(self, projected: Tensor) -> Tensor:
-        """Quantise ``(batch, frame, 2 * dim)`` → int64 ``(batch, codebook, frame)``."""
+        """Quantise projected latents.
+
+        Parameters
+        ----------
+        projected : Tensor, shape (batch, frame, 2 * dim)
+            ``[semantic | acoustic]``.
+
+        Returns
+        -------
+        Tensor of int64, shape (batch, codebook, frame)
+            Codes.
+        """
         with tf32(allowed=False):
             return self.quantizer.codes(projected)
 
