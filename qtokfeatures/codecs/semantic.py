@@ -41,7 +41,7 @@ class SemanticCodec(
         Tensor of int64, shape (batch, codebook, frame)
             Codes.
         """
-        with tf32(allowed=False):
+        with tf32(self.device, allowed=False):
             projected: Tensor = self.quantizer(latent)
         return self.nearest(projected)
 
@@ -58,7 +58,7 @@ class SemanticCodec(
         Tensor of int64, shape (batch, codebook, frame)
             Codes.
         """
-        with tf32(allowed=False):
+        with tf32(self.device, allowed=False):
             return self.quantizer.codes(projected)
 
     def project(self, latents: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -75,7 +75,7 @@ class SemanticCodec(
             The space of :meth:`codebook_vectors`, :meth:`embed` and :meth:`quantize`.
         """
         vectors = torch.from_numpy(np.ascontiguousarray(latents, dtype=np.float32))
-        with torch.inference_mode(), tf32(allowed=False):
+        with torch.inference_mode(), tf32(self.device, allowed=False):
             projected: Tensor = self.quantizer(vectors.to(self.device))
         return projected.cpu().numpy()
 
