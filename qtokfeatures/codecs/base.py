@@ -96,9 +96,19 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
         return BATCH_S
 
     def padded_frames(self, frames: int) -> int:
-        """Return how many frames to fill a batch up to whose longest clip has `frames`.
+        """Say how many frames a batch is filled up to.
 
         A codec that prepares itself for each length wants few of them.
+
+        Parameters
+        ----------
+        frames : int
+            What the longest clip has.
+
+        Returns
+        -------
+        int
+            As many, or more.
         """
         return frames
 

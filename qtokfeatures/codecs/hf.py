@@ -219,7 +219,7 @@ class MimiCodec(
         half, step = loaded(self.model.encoder, "encoder"), self.model.step
         if y.shape[1] == 0:
             return y.new_zeros(y.shape[0], 0, self.model.quantizer.project.shape[1])
-        with tf32(allowed=False):
+        with tf32(self.device, allowed=False):
             seen, past = state.joined("audio", y[:, None], half.context * step)
             x = _attended(half.convolve(seen)[..., past // step :], half, state)
             # Kept from a frame's start on, so that strides begin where they did.
@@ -235,7 +235,7 @@ class MimiCodec(
     def decode_chunk(self, codes: Tensor, state: MimiState) -> Tensor:
         """Decode frames; see :class:`~qtokfeatures.codecs.Codec`."""
         half = loaded(self.model.decoder, "decoder")
-        with tf32(allowed=False):
+        with tf32(self.device, allowed=False):
             seen, past = state.joined("frames", self.model.dequantize(codes), 2)
             x = half.change_rate(seen)[..., past * self.model.steps_a_frame :]
             seen, past = state.joined("steps", _attended(x, half, state), half.context)

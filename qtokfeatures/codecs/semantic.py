@@ -41,13 +41,24 @@ class SemanticCodec(
         Tensor of int64, shape (batch, codebook, frame)
             Codes.
         """
-        with tf32(allowed=False):
+        with tf32(self.device, allowed=False):
             projected: Tensor = self.quantizer(latent)
         return self.nearest(projected)
 
     def nearest(self, projected: Tensor) -> Tensor:
-        """Quantise ``(batch, frame, 2 * dim)`` → int64 ``(batch, codebook, frame)``."""
-        with tf32(allowed=False):
+        """Quantise projected latents.
+
+        Parameters
+        ----------
+        projected : Tensor, shape (batch, frame, 2 * dim)
+            ``[semantic | acoustic]``.
+
+        Returns
+        -------
+        Tensor of int64, shape (batch, codebook, frame)
+            Codes.
+        """
+        with tf32(self.device, allowed=False):
             return self.quantizer.codes(projected)
 
     def project(self, latents: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -64,7 +75,7 @@ class SemanticCodec(
             The space of :meth:`codebook_vectors`, :meth:`embed` and :meth:`quantize`.
         """
         vectors = torch.from_numpy(np.ascontiguousarray(latents, dtype=np.float32))
-        with torch.inference_mode(), tf32(allowed=False):
+        with torch.inference_mode(), tf32(self.device, allowed=False):
             projected: Tensor = self.quantizer(vectors.to(self.device))
         return projected.cpu().numpy()
 

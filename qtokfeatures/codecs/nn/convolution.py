@@ -107,7 +107,7 @@ class CausalConv(nn.Module):
         seen = self._with_past(x, memory, activation, before)
         bias = self.bias if biased else None
         if self.split or self.rounded:
-            with tf32(allowed=True):
+            with tf32(x.device, allowed=True):
                 return self._convolved(seen, bias)[:, : x.shape[1]]
         return self._convolved(seen, bias)[:, : x.shape[1]]
 

@@ -33,7 +33,7 @@ def fast_dtype(device: torch.device) -> torch.dtype | None:
 
 
 @contextmanager
-def tf32(*, allowed: bool) -> Iterator[None]:
+def tf32(device: torch.device, *, allowed: bool) -> Iterator[None]:
     """Let a GPU round float32 factors to 11 bits while the block runs, or forbid it.
 
     Torch allows it for convolutions unless told otherwise, which is enough to change codes. The
@@ -41,6 +41,8 @@ def tf32(*, allowed: bool) -> Iterator[None]:
 
     Parameters
     ----------
+    device : torch.device
+        Where the block computes; nothing happens for other devices than a GPU.
     allowed : bool
         Whether convolutions and matrix products may.
 
@@ -49,14 +51,29 @@ def tf32(*, allowed: bool) -> Iterator[None]:
     None
         Settings are put back afterwards.
     """
+    if device.type != "cuda":
+        yield
+        return
     convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
     with _SETTINGS:
-        before = convolutions.allow_tf32, products.allow_tf32
-        convolutions.allow_tf32 = products.allow_tf32 = allowed
+        name, value = _setting_of_products(allowed)
+        before = convolutions.allow_tf32, getattr(products, name)
+        convolutions.allow_tf32 = allowed
+        setattr(products, name, value)
         try:
             yield
         finally:
-            convolutions.allow_tf32, products.allow_tf32 = before
+            convolutions.allow_tf32 = before[0]
+            setattr(products, name, before[1])
+
+
+def _setting_of_products(allowed: bool) -> tuple[str, bool | str]:
+    """Name and value of torch's setting: who has used the newer one cannot read the older."""
+    try:
+        _ = torch.backends.cuda.matmul.allow_tf32
+    except RuntimeError:
+        return "fp32_precision", "tf32" if allowed else "ieee"
+    return "allow_tf32", allowed
 
 
 @lru_cache(maxsize=1)

@@ -217,7 +217,18 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
         return self._run("encode", y, state)
 
     def nearest(self, projected: Tensor) -> Tensor:
-        """Quantise ``(batch, frame, 2 * dim)`` → int64 ``(batch, codebook, frame)``."""
+        """Quantise projected latents.
+
+        Parameters
+        ----------
+        projected : Tensor, shape (batch, frame, 2 * dim)
+            ``[semantic | acoustic]``.
+
+        Returns
+        -------
+        Tensor of int64, shape (batch, codebook, frame)
+            Codes.
+        """
         return self._run("quantize", projected, Memory())
 
     def start_decoding(self) -> Memory:

@@ -42,20 +42,20 @@ class Qwen3Model:
 
     def encode(self, y: Tensor, memory: Memory) -> Tensor:
         """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``."""
-        with tf32(allowed=False):
+        with tf32(y.device, allowed=False):
             latent: Tensor = loaded(self.encoder, "encoder")(y, memory)
         return latent
 
     def quantize(self, projected: Tensor, memory: Memory) -> Tensor:
         """Quantise ``(batch, frame, dim)`` → int64 ``(batch, codebook, frame)``."""
-        with tf32(allowed=False):
+        with tf32(projected.device, allowed=False):
             return self.quantizer.codes(projected)
 
     def decode(self, codes: Tensor, memory: Memory) -> Tensor:
         """Decode ``(batch, codebook, frame)`` → ``(batch, sample)``."""
         lookup, decoder = loaded(self.lookup, "decoder"), loaded(self.decoder, "decoder")
         rows = codes.transpose(1, 2).flatten(0, 1)
-        with tf32(allowed=False):
+        with tf32(codes.device, allowed=False):
             vectors = lookup(rows).unflatten(0, (codes.shape[0], codes.shape[2]))
             y: Tensor = decoder(vectors, memory)
         return y
