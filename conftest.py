@@ -20,6 +20,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 ROOT = Path(__file__).resolve().parent
+# Imports Triton, which torch brings along for GPUs only; it has no examples.
+collect_ignore = ["qtokfeatures/codecs/nn/triton_kernels.py"]
 SHARED = Path(os.environ.get("QTOK_SHARED") or ROOT.parent / "shared").resolve()
 
 _PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -24,13 +26,33 @@ def train(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder of the run.")
     ] = Path("run"),
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--data", metavar="DIR", help="The same as FOLDERS.", exists=True, show_default=False
+        ),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="CODEC",
+            help="Fit these weights to the recordings instead of training new ones: mini, or a "
+            "file or folder of weights of its format.",
+            show_default=False,
+        ),
+    ] = None,
+    max_steps: Annotated[
+        int,
+        typer.Option("--max-steps", min=1, help="With --from: steps at the most."),
+    ] = 2000,
     render: Annotated[
         float,
         typer.Option(
             "--render",
             metavar="SHARE",
             min=0.0,
-            help="Also render sounds: 1 is what mini had (202 minutes), 0.1 a tenth of it.",
+            help="Also render sounds: 1 is what mini had, 0.1 a tenth of it.",
         ),
     ] = 0.0,
     steps: Annotated[
@@ -44,23 +66,64 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a codec of mini's format; the same command goes on with a run that was interrupted."""
+    folders = [*(recordings or []), *(data or [])]
+    say = Report(as_json=as_json, quiet=quiet)
+    report = _ignored if as_json or quiet else _to_stderr
+    if start is not None:
+        _tune(start, folders, output, max_steps, seed, device, say, report)
+        return
     from qtokfeatures.training import Recipe, train_mini
     from qtokfeatures.training.render import MINUTES
 
     minutes = {name: render * value for name, value in MINUTES.items()} if render else None
     weights = train_mini(
-        recordings or [],
+        folders,
         output,
         rendered_minutes=minutes,
         recipe=Recipe(seed=seed).shortened(steps),
         device=device,
         jobs=jobs,
-        report=_ignored if as_json or quiet else _to_stderr,
+        report=report,
     )
-    Report(as_json=as_json, quiet=quiet).finish(
-        {"weights": weights},
-        [f"{weights}: load it with qtokfeatures.load_codec({str(weights)!r}), or --codec"],
+    say.finish({"weights": weights}, [_how_to_load(weights)])
+
+
+def _tune(
+    start: str,
+    folders: list[Path],
+    output: Path,
+    max_steps: int,
+    seed: int,
+    device: str,
+    say: Report,
+    report: Callable[[str], None],
+) -> None:
+    from qtokfeatures.training import tune_mini
+
+    measure_every = max(1, min(100, max_steps // 4))
+    done = tune_mini(
+        folders,
+        output,
+        start=start,
+        max_steps=max_steps,
+        measure_every=measure_every,
+        seed=seed,
+        device=device,
+        report=report,
     )
+    change = 100 * (done.after / done.before - 1)
+    figures = (
+        f"log-mel distance on held-out recordings: {done.before:.4f} before, {done.after:.4f} "
+        f"after ({change:+.1f} %), {done.steps} steps"
+    )
+    lines = [figures, _how_to_load(done.weights)]
+    if done.best_step == 0:
+        lines.insert(1, "nothing was closer than the weights it began with: they were kept")
+    say.finish(asdict(done), lines)
+
+
+def _how_to_load(weights: Path) -> str:
+    return f"{weights}: load it with qtokfeatures.load_codec({str(weights)!r}), or --codec"
 
 
 def _to_stderr(line: str) -> None:

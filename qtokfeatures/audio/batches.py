@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Set
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from qtokfeatures.audio.clip import AudioClip
 from qtokfeatures.audio.loading import load_audio
+from qtokfeatures.audio.long_clips import LongClip, long_clip
 from qtokfeatures.audio.resampling import checked_rate
 from qtokfeatures.audio.sources import is_file_object, is_segment
+from qtokfeatures.audio.streams import Limits
 from qtokfeatures.audio.waveforms import is_array
 from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
 
@@ -80,23 +82,68 @@ def load_many(
     >>> error.source
     'missing.wav'
     """
-    if on_error not in ("raise", "skip", "warn"):
-        raise InputError(f'on_error is "raise", "skip" or "warn", got {on_error!r}')
-    array_sr = None if sr is None else checked_rate(sr)
     options = {
-        "target_sr": None if target_sr is None else checked_rate(target_sr, name="target_sr"),
         "max_duration_s": max_duration_s,
         "timeout_s": timeout_s,
         "max_bytes": max_bytes,
     }
-    return _loaded(_checked_items(items), array_sr, on_error, options)
+    found = _checked(items, sr, target_sr, on_error, options, None)
+    return cast("Iterator[tuple[int, AudioClip | AudioError]]", found)  # none is long
+
+
+def load_or_open(
+    items: Any, *, sr: int | None, target_sr: int, on_error: OnError, long_s: float
+) -> Iterator[tuple[int, AudioClip | LongClip | AudioError]]:
+    """Load many clips as :func:`load_many` does, but leave long files to be read block by block.
+
+    Parameters
+    ----------
+    items : iterable of audio, or array
+        As for :func:`load_many`; so are `sr` and `on_error`.
+    sr : int or None
+        Rate in Hz of bare arrays.
+    target_sr : int
+        Rate wanted in Hz.
+    on_error : {"raise", "skip", "warn"}
+        What to do with a clip that cannot be used. Errors while a long file is read are the
+        caller's.
+    long_s : float
+        Files whose header promises more seconds come as a `LongClip`.
+
+    Returns
+    -------
+    iterator of (int, AudioClip, LongClip or AudioError)
+        Position in `items` and clip.
+    """
+    options = {"max_duration_s": None, "timeout_s": 30.0, "max_bytes": 2**30}
+    return _checked(items, sr, target_sr, on_error, options, long_s)
+
+
+def _checked(
+    items: Any,
+    sr: int | None,
+    target_sr: int | None,
+    on_error: OnError,
+    options: dict[str, Any],
+    long_s: float | None,
+) -> Iterator[tuple[int, AudioClip | LongClip | AudioError]]:
+    if on_error not in ("raise", "skip", "warn"):
+        raise InputError(f'on_error is "raise", "skip" or "warn", got {on_error!r}')
+    array_sr = None if sr is None else checked_rate(sr)
+    target = None if target_sr is None else checked_rate(target_sr, name="target_sr")
+    options = {**options, "target_sr": target}
+    return _loaded(_checked_items(items), array_sr, on_error, options, long_s)
 
 
 def _loaded(
-    items: Iterable[Any], sr: int | None, on_error: OnError, options: dict[str, Any]
-) -> Iterator[tuple[int, AudioClip | AudioError]]:
+    items: Iterable[Any],
+    sr: int | None,
+    on_error: OnError,
+    options: dict[str, Any],
+    long_s: float | None,
+) -> Iterator[tuple[int, AudioClip | LongClip | AudioError]]:
     for index, item in enumerate(items):
-        clip = _load_item(item, index, sr, options)
+        clip = _load_item(item, index, sr, options, long_s)
         if isinstance(clip, AudioError):
             if on_error == "raise":
                 raise clip
@@ -107,13 +154,31 @@ def _loaded(
 
 
 def _load_item(
-    item: Any, index: int, sr: int | None, options: dict[str, Any]
-) -> AudioClip | AudioError:
+    item: Any, index: int, sr: int | None, options: dict[str, Any], long_s: float | None
+) -> AudioClip | LongClip | AudioError:
     array_sr = sr if is_array(item) else None
     try:
+        long = None if long_s is None else _long(item, long_s, **options)
+        if long is not None:
+            return long
         return load_audio(item, sr=array_sr, source=_name(item, index), **options)
     except AudioError as error:
         return error
+
+
+def _long(
+    item: Any,
+    over_s: float,
+    *,
+    target_sr: int | None,
+    timeout_s: float,
+    max_bytes: int,
+    max_duration_s: float | None,
+) -> LongClip | None:
+    if max_duration_s is not None:
+        return None
+    limits = Limits(timeout_s, max_bytes)
+    return long_clip(item, over_s=over_s, target_sr=target_sr, limits=limits)
 
 
 def _name(item: Any, index: int) -> str | None:

@@ -88,7 +88,7 @@ def load_audio(
     limits = _checked_limits(timeout_s, max_bytes)
     target = None if target_sr is None else checked_rate(target_sr, name="target_sr")
     with open_audio(audio, sr=sr, source=source, limits=limits) as stream:
-        counted = _Counted(stream, max_duration_s)
+        counted = Counted(stream, max_duration_s)
         wanted = target or stream.sr
         pieces = list(resample_blocks(counted, orig_sr=stream.sr, target_sr=wanted))
     y = _joined(pieces, source=stream.source)
@@ -155,10 +155,17 @@ def _blocks(
     audio: Any, sr: Any, target: int | None, block_s: float, limits: Limits
 ) -> Iterator[Samples]:
     with open_audio(audio, sr=sr, limits=limits) as stream:
-        wanted = target or stream.sr
-        counted = _Counted(stream, None)
-        resampled = resample_blocks(counted, orig_sr=stream.sr, target_sr=wanted)
-        yield from _cut(resampled, max(1, round(block_s * wanted)))
+        yield from read_blocks(stream, target, block_s)[1]
+
+
+def read_blocks(
+    stream: MonoStream, target_sr: int | None, block_s: float = 10.0
+) -> tuple[Counted, Iterator[Samples]]:
+    """Return what counts a stream's samples as they are read, and its blocks at `target_sr`."""
+    wanted = target_sr or stream.sr
+    counted = Counted(stream, None)
+    resampled = resample_blocks(counted, orig_sr=stream.sr, target_sr=wanted)
+    return counted, _cut(resampled, max(1, round(block_s * wanted)))
 
 
 def _cut(pieces: Iterable[Samples], size: int) -> Iterator[Samples]:
@@ -179,7 +186,7 @@ def _cut(pieces: Iterable[Samples], size: int) -> Iterator[Samples]:
         yield np.concatenate(held)
 
 
-class _Counted:
+class Counted:
     """The blocks of a stream, counted, and refused when there are none or too many."""
 
     def __init__(self, stream: MonoStream, max_duration_s: float | None) -> None:

@@ -16,7 +16,15 @@ from typing_extensions import TypeVar
 
 from qtokfeatures.audio import AudioClip, iter_blocks, load_audio, resample, resampled_length
 from qtokfeatures.audio.batches import OnError
-from qtokfeatures.codecs.batching import decode_all, encode_items, encode_waves, latent_chunks
+from qtokfeatures.codecs.batching import (
+    BATCH_S,
+    decode_all,
+    encode_blocks,
+    encode_items,
+    encode_waves,
+    frames_of,
+    latent_chunks,
+)
 from qtokfeatures.codecs.checks import as_codes, as_embedding
 from qtokfeatures.codecs.streaming import StreamDecoder, StreamEncoder
 from qtokfeatures.exceptions import InputError
@@ -82,6 +90,28 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
             One row an entry.
         """
 
+    @property
+    def batch_s(self) -> float:
+        """Seconds of audio that go through the network at once, padding included."""
+        return BATCH_S
+
+    def padded_frames(self, frames: int) -> int:
+        """Say how many frames a batch is filled up to.
+
+        A codec that prepares itself for each length wants few of them.
+
+        Parameters
+        ----------
+        frames : int
+            What the longest clip has.
+
+        Returns
+        -------
+        int
+            As many, or more.
+        """
+        return frames
+
     # --------------------------------------------------------------------------- one clip
 
     def encode(self, audio: Any, *, sr: int | None = None) -> Codes:
@@ -113,10 +143,7 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
         >>> codec.encode(np.zeros(24_000), sr=24_000).shape
         (16, 13)
         """
-        blocks = iter_blocks(audio, sr=sr, target_sr=self.spec.sample_rate)
-        with self.stream_encoder() as stream:
-            parts = [stream.push(block) for block in blocks]
-            return np.concatenate([*parts, stream.flush()], axis=1)
+        return encode_blocks(self, iter_blocks(audio, sr=sr, target_sr=self.spec.sample_rate))
 
     def decode(
         self, codes: npt.ArrayLike, *, sr: int | None = None, length: int | None = None
@@ -170,7 +197,8 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
         clip = load_audio(audio, sr=sr, target_sr=self.spec.sample_rate)
         with torch.inference_mode():
             latents = torch.cat(list(latent_chunks(self, [clip.y])), dim=1)
-            return latents[0].float().cpu().numpy()
+            frames = frames_of(len(clip.y), self.spec.hop_length)
+            return latents[0, :frames].float().cpu().numpy()
 
     def project(self, latents: npt.ArrayLike) -> Vectors:
         """Return what the codebooks quantise: latents in the space of their entries.

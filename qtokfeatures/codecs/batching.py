@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -11,10 +12,10 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from qtokfeatures.audio import AudioClip, load_many
+from qtokfeatures.audio import AudioClip, LongClip, load_or_open
 from qtokfeatures.audio.batches import OnError
 from qtokfeatures.codecs.progress import tracked
-from qtokfeatures.exceptions import CodecError
+from qtokfeatures.exceptions import AudioError, CodecError, SkippedClipWarning
 from qtokfeatures.labelled import build_codes
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 CHUNK_S = 20.0
 """Longest stretch of a clip that goes through the network at once; memory does not grow past it."""
 BATCH_S = 120.0
-"""Audio in a batch of clips, padding included."""
+"""Audio in a batch of clips, padding included, unless a codec knows better."""
+LONG_S = 600.0
+"""Longer files are encoded as they are read."""
 _SHORTEST_SHARE = 0.6
 """A batch holds no clip shorter than this share of its longest: little is spent on padding."""
 _WAITING = 4
@@ -40,17 +43,24 @@ def encode_waves(
     """Encode clips at the codec's rate, in batches of similar length; order is kept."""
     frames = [frames_of(len(y), codec.spec.hop_length) for y in waves]
     found: dict[int, npt.NDArray[np.int16]] = {}
-    for rows in length_batches(frames, most=int(BATCH_S * codec.spec.frame_rate)):
+    for rows in length_batches(frames, most=int(codec.batch_s * codec.spec.frame_rate)):
         encoded = in_memory(lambda part: _encode_batch(codec, part), [waves[i] for i in rows])
         for i, own in zip(rows, encoded, strict=True):
             found[i] = np.ascontiguousarray(own[:, : frames[i]])
     return [found[i] for i in range(len(waves))]
 
 
+def encode_blocks(codec: Codec, blocks: Iterable[npt.NDArray[np.float32]]) -> npt.NDArray[np.int16]:
+    """Encode one clip that comes in pieces at the codec's rate, whatever its length."""
+    with codec.stream_encoder() as stream:
+        parts = [stream.push(block) for block in blocks]
+        return np.concatenate([*parts, stream.flush()], axis=1)
+
+
 def latent_chunks(codec: Codec, waves: Sequence[npt.NDArray[np.float32]]) -> Iterator[Tensor]:
     """Yield ``(batch, frame, dim)`` of zero-padded clips, a stretch of time after another."""
     hop = codec.spec.hop_length
-    longest = max(frames_of(len(y), hop) for y in waves) * hop
+    longest = codec.padded_frames(max(frames_of(len(y), hop) for y in waves)) * hop
     chunk = int(CHUNK_S * codec.spec.frame_rate) * hop
     state = codec.start_encoding()
     for start in range(0, longest, chunk):
@@ -69,10 +79,11 @@ def decode_all(
     frames = [codes.shape[1] for codes in clips]
     found: dict[int, npt.NDArray[np.float32]] = {}
     with tracked("decode", total=len(clips), shown=progress) as advance:
-        for rows in length_batches(frames, most=int(BATCH_S * codec.spec.frame_rate)):
+        for rows in length_batches(frames, most=int(codec.batch_s * codec.spec.frame_rate)):
             waves = in_memory(lambda part: _decode_batch(codec, part), [clips[i] for i in rows])
             for i, own in zip(rows, waves, strict=True):
-                found[i] = own[: frames[i] * hop].copy()
+                y = own[: frames[i] * hop]
+                found[i] = y if len(rows) == 1 else y.copy()  # so that its neighbours can go
             advance(len(rows))
     return [found[i] for i in range(len(clips))]
 
@@ -123,18 +134,19 @@ def _encode_batch(
 def _decode_batch(
     codec: Codec, clips: Sequence[npt.NDArray[np.int16]]
 ) -> list[npt.NDArray[np.float32]]:
-    longest = max(codes.shape[1] for codes in clips)
+    longest = codec.padded_frames(max(codes.shape[1] for codes in clips))
     padded = np.zeros((len(clips), len(clips[0]), longest), dtype=np.int64)
     for row, codes in zip(padded, clips, strict=True):
         row[:, : codes.shape[1]] = codes
-    chunk = int(CHUNK_S * codec.spec.frame_rate)
+    chunk, hop = int(CHUNK_S * codec.spec.frame_rate), codec.spec.hop_length
+    y = np.empty((len(clips), longest * hop), dtype=np.float32)
     state = codec.start_decoding()
     with torch.inference_mode():
-        parts = [
-            codec.decode_chunk(part.to(codec.device), state).float().cpu()
-            for part in torch.from_numpy(padded).split(chunk, dim=2)
-        ]
-        return list(torch.cat(parts, dim=1).numpy())
+        for start in range(0, longest, chunk):
+            part = torch.from_numpy(padded[:, :, start : start + chunk]).to(codec.device)
+            decoded = codec.decode_chunk(part, state).float().cpu().numpy()
+            y[:, start * hop : (start + chunk) * hop] = decoded
+    return list(y)
 
 
 def frames_of(n_samples: int, hop_length: int) -> int:
@@ -178,8 +190,15 @@ def encode_items(
     rate = codec.spec.sample_rate
     with tracked("encode", total=total, shown=progress) as advance:
         waiting: list[AudioClip] = []
-        for index, clip in load_many(items, sr=sr, target_sr=rate, on_error=on_error):
-            if isinstance(clip, AudioClip):
+        loaded = load_or_open(items, sr=sr, target_sr=rate, on_error=on_error, long_s=LONG_S)
+        for index, clip in loaded:
+            if isinstance(clip, LongClip):
+                encoded.add(codec.encode_clips(waiting), waiting)
+                advance(len(waiting))
+                waiting = []
+                encoded.add_long(codec, index, clip, on_error)
+                advance(1)
+            elif isinstance(clip, AudioClip):
                 waiting.append(clip)
             else:
                 encoded.skip(index, clip)
@@ -201,9 +220,23 @@ class _Encoded:
         self.facts: list[tuple[str, int, int]] = []
         self.skipped: list[dict[str, Any]] = []
 
-    def add(self, codes: Sequence[npt.NDArray[np.int16]], clips: Sequence[AudioClip]) -> None:
+    def add(
+        self, codes: Sequence[npt.NDArray[np.int16]], clips: Sequence[AudioClip | LongClip]
+    ) -> None:
         self.codes += codes
         self.facts += [(clip.source, clip.n_samples, clip.sample_rate) for clip in clips]
+
+    def add_long(self, codec: Codec, index: int, clip: LongClip, on_error: OnError) -> None:
+        try:
+            codes = encode_blocks(codec, clip)
+        except AudioError as error:
+            if on_error == "raise":
+                raise
+            if on_error == "warn":
+                warnings.warn(f"skipped {error}", SkippedClipWarning, stacklevel=2)
+            self.skip(index, error)
+        else:
+            self.add([codes], [clip])
 
     def skip(self, index: int, error: Exception) -> None:
         source = getattr(error, "source", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,17 @@ from qtokfeatures.exceptions import CodecError, InputError
 
 DECODE_DTYPES = ("float32", "fast")
 
-CHECKPOINTS = {QWEN3_TYPE: Qwen3TTSTokenizer.load}
+
+def _load_mimi(folder: Path, **options: Any) -> Codec:
+    from qtokfeatures.codecs.hf import MimiCodec
+
+    return MimiCodec.load(folder, **options)
+
+
+CHECKPOINTS: dict[str, Callable[..., Codec]] = {
+    QWEN3_TYPE: Qwen3TTSTokenizer.load,
+    "mimi": _load_mimi,
+}
 """``model_type`` of a folder's ``config.json`` → what loads it."""
 
 NAMES = {"mini": "mini", QWEN3: QWEN3, "qwen-tts-tokenizer-12hz": QWEN3}
@@ -61,7 +72,8 @@ def load_codec(
         file, or the folder that holds ``mini.safetensors``. Or
         ``"Qwen/Qwen3-TTS-Tokenizer-12Hz"``, downloaded once; a folder with that checkpoint; or a
         folder or hub name of a checkpoint for speech synthesis that has it in
-        ``speech_tokenizer/``.
+        ``speech_tokenizer/``. Or ``"kyutai/mimi"``, or a folder of that kind, with the extra
+        ``hf``.
     device : str or torch.device, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; "auto" takes a CUDA device where there is one.
     dtype : {"float32"}, default="float32"
@@ -106,7 +118,7 @@ def load_codec(
         "encoder": encoder,
         "decoder": decoder,
     }
-    mini = _mini_weights(name)
+    mini = find_mini_weights(name)
     if mini is not None:
         return _of_revision(MiniCodec.load(mini, **options), revision)
     options["decode_dtype"] = decode_dtype
@@ -147,6 +159,27 @@ def pull_codec(name: str, *, revision: str | None = None) -> tuple[Path, str]:
     return fetch_checkpoint(name, revision=revision, kinds=CHECKPOINTS)
 
 
+def find_mini_weights(name: str) -> Path | None:
+    """Return the weights of mini's format that `name` stands for.
+
+    Parameters
+    ----------
+    name : str
+        ``"mini"``, a weights file, or a folder that holds ``mini.safetensors``.
+
+    Returns
+    -------
+    Path or None
+        None for codecs of other kinds, and for what is not there.
+    """
+    if name == "mini":
+        return bundled_weights()
+    path = Path(name).expanduser()
+    if path.is_dir() and (path / "mini.safetensors").is_file():
+        return path / "mini.safetensors"
+    return path if path.is_file() and find_checkpoint(path, CHECKPOINTS) is None else None
+
+
 def resolve_device(device: str | torch.device) -> torch.device:
     """Return the device that `device` names.
 
@@ -171,15 +204,6 @@ def resolve_device(device: str | torch.device) -> torch.device:
             'devices; use device="cpu" or "auto"'
         )
     return found
-
-
-def _mini_weights(name: str) -> Path | None:
-    if name == "mini":
-        return bundled_weights()
-    path = Path(name).expanduser()
-    if path.is_dir() and (path / "mini.safetensors").is_file():
-        return path / "mini.safetensors"
-    return path if path.is_file() and find_checkpoint(path, CHECKPOINTS) is None else None
 
 
 def _load_checkpoint(folder: Path, **options: Any) -> Codec:

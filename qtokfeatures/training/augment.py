@@ -1,42 +1,138 @@
-"""Changes that make a batch more varied: polarity, equalisation, mixing, level."""
+"""Changes that make a batch more varied, and those that a codebook should survive."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from qtokfeatures.codecs.mini.config import SAMPLE_RATE
+
+SPEEDS = (0.84, 0.88, 0.92, 0.96, 1.04, 1.08, 1.12, 1.16)
+"""Speeds at which segments are read; the pitch moves along."""
 
 _EQ_POINTS = 8
+_ROOM_S = 0.5
 
 
-def augment(batch: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """A changed copy of `batch`, float32 (clip, sample)."""
-    changed: npt.NDArray[np.float64] = batch * rng.choice([-1.0, 1.0], size=(len(batch), 1))
-    changed = _equalised(changed, rng)
-    changed = _mixed(changed, rng)
-    peak = np.abs(changed).max(axis=1, keepdims=True)
-    target = 0.5 * 10 ** (rng.uniform(-9.0, 3.0, size=(len(batch), 1)) / 20)
-    scaled: npt.NDArray[np.float64] = changed * (target / np.maximum(peak, 1e-3))
-    return scaled.astype(np.float32)
+def augment(y: Tensor, generator: torch.Generator) -> Tensor:
+    """A changed copy of `y` (clip, sample): what the codec is to reproduce.
+
+    Polarity for half of the clips, a smooth equalisation of ±8 dB for a third, a missing upper
+    band for a tenth, a neighbour 5 to 25 dB below for a sixth, and a random level.
+    """
+    draw = _Draws(y, generator)
+    y = y * torch.where(draw.uniform() < 0.5, -1.0, 1.0)
+    gain_db = torch.where(draw.uniform() < 1 / 3, _curves(draw, 8.0, y.shape[1]), 0.0)
+    top_hz = torch.where(draw.uniform() < 0.1, draw.uniform(3_400, 9_000), 2.0 * SAMPLE_RATE)
+    y = _filtered(y, gain_db + _low_pass_db(top_hz, y.shape[1]))
+    below = torch.where(draw.uniform() < 1 / 6, 10 ** (draw.uniform(-25.0, -5.0) / 20), 0.0)
+    y = y + below * torch.roll(y, 1, dims=0)
+    peak_db = torch.where(draw.uniform() < 0.15, draw.uniform(-50.0, -9.0), draw.uniform(-9.0, 3.0))
+    peak = y.abs().amax(dim=1, keepdim=True).clamp(min=1e-3)
+    return y * (0.5 * 10 ** (peak_db / 20) / peak)
 
 
-def _equalised(batch: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """A third of the clips through a random smooth curve of ±8 dB."""
-    chosen = np.flatnonzero(rng.random(len(batch)) < 1 / 3)
-    if not len(chosen):
-        return batch
-    spectra = np.fft.rfft(batch[chosen], axis=1)
-    points = rng.uniform(-8.0, 8.0, size=(len(chosen), _EQ_POINTS))
-    octaves = np.log2(np.linspace(1, 256, spectra.shape[1]))
-    curves = [np.interp(octaves, np.linspace(0, 8, _EQ_POINTS), row) for row in points]
-    spectra *= 10 ** (np.array(curves) / 20)
-    out = batch.copy()
-    out[chosen] = np.fft.irfft(spectra, n=batch.shape[1], axis=1)
-    return out
+def corrupt(y: Tensor, generator: torch.Generator) -> Tensor:
+    """`y` as a bad microphone in a bad place would hear it; a fifth of the clips as they are.
+
+    Rooms (decaying noise, 0.1 to 0.5 s), white noise, noise of any tilt, babble and single
+    neighbours at -5 to 25 dB, equalisation, and telephone bands.
+    """
+    draw = _Draws(y, generator)
+    clean = y
+    rooms = _in_rooms(y, draw)
+    y = torch.where(draw.uniform() < 0.35, rooms, y)
+    y = y + _noise(clean, y, draw)
+    gain_db = torch.where(draw.uniform() < 0.5, _curves(draw, 12.0, y.shape[1]), 0.0)
+    narrow = draw.uniform() < 0.3
+    top_hz = torch.where(narrow, draw.uniform(2_800, 8_000), 2.0 * SAMPLE_RATE)
+    bottom_hz = torch.where(narrow, draw.uniform(40, 400), 0.0)
+    band_db = _low_pass_db(top_hz, y.shape[1]) + _high_pass_db(bottom_hz, y.shape[1])
+    y = _filtered(y, gain_db + band_db)
+    return torch.where(draw.uniform() < 0.2, clean, y)
 
 
-def _mixed(batch: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """A sixth of the clips with their neighbour added, 5 to 25 dB below."""
-    chosen = rng.random((len(batch), 1)) < 1 / 6
-    gain = 10 ** (rng.uniform(-25.0, -5.0, size=(len(batch), 1)) / 20)
-    mixed: npt.NDArray[np.float64] = batch + chosen * gain * np.roll(batch, 1, axis=0)
-    return mixed
+class _Draws:
+    """Random columns, one number a clip, on the clips' device."""
+
+    def __init__(self, y: Tensor, generator: torch.Generator) -> None:
+        self.size, self.device, self.generator = y.shape[0], y.device, generator
+
+    def uniform(self, low: float = 0.0, high: float = 1.0, count: int = 1) -> Tensor:
+        drawn = torch.rand(self.size, count, device=self.device, generator=self.generator)
+        return low + (high - low) * drawn
+
+    def normal(self, *shape: int) -> Tensor:
+        return torch.randn(self.size, *shape, device=self.device, generator=self.generator)
+
+
+def _noise(clean: Tensor, y: Tensor, draw: _Draws) -> Tensor:
+    """What is added to `y`: tilted noise, babble of the other clips, or one other clip."""
+    n = clean.shape[1]
+    octaves = torch.log2(_bins_hz(n, clean.device).clamp(min=30) / 1000)
+    tilt_db = torch.where(draw.uniform() < 0.5, 0.0, draw.uniform(-9.0, 2.0))
+    hiss = _filtered(draw.normal(n), tilt_db * octaves.clamp(min=-4))
+    others = [torch.roll(clean, shift, dims=0) for shift in (2, 3, 5, 7, 11)]
+    babble = torch.stack(others).sum(dim=0)
+    choice = draw.uniform()
+    noise = torch.where(choice < 0.45, hiss, torch.where(choice < 0.8, babble, others[0]))
+    snr_db = torch.where(draw.uniform() < 0.1, 60.0, draw.uniform(-5.0, 25.0))
+    wanted = _rms(y) * 10 ** (-snr_db / 20)
+    return noise * wanted / _rms(noise)
+
+
+def _in_rooms(y: Tensor, draw: _Draws) -> Tensor:
+    size = round(_ROOM_S * SAMPLE_RATE)
+    t = torch.arange(size, device=y.device) / SAMPLE_RATE
+    decay = torch.exp(-math.log(1000) * t / draw.uniform(0.1, _ROOM_S))
+    response = draw.normal(size) * decay
+    response = response * draw.uniform(0.1, 1.0) / response.square().sum(1, keepdim=True).sqrt()
+    response[:, 0] = 1.0
+    length = 1 << (y.shape[1] + size).bit_length()
+    spectrum = torch.fft.rfft(y, n=length) * torch.fft.rfft(response, n=length)
+    heard: Tensor = torch.fft.irfft(spectrum, n=length)
+    return heard[:, : y.shape[1]]
+
+
+def _filtered(y: Tensor, gain_db: Tensor) -> Tensor:
+    """`y` through gains given for each bin of its spectrum."""
+    spectrum = torch.fft.rfft(y) * 10 ** (gain_db / 20)
+    filtered: Tensor = torch.fft.irfft(spectrum, n=y.shape[1])
+    return filtered
+
+
+def _curves(draw: _Draws, most_db: float, n: int) -> Tensor:
+    """Smooth random gains over octaves, (clip, bin), dB."""
+    points = draw.uniform(-most_db, most_db, count=_EQ_POINTS)
+    hz = _bins_hz(n, points.device)
+    place = (torch.log2(hz.clamp(min=60) / 60) / math.log2(200)).clamp(0, 1)
+    grid = torch.stack([2 * place - 1, torch.zeros_like(place)], dim=1)[None, None]
+    curves = F.grid_sample(
+        points[None, :, None, :].permute(1, 0, 2, 3).contiguous(),
+        grid.expand(len(points), -1, -1, -1),
+        align_corners=True,
+        padding_mode="border",
+    )
+    return curves[:, 0, 0]
+
+
+def _low_pass_db(top_hz: Tensor, n: int) -> Tensor:
+    above: Tensor = (_bins_hz(n, top_hz.device) / top_hz - 1).clamp(0, 1)
+    return -400 * above
+
+
+def _high_pass_db(bottom_hz: Tensor, n: int) -> Tensor:
+    below: Tensor = (1 - _bins_hz(n, bottom_hz.device) / bottom_hz.clamp(min=1e-3)).clamp(0, 1)
+    return -60 * below
+
+
+def _bins_hz(n: int, device: torch.device) -> Tensor:
+    return torch.linspace(0, SAMPLE_RATE / 2, n // 2 + 1, device=device)
+
+
+def _rms(y: Tensor) -> Tensor:
+    rms: Tensor = y.square().mean(dim=1, keepdim=True).sqrt()
+    return rms.clamp(min=1e-6)

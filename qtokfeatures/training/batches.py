@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import torch
+from torch import Tensor
 
-from qtokfeatures.codecs.mini.config import HOP_LENGTH
+from qtokfeatures.codecs.mini.config import HOP_LENGTH, STEP, STEPS_PER_FRAME
 from qtokfeatures.codecs.mini.spectra import TAIL
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.training.augment import augment
+from qtokfeatures.training.augment import SPEEDS, augment, corrupt
+from qtokfeatures.training.label_tracks import UNKNOWN, LabelTracks
 from qtokfeatures.training.recipe import Recipe
+
+LABEL_STEPS = (-4, 0, 4, 7)
+"""Steps of 10 ms, from a frame's start, whose phones its meaning has to tell."""
 
 _QUIETEST_PEAK = 1e-3
 _RENDERED = "rendered/"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Material of one training step, on one device.
+
+    Parameters
+    ----------
+    y : Tensor, shape (clip, sample)
+        Audio to code: whole frames, and the 240 samples that their last windows reach ahead.
+    corrupted : Tensor, shape (clip, sample)
+        The same behind noise, rooms and microphones, for learning what survives them.
+    phones : Tensor of int64, shape (clip, frame, len(LABEL_STEPS))
+        Classes, -1 where unknown.
+    words : Tensor of int64, shape (clip, frame)
+        Which third of which word, -1 where unknown.
+    """
+
+    y: Tensor
+    corrupted: Tensor
+    phones: Tensor
+    words: Tensor
 
 
 class BatchSource:
@@ -28,20 +57,31 @@ class BatchSource:
         (``name, kind, offset, n_samples, …``), as `prepare_corpus` writes them.
     recipe : Recipe
         Sizes, seed and shares of the kinds.
+    device : torch.device, optional
+        Where batches are made. A GPU takes the whole corpus.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe) -> None:
+    def __init__(
+        self, folder: Path, recipe: Recipe, *, device: torch.device | str | None = None
+    ) -> None:
         table = folder / "corpus.csv"
         if not table.exists():
             raise InputError(f"{folder} holds no corpus.csv: make the corpus first")
-        self.recipe = recipe
-        self.clips = pd.read_csv(table)
-        self.samples = np.memmap(folder / "corpus.i16", dtype=np.int16, mode="r")
-        rendered = self.clips.name.str.startswith(_RENDERED)
-        weight = self.clips.n_samples * np.where(rendered, recipe.rendered_weight, 1.0)
+        self.recipe, self.device = recipe, torch.device(device or "cpu")
+        clips = pd.read_csv(table)
+        stored = np.memmap(folder / "corpus.i16", dtype=np.int16, mode="c")
+        self.samples = torch.from_numpy(stored)
+        if self.device.type == "cuda":
+            self.samples = self.samples.to(self.device)
+        self.labels = LabelTracks.read(folder, clips, len(stored), device=self.samples.device)
+        self._offsets = clips.offset.to_numpy()
+        self._lengths = clips.n_samples.to_numpy()
+        weight = clips.n_samples * np.where(
+            clips.name.str.startswith(_RENDERED), recipe.rendered_weight, 1.0
+        )
         self._by_kind = {
             kind: (rows.index.to_numpy(), np.cumsum(rows.to_numpy()) / rows.sum())
-            for kind, rows in weight.groupby(self.clips.kind)
+            for kind, rows in weight.groupby(clips.kind)
         }
         weights = {k: w for k, w in recipe.kind_weights.items() if k in self._by_kind}
         if not weights:
@@ -49,24 +89,70 @@ class BatchSource:
         self._kinds = list(weights)
         self._shares = np.array(list(weights.values())) / sum(weights.values())
 
-    def batch(self, step: int) -> npt.NDArray[np.float32]:
-        """The batch of one step, float32 (clip, sample).
+    @property
+    def segment_length(self) -> int:
+        """Samples of a segment."""
+        return self.recipe.frames * HOP_LENGTH + TAIL
 
-        A segment is `frames` code frames long, plus the 240 samples that its last
-        windows reach ahead.
-        """
+    @torch.no_grad()
+    def batch(self, step: int) -> Batch:
+        """The batch of one step."""
         rng = np.random.default_rng([self.recipe.seed, step])
-        segments = [self._segment(rng) for _ in range(self.recipe.clips)]
-        return augment(np.stack(segments), rng)
+        generator = torch.Generator(self.device)
+        generator.manual_seed(int(rng.integers(2**62)))
+        rows, starts = self._draw(rng)
+        speed = SPEEDS[rng.integers(len(SPEEDS))] if rng.random() < self.recipe.speed_share else 1.0
+        y = self._read(rows, starts, speed)
+        y = y * (0.5 / y.abs().amax(dim=1, keepdim=True).clamp(min=_QUIETEST_PEAK))
+        y = augment(y, generator)
+        phones, words = self._labels(rows, starts, speed)
+        return Batch(y, corrupt(y, generator), phones, words)
 
-    def _segment(self, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-        kind = self._kinds[rng.choice(len(self._kinds), p=self._shares)]
-        rows, shares = self._by_kind[kind]
-        row = self.clips.loc[rows[np.searchsorted(shares, rng.random())]]
-        length = self.recipe.frames * HOP_LENGTH + TAIL
-        start = int(rng.integers(0, max(1, row.n_samples - length // 2)))
-        stop = min(row.n_samples, start + length)
-        piece = self.samples[row.offset + start : row.offset + stop].astype(np.float32) / 32768
-        segment = np.zeros(length, dtype=np.float32)
-        segment[: len(piece)] = piece * (0.5 / max(_QUIETEST_PEAK, float(np.abs(piece).max())))
-        return segment
+    def _draw(
+        self, rng: np.random.Generator
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        kinds = rng.choice(len(self._kinds), size=self.recipe.clips, p=self._shares)
+        rows = np.empty(len(kinds), dtype=np.int64)
+        for i, kind in enumerate(kinds):
+            of_kind, shares = self._by_kind[self._kinds[kind]]
+            rows[i] = of_kind[np.searchsorted(shares, rng.random())]
+        latest = np.maximum(1, self._lengths[rows] - self.segment_length // 2)
+        starts = (rng.random(len(rows)) * latest).astype(np.int64)
+        return rows, starts
+
+    def _read(
+        self, rows: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], speed: float
+    ) -> Tensor:
+        """Segments at another speed (and pitch), silence where a clip ends."""
+        length = round(self.segment_length * speed)
+        place = torch.arange(length, device=self.samples.device)
+        first = torch.from_numpy(self._offsets[rows] + starts).to(place.device)
+        left = torch.from_numpy(self._lengths[rows] - starts).to(place.device)
+        index = (first[:, None] + place).clamp(max=len(self.samples) - 1)
+        y = self.samples[index].float() * (place < left[:, None]) / 32768
+        y = y.to(self.device)
+        if length == self.segment_length:
+            return y
+        return resampled(y, self.segment_length)
+
+    def _labels(
+        self, rows: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], speed: float
+    ) -> tuple[Tensor, Tensor]:
+        frame = torch.arange(self.recipe.frames, device=self.samples.device) * STEPS_PER_FRAME
+        first = torch.from_numpy(starts).to(frame.device)[:, None, None]
+        steps = frame[:, None] + torch.tensor(LABEL_STEPS, device=frame.device)
+        sample = (first + (steps * STEP + STEP // 2) * speed).long()
+        left = torch.from_numpy(self._lengths[rows]).to(frame.device)[:, None, None]
+        offset = torch.from_numpy(self._offsets[rows]).to(frame.device)[:, None, None]
+        inside = (sample >= 0) & (sample < left)
+        phones, words = self.labels.at((offset + sample).clamp(min=0))
+        phones = torch.where(inside, phones, UNKNOWN)
+        words = torch.where(inside, words, UNKNOWN)[..., 2]
+        return phones.to(self.device), words.to(self.device)
+
+
+def resampled(y: Tensor, length: int) -> Tensor:
+    """`y` (clip, sample) played faster or slower, so that it has `length` samples."""
+    spectrum = torch.fft.rfft(y)[:, : length // 2 + 1]
+    played: Tensor = torch.fft.irfft(spectrum, n=length)
+    return played * (length / y.shape[1])

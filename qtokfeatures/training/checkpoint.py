@@ -11,13 +11,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-_OPTIMIZER = "optimizer."
+_SLOT = ".optimizer."
 
 
 def save_checkpoint(
     path: Path,
     modules: dict[str, nn.Module],
-    optimizer: torch.optim.Optimizer,
+    optimizers: dict[str, torch.optim.Optimizer],
     state: dict[str, Any],
 ) -> None:
     """Write everything a run needs to go on; the file appears only when it is complete."""
@@ -25,9 +25,11 @@ def save_checkpoint(
     for prefix, module in modules.items():
         for name, tensor in module.state_dict().items():
             tensors[f"{prefix}.{name}"] = tensor.detach().cpu().contiguous().clone()
-    for i, slots in optimizer.state_dict()["state"].items():
-        for slot, value in slots.items():
-            tensors[f"{_OPTIMIZER}{i}.{slot}"] = torch.as_tensor(value).detach().cpu().clone()
+    for prefix, optimizer in optimizers.items():
+        for i, slots in optimizer.state_dict()["state"].items():
+            for slot, value in slots.items():
+                kept = torch.as_tensor(value).detach().cpu().contiguous().clone()
+                tensors[f"{prefix}{_SLOT}{i}.{slot}"] = kept
     partial = path.with_name(path.name + ".partial")
     save_file(tensors, partial, metadata={"state": json.dumps(state)})
     partial.replace(path)
@@ -41,26 +43,36 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def load_modules(path: Path, modules: dict[str, nn.Module]) -> None:
-    """Put a checkpoint's tensors into `modules`, which must fit exactly."""
+    """Put a checkpoint's tensors into `modules`, which must fit exactly.
+
+    A module of which the checkpoint knows nothing keeps its values: it came into use later.
+    """
     tensors = _tensors(path)
     for prefix, module in modules.items():
         own = {
             name.removeprefix(prefix + "."): tensor
             for name, tensor in tensors.items()
-            if name.startswith(prefix + ".")
+            if name.startswith(prefix + ".") and _SLOT not in name
         }
-        module.load_state_dict(own)
+        if own:
+            module.load_state_dict(own)
 
 
-def load_optimizer(path: Path, optimizer: torch.optim.Optimizer) -> None:
-    """Put a checkpoint's moments into `optimizer`, made for the same parameters."""
-    slots: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _tensors(path).items():
-        if name.startswith(_OPTIMIZER):
-            index, slot = name.removeprefix(_OPTIMIZER).split(".")
-            slots.setdefault(int(index), {})[slot] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": slots, "param_groups": groups})
+def load_optimizers(path: Path, optimizers: dict[str, torch.optim.Optimizer]) -> None:
+    """Put a checkpoint's moments into `optimizers`, made for the same parameters."""
+    tensors = _tensors(path)
+    for prefix, optimizer in optimizers.items():
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith(prefix + _SLOT):
+                index, slot = name.removeprefix(prefix + _SLOT).split(".")
+                slots.setdefault(int(index), {})[slot] = tensor
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": slots, "param_groups": groups})
+        for parameter, state in optimizer.state.items():
+            for slot, value in state.items():
+                if value.shape == parameter.shape:  # in the parameter's memory format
+                    state[slot] = torch.empty_like(parameter).copy_(value)
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

@@ -10,8 +10,64 @@ from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.nn.quantizer import nearest_codes
 from qtokfeatures.training.recipe import Recipe
 
-_PREFIXES = np.array([1, 2, 3, 4, 6, 8, 12])
-_RESTARTS = 8
+_PREFIXES = np.array([1, 2, 3, 4, 4, 6, 8, 12])
+_CANDIDATES = 256
+
+
+class MovingEntries(nn.Module):
+    """Entries of one codebook that follow the mean of what they code.
+
+    Parameters
+    ----------
+    entries : Tensor, shape (code, dim)
+        Moved in place.
+    recipe : Recipe
+        Decay and restarts.
+    """
+
+    usage: Tensor
+    total: Tensor
+    idle: Tensor
+    candidates: Tensor
+
+    def __init__(self, entries: Tensor, recipe: Recipe) -> None:
+        super().__init__()
+        self._entries, self.recipe = entries, recipe
+        self.register_buffer("usage", torch.ones(len(entries)))
+        self.register_buffer("total", entries.clone())
+        self.register_buffer("idle", torch.zeros(len(entries)))
+        self.register_buffer("candidates", torch.zeros(_CANDIDATES, entries.shape[1]))
+
+    def reset(self) -> None:
+        """Start the averages at the present entries."""
+        self.usage.fill_(1.0)
+        self.total.copy_(self._entries)
+        self.idle.zero_()
+
+    def learn(self, index: Tensor, coded: Tensor) -> None:
+        """Move towards the vectors `coded` (row, dim) that entries `index` stood for."""
+        decay = self.recipe.codebook_decay
+        seen = torch.zeros_like(self.usage).index_add_(0, index, torch.ones_like(coded[:, 0]))
+        summed = torch.zeros_like(self.total).index_add_(0, index, coded)
+        self.usage.mul_(decay).add_(seen, alpha=1 - decay)
+        self.total.mul_(decay).add_(summed, alpha=1 - decay)
+        used = seen > 0
+        self.idle.copy_(torch.where(used, 0.0, self.idle + 1))
+        # Only entries that were just used move: the others' averages scale alike.
+        moved = self.total / self.usage[:, None].clamp(min=1e-8)
+        self._entries.copy_(torch.where(used[:, None], moved, self._entries))
+        rows = torch.arange(_CANDIDATES, device=coded.device) * 7919 % len(coded)
+        self.candidates.copy_(coded[rows])
+
+    def restart(self, rng: np.random.Generator) -> None:
+        """Put a twentieth of the entries that nothing needs at vectors of the last batch."""
+        chosen = torch.from_numpy(rng.random(len(self.usage)) < 1 / 20).to(self.usage.device)
+        rows = torch.from_numpy(rng.integers(_CANDIDATES, size=len(chosen))).to(chosen.device)
+        dead = (self.idle > self.recipe.restart_after) & chosen
+        for kept in (self._entries, self.total):
+            kept.copy_(torch.where(dead[:, None], self.candidates[rows], kept))
+        self.usage.masked_fill_(dead, 1.0)
+        self.idle.masked_fill_(dead, 0.0)
 
 
 class CodebookTrainer(nn.Module):
@@ -20,38 +76,82 @@ class CodebookTrainer(nn.Module):
     Parameters
     ----------
     model : MiniModel
-        Its ``codebooks`` are updated in place.
+        Its codebooks are updated in place.
     recipe : Recipe
         Decay, restart and commitment.
     """
 
-    usage: Tensor
-    total: Tensor
-    last_used: Tensor
-
     def __init__(self, model: MiniModel, recipe: Recipe) -> None:
         super().__init__()
-        self.recipe, self._books = recipe, model.codebooks
-        self._first_size = model.config.shape_count
-        self.register_buffer("usage", torch.ones(model.codebooks.shape[:2]))
-        self.register_buffer("total", model.codebooks.clone())
-        self.register_buffer("last_used", torch.zeros(model.codebooks.shape[:2], dtype=torch.int64))
+        self.recipe, self._model = recipe, [model]  # a list, so that it is no submodule
+        self.meanings = MovingEntries(model.meanings, recipe)
+        counts = model.config.entry_counts
+        self._moving = [MovingEntries(model.codebooks[k, :n], recipe) for k, n in enumerate(counts)]
+        self.books = nn.ModuleList(self._moving)
 
-    def reset(self, step: int) -> None:
+    def reset(self) -> None:
         """Start the averages at the model's present codebooks."""
-        self.usage.fill_(1.0)
-        self.total.copy_(self._books)
-        self.last_used.fill_(step)
+        for entries in [self.meanings, *self._moving]:
+            entries.reset()
 
-    def forward(self, latent: Tensor, step: int, *, learn: bool = True) -> tuple[Tensor, Tensor]:
-        """Quantise with a random number of codebooks per clip.
+    def restart(self, step: int) -> None:
+        """Put some of the unused entries to use; every draw follows from `step`."""
+        rng = np.random.default_rng([self.recipe.seed, step, 2])
+        for entries in [self.meanings, *self._moving]:
+            entries.restart(rng)
+
+    def draw_depth(self, step: int) -> Tensor:
+        """How many codebooks each clip of a step goes through, int64 (clip,)."""
+        rng = np.random.default_rng([self.recipe.seed, step, 1])
+        whole, clips = self._model[0].config.n_codebooks, self.recipe.clips
+        some = np.minimum(rng.choice(_PREFIXES, size=clips), whole)
+        chosen = np.where(rng.random(clips) < self.recipe.whole_share, whole, some)
+        return torch.from_numpy(chosen)
+
+    def quantize_meaning(
+        self, meaning: Tensor, *, learn: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Nearest entries of codebook 0.
 
         Parameters
         ----------
-        latent : Tensor, shape (batch, frame, shape_dim)
+        meaning : Tensor, shape (batch, frame, meaning_dim)
+            From the encoder.
+        learn : bool, default=True
+            Move the entries.
+
+        Returns
+        -------
+        quantized : Tensor, shape (batch, frame, meaning_dim)
+            Entries, with the gradient passed straight through.
+        commitment : Tensor, scalar
+            Mean squared distance from the entries.
+        index : Tensor of int64, shape (batch, frame)
+            Codes.
+        """
+        entries = self._model[0].meanings
+        flat = meaning.detach().flatten(0, 1)
+        index = nearest_codes(flat, entries)
+        chosen = entries[index].reshape(meaning.shape)
+        if learn:
+            self.meanings.learn(index, flat)
+        commitment = (meaning - chosen).square().mean()
+        quantized = meaning + (chosen - meaning).detach()
+        return quantized, commitment, index.reshape(meaning.shape[:2])
+
+    def forward(
+        self, shape: Tensor, first: Tensor, depth: Tensor, *, learn: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """Quantise shapes, each clip with its own number of codebooks.
+
+        Parameters
+        ----------
+        shape : Tensor, shape (batch, frame, shape_dim)
             Shapes from the encoder.
-        step : int
-            Step of the run; every draw follows from it.
+        first : Tensor of int64, shape (batch, frame)
+            Codes of codebook 0, which the meaning decides.
+        depth : Tensor of int64, shape (batch,)
+            Codebooks of each clip.
         learn : bool, default=True
             Move the entries towards what they coded.
 
@@ -60,57 +160,20 @@ class CodebookTrainer(nn.Module):
         quantized : Tensor, shape (batch, frame, shape_dim)
             Sum of entries, with the gradient passed straight through.
         commitment : Tensor, scalar
-            Mean squared distance of latents from their sums.
+            Mean squared distance of shapes from their sums.
         """
-        rng = np.random.default_rng([self.recipe.seed, step, 1])
-        depth = self._prefix_lengths(rng, latent.shape[0]).to(latent.device)
-        flat = latent.detach().flatten(0, 1)
-        keep = depth.repeat_interleave(latent.shape[1])
-        residual, quantized = flat, torch.zeros_like(flat)
-        for layer, book in enumerate(self._books):
-            entries = book[: self._first_size] if layer == 0 else book
-            index = nearest_codes(residual, entries)
+        model = self._model[0]
+        keep = depth[:, None].expand(shape.shape[:2]).flatten()
+        residual = shape.detach().flatten(0, 1)
+        quantized = torch.zeros_like(residual)
+        for k, count in enumerate(model.config.entry_counts):
+            entries = model.codebooks[k, :count]
+            index = first.flatten() if k == 0 else nearest_codes(residual, entries)
             chosen = entries[index]
             if learn:
-                self._learn(layer, index, residual, step, rng)
-            quantized = quantized + chosen * (keep > layer)[:, None]
+                self._moving[k].learn(index, residual)
+            quantized = quantized + chosen * (keep > k)[:, None]
             residual = residual - chosen
-        quantized = quantized.reshape(latent.shape)
-        commitment = (latent - quantized).square().mean()
-        return latent + (quantized - latent).detach(), commitment
-
-    def _prefix_lengths(self, rng: np.random.Generator, count: int) -> Tensor:
-        some = rng.choice(_PREFIXES, size=count)
-        whole = rng.random(count) < self.recipe.whole_share
-        return torch.from_numpy(np.where(whole, len(self._books), some))
-
-    def _learn(
-        self, layer: int, index: Tensor, residual: Tensor, step: int, rng: np.random.Generator
-    ) -> None:
-        size = self._first_size if layer == 0 else self._books.shape[1]
-        decay = self.recipe.codebook_decay
-        seen = torch.bincount(index, minlength=size).to(residual.dtype)
-        summed = residual.new_zeros(size, residual.shape[1]).index_add_(0, index, residual)
-        self.usage[layer, :size].mul_(decay).add_(seen, alpha=1 - decay)
-        self.total[layer, :size].mul_(decay).add_(summed, alpha=1 - decay)
-        used = seen > 0
-        self.last_used[layer, :size][used] = step
-        # Only entries that were just used move: the others' averages scale alike.
-        moved = self.total[layer, :size] / self.usage[layer, :size, None].clamp(min=1e-8)
-        self._books[layer, :size][used] = moved[used]
-        self._restart(layer, size, residual, step, rng)
-
-    def _restart(
-        self, layer: int, size: int, residual: Tensor, step: int, rng: np.random.Generator
-    ) -> None:
-        unused = step - self.last_used[layer, :size]
-        dead = torch.nonzero(unused > self.recipe.restart_after).flatten()
-        # A few at a time, any of them: those that fail to be used must not keep the others out.
-        dead = dead[torch.from_numpy(rng.permutation(len(dead))[:_RESTARTS])]
-        if not len(dead):
-            return
-        rows = torch.from_numpy(rng.integers(0, len(residual), size=len(dead)))
-        self._books[layer, dead] = residual[rows]
-        self.total[layer, dead] = residual[rows]
-        self.usage[layer, dead] = 1.0
-        self.last_used[layer, dead] = step
+        quantized = quantized.reshape(shape.shape)
+        commitment = (shape - quantized).square().mean()
+        return shape + (quantized - shape).detach(), commitment

@@ -1,8 +1,9 @@
 """Training material as one flat file of samples, quick to draw random excerpts from.
 
 ``corpus.i16`` holds all clips one after another as little-endian int16, 24 kHz mono;
-``corpus.csv`` says where each begins, what it is, and under which licence it came. What the
-bundled codec was trained on::
+``corpus.csv`` says where each begins, what it is, and under which licence it came;
+``phones.csv`` and ``words.csv`` (:mod:`qtokfeatures.training.timings`) say when each phone and word
+of the synthesised speech sounds. What the bundled codec was trained on::
 
     prepare_corpus("corpus", ["../shared/audio"], rendered_minutes=MINUTES, jobs=2)
 """
@@ -10,9 +11,10 @@ bundled codec was trained on::
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -23,6 +25,7 @@ from qtokfeatures.audio import iter_blocks
 from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
 from qtokfeatures.training.listing import list_recordings
 from qtokfeatures.training.render import render_material
+from qtokfeatures.training.timings import TABLES, read_timings
 
 __all__ = ["INDEX_COLUMNS", "prepare_corpus", "write_corpus"]
 
@@ -52,7 +55,7 @@ def prepare_corpus(
     ----------
     folder : path
         Made when missing. Gets ``corpus.i16``, ``corpus.csv`` and, if anything is rendered, the
-        folder ``rendered``.
+        folder ``rendered``; if speech is, ``phones.csv`` and ``words.csv``.
     recordings : sequence of paths
         Folders of recordings: with a ``manifest.csv``, whose split ``train`` without share-alike
         licences is taken, or without, when every audio file in them is taken.
@@ -81,15 +84,22 @@ def prepare_corpus(
     qtokfeatures.training.listing.list_folder : how a folder's files get their kinds.
     """
     listings = [list_recordings(item) for item in recordings]
+    timings: dict[str, pd.DataFrame] = {}
     if rendered_minutes:
         rendered = Path(folder) / "rendered"
         listings.append(render_material(rendered, minutes=rendered_minutes, seed=seed, jobs=jobs))
+        timings = {table: _rendered_timings(rendered, table) for table in TABLES}
     if not listings:
         raise InputError("nothing to train on: give folders of recordings, or minutes to render")
-    return write_corpus(pd.concat(listings, ignore_index=True), folder)
+    return write_corpus(pd.concat(listings, ignore_index=True), folder, timings=timings)
 
 
-def write_corpus(listing: pd.DataFrame, folder: str | PathLike[str]) -> pd.DataFrame:
+def write_corpus(
+    listing: pd.DataFrame,
+    folder: str | PathLike[str],
+    *,
+    timings: Mapping[str, pd.DataFrame] | None = None,
+) -> pd.DataFrame:
     """Decode a listing's files into ``corpus.i16`` and ``corpus.csv``.
 
     Levels stay as recorded, except that what peaks below 0.02 is scaled to peak at 0.1, so that
@@ -102,6 +112,9 @@ def write_corpus(listing: pd.DataFrame, folder: str | PathLike[str]) -> pd.DataF
         With the columns :data:`qtokfeatures.training.listing.COLUMNS`.
     folder : path
         Made when missing. Files already there are replaced once the new ones are complete.
+    timings : mapping of str to pandas.DataFrame, optional
+        For "phones" and "words", the rows of ``phones.csv`` and ``words.csv`` with the files'
+        paths in a column "path" in the place of "name"; of files of at most a minute at 24 kHz.
 
     Returns
     -------
@@ -120,19 +133,35 @@ def write_corpus(listing: pd.DataFrame, folder: str | PathLike[str]) -> pd.DataF
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    samples, table = folder / "corpus.i16.part", folder / "corpus.csv.part"
-    try:
-        rows = _write_samples(listing, samples)
+    with TemporaryDirectory(dir=folder) as unfinished:
+        new = Path(unfinished)
+        rows = _write_samples(listing, new / "corpus.i16")
         if not rows:
             raise InputError(f"none of the {len(listing)} listed files has any sound to train on")
         index = pd.DataFrame(rows, columns=list(INDEX_COLUMNS))
-        index.to_csv(table, index=False, lineterminator="\n")
-        for path in (samples, table):
-            path.replace(path.with_suffix(""))
-    finally:
-        samples.unlink(missing_ok=True)
-        table.unlink(missing_ok=True)
+        _write_csv(index, new / "corpus.csv")
+        for table, spans in (timings or {}).items():
+            _write_csv(_named_timings(spans, table, set(index["name"])), new / f"{table}.csv")
+        for table in TABLES:
+            (folder / f"{table}.csv").unlink(missing_ok=True)
+        for path in list(new.iterdir()):
+            path.replace(folder / path.name)
     return index
+
+
+def _write_csv(rows: pd.DataFrame, path: Path) -> None:
+    if len(rows):
+        rows.to_csv(path, index=False, lineterminator="\n")
+
+
+def _rendered_timings(rendered: Path, table: str) -> pd.DataFrame:
+    rows = read_timings(rendered, table, key="path")
+    return rows.assign(path=[str((rendered / path).resolve()) for path in rows["path"]])
+
+
+def _named_timings(rows: pd.DataFrame, table: str, names: Collection[str]) -> pd.DataFrame:
+    rows = rows.assign(name=[_name(path, 1) for path in rows["path"]])
+    return rows.loc[rows["name"].isin(names), ["name", "start", "end", TABLES[table]]]
 
 
 def _write_samples(listing: pd.DataFrame, path: Path) -> list[Row]:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from qtokfeatures.codecs.mini.config import HOP_LENGTH, STEPS_PER_FRAME
-from qtokfeatures.codecs.mini.model import MiniModel, by_frame
+from qtokfeatures.codecs.mini.model import EncoderState, MiniModel, by_frame
+from qtokfeatures.codecs.mini.weights import rounded
 from qtokfeatures.codecs.nn.quantizer import nearest_codes
 from qtokfeatures.training.batches import BatchSource
 from qtokfeatures.training.losses import MagnitudeLoss
@@ -28,7 +29,7 @@ def initialize_linear_maps(model: MiniModel, source: BatchSource) -> None:
     """
     device = model.codebooks.device
     magnitude = MagnitudeLoss().to(device)
-    frames = [_frames(model, magnitude, y) for y in _extra_batches(source, _BATCHES, device)]
+    frames = [_frames(model, magnitude, y) for y in _extra_batches(source, _BATCHES)]
     x, y = torch.cat([x for x, _ in frames]), torch.cat([y for _, y in frames])
     x_mean, y_mean = x.mean(dim=0), y.mean(dim=0)
     x, y = x - x_mean, y - y_mean
@@ -47,9 +48,7 @@ def initialize_linear_maps(model: MiniModel, source: BatchSource) -> None:
 
 def _frames(model: MiniModel, magnitude: MagnitudeLoss, y: Tensor) -> tuple[Tensor, Tensor]:
     """Features and relative log spectra of whole frames, (frame, ...) each."""
-    whole = _whole_frames(y)
-    ln_level = model.encoder.levels(whole)
-    features, _ = model.encoder.front(whole, ln_level)
+    features, _, ln_level = model.encoder.hear(whole_frames(y), EncoderState())
     level = ln_level.repeat_interleave(STEPS_PER_FRAME, dim=1)[..., None]
     target = torch.log(magnitude.spectrum(y) + 1e-4) - level
     return by_frame(features).flatten(0, 1), by_frame(target).flatten(0, 1)
@@ -57,41 +56,82 @@ def _frames(model: MiniModel, magnitude: MagnitudeLoss, y: Tensor) -> tuple[Tens
 
 @torch.no_grad()
 def collect_latents(model: MiniModel, source: BatchSource, *, batches: int) -> Tensor:
-    """Shapes of many random frames, (frame, shape_dim)."""
-    drawn = _extra_batches(source, batches, model.codebooks.device)
-    return torch.cat([model.encoder(_whole_frames(y))[..., :-1].flatten(0, 1) for y in drawn])
+    """Latents of many random frames, (frame, meaning_dim + shape_dim + 1)."""
+    drawn = _extra_batches(source, batches)
+    return torch.cat([model.encoder(whole_frames(y)).flatten(0, 1) for y in drawn])
 
 
 @torch.no_grad()
 def initialize_codebooks(model: MiniModel, latents: Tensor, *, seed: int) -> None:
     """Set every codebook by k-means on what the ones before it leave over."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(latents.device).manual_seed(seed)
 
     def start(x: Tensor, codebook: Tensor) -> Tensor:
-        return x[torch.randint(len(x), (len(codebook),), generator=generator)].clone()
+        return x[_random_rows(x, len(codebook), generator)].clone()
 
-    _fit_codebooks(model, latents, start, rounds=12, generator=generator)
+    meaning, shape, ln_level = model.split(latents)
+    first = start(meaning, model.meanings)
+    model.meanings.copy_(kmeans(meaning, first, rounds=12, generator=generator))
+    _place_meanings(model, meaning, shape, ln_level)
+    _fit_codebooks(model, meaning, shape, start, rounds=12, generator=generator)
 
 
 @torch.no_grad()
 def refine_codebooks(model: MiniModel, latents: Tensor, *, seed: int) -> None:
-    """Go on with k-means from the codebooks that are there, on many frames at once."""
-    generator = torch.Generator().manual_seed(seed)
-    _fit_codebooks(model, latents, lambda x, codebook: codebook, rounds=6, generator=generator)
+    """Go on with k-means from the codebooks that are there, on many frames at once.
+
+    Codebook 0 keeps its meanings. Every codebook is rounded as it is on disk before the next one
+    is fitted to what it leaves over.
+    """
+    generator = torch.Generator(latents.device).manual_seed(seed)
+    meaning, shape, ln_level = model.split(latents)
+    model.meanings.copy_(rounded(model.meanings))
+    _place_meanings(model, meaning, shape, ln_level)
+    model.codebooks[0] = rounded(model.codebooks[0])
+    _fit_codebooks(
+        model,
+        meaning,
+        shape,
+        lambda x, codebook: codebook,
+        rounds=6,
+        generator=generator,
+        finish=rounded,
+    )
+
+
+def round_encoder(model: MiniModel) -> None:
+    """Round the encoder's weights as they are on disk."""
+    with torch.no_grad():
+        for parameter in model.encoder.parameters():
+            parameter.copy_(rounded(parameter))
+
+
+def _place_meanings(model: MiniModel, meaning: Tensor, shape: Tensor, ln_level: Tensor) -> None:
+    """Give each entry of codebook 0 the mean shape and level of the frames that it codes."""
+    index = nearest_codes(meaning, model.meanings)
+    count = model.config.meaning_count
+    members = torch.bincount(index, minlength=count).clamp(min=1)
+    total = torch.zeros_like(model.codebooks[0, :count]).index_add_(0, index, shape)
+    model.codebooks[0, :count] = total / members[:, None]
+    levels = torch.zeros_like(model.typical_ln_level).index_add_(0, index, ln_level)
+    model.typical_ln_level.copy_(levels / members)
 
 
 def _fit_codebooks(
     model: MiniModel,
-    latents: Tensor,
+    meaning: Tensor,
+    shape: Tensor,
     start: Callable[[Tensor, Tensor], Tensor],
     *,
     rounds: int,
     generator: torch.Generator,
+    finish: Callable[[Tensor], Tensor] = torch.clone,
 ) -> None:
-    residual = latents
-    for layer, codebook in enumerate(model.codebooks):
-        used = codebook[: model.config.shape_count] if layer == 0 else codebook
-        used.copy_(kmeans(residual, start(residual, used), rounds=rounds, generator=generator))
+    residual = shape - model.codebooks[0][nearest_codes(meaning, model.meanings)]
+    for k, count in list(enumerate(model.config.entry_counts))[1:]:
+        used = model.codebooks[k, :count]
+        found = kmeans(residual, start(residual, used), rounds=rounds, generator=generator)
+        used.copy_(finish(found))
         residual = residual - used[nearest_codes(residual, used)]
 
 
@@ -120,15 +160,20 @@ def kmeans(x: Tensor, start: Tensor, *, rounds: int, generator: torch.Generator)
         members = torch.bincount(index, minlength=count)
         centres = torch.zeros_like(centres).index_add_(0, index, x) / members.clamp(min=1)[:, None]
         empty = torch.nonzero(members == 0).flatten()
-        centres[empty] = x[torch.randint(len(x), (len(empty),), generator=generator)]
+        centres[empty] = x[_random_rows(x, len(empty), generator)]
     return centres
 
 
-def _extra_batches(source: BatchSource, count: int, device: torch.device) -> Iterator[Tensor]:
-    """Yield batches that no training step sees."""
+def _random_rows(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(len(x), (count,), generator=generator, device=x.device)
+
+
+def _extra_batches(source: BatchSource, count: int) -> Iterator[Tensor]:
+    """Yield audio that no training step sees."""
     for i in range(count):
-        yield torch.from_numpy(source.batch(_STEP_BASE + i)).to(device)
+        yield source.batch(_STEP_BASE + i).y
 
 
-def _whole_frames(y: Tensor) -> Tensor:
+def whole_frames(y: Tensor) -> Tensor:
+    """`y` (clip, sample) without the samples that its last windows reach ahead."""
     return y[:, : y.shape[1] - y.shape[1] % HOP_LENGTH]

@@ -7,7 +7,7 @@ from the listing that the renderers leave beside their files (:func:`read_listin
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Final
@@ -132,10 +132,15 @@ def list_recordings(folder: str | PathLike[str]) -> pd.DataFrame:
 
 def write_listing(listing: pd.DataFrame, path: str | PathLike[str]) -> None:
     """Write a listing as CSV, with paths relative to the CSV's folder where they lie under it."""
-    root = Path(path).resolve().parent
     out = listing.copy()
-    out["path"] = [_relative(Path(item), root) for item in listing["path"]]
+    out["path"] = relative_paths(listing["path"], Path(path).parent)
     out.to_csv(path, index=False, lineterminator="\n")
+
+
+def relative_paths(paths: Iterable[str], folder: str | PathLike[str]) -> list[str]:
+    """Make those paths relative to a folder that lie under it."""
+    root = Path(folder).resolve()
+    return [_relative(Path(path), root) for path in paths]
 
 
 def read_listing(path: str | PathLike[str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The training loop of `mini`: four stages, resumable at any checkpoint."""
+"""The training loop of `mini`: five stages, resumable at any checkpoint."""
 
 from __future__ import annotations
 
@@ -8,37 +8,38 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from qtokfeatures.codecs.mini.config import MiniConfig
 from qtokfeatures.codecs.mini.model import MiniModel
-from qtokfeatures.codecs.mini.spectra import TAIL
 from qtokfeatures.codecs.mini.weights import save_weights
-from qtokfeatures.training.batches import BatchSource
+from qtokfeatures.training.adversary import Opponent
+from qtokfeatures.training.batches import Batch, BatchSource
 from qtokfeatures.training.checkpoint import (
     load_modules,
-    load_optimizer,
+    load_optimizers,
     read_state,
     save_checkpoint,
 )
-from qtokfeatures.training.codebooks import CodebookTrainer
 from qtokfeatures.training.initialize import (
     collect_latents,
     initialize_codebooks,
     initialize_linear_maps,
     refine_codebooks,
+    round_encoder,
 )
-from qtokfeatures.training.losses import MagnitudeLoss, WaveformLoss
-from qtokfeatures.training.recipe import Recipe
+from qtokfeatures.training.objectives import Objectives
+from qtokfeatures.training.recipe import STAGES, Recipe
+from qtokfeatures.training.replay import Replayed
 
-STAGES = ("plain", "magnitude", "waveform", "anneal")
 _WARM_UP = 200
 _LOG_EVERY = 50
-_KEPT_MAGNITUDE = 0.25
-_KMEANS_BATCHES = 150
-_REFINE_BATCHES = 500
+_RESTART_EVERY = 20
+_KMEANS_FRAMES = 60_000
+_REFINE_FRAMES = 150_000
 
 
 class Trainer:
@@ -55,6 +56,8 @@ class Trainer:
         Settings.
     config : MiniConfig, optional
         Sizes of the model.
+    device : str, default="cpu"
+        Where it trains.
     save_every : int, default=250
         Steps between checkpoints.
     """
@@ -73,28 +76,24 @@ class Trainer:
         self.config = config or MiniConfig()
         self.folder, self.device, self.save_every = folder, torch.device(device), save_every
         folder.mkdir(parents=True, exist_ok=True)
-        self.step = 0
-        if self.checkpoint.exists():
-            state = read_state(self.checkpoint)
-            self.step = state["step"]
+        self.step, self.stage = 0, STAGES[0]
+        state = read_state(self.checkpoint) if self.checkpoint.exists() else None
+        if state is not None:
+            self.step, self.stage = state["step"], state["stage"]
             self.config = MiniConfig.from_dict(state["config"])
             self.recipe = replace(self.recipe, seed=state["recipe"]["seed"])
-        self.source = BatchSource(corpus, self.recipe)
+        self.source = BatchSource(corpus, self.recipe, device=self.device)
         torch.manual_seed(self.recipe.seed)
         self.model = MiniModel(self.config).to(self.device)
-        self.codebooks = CodebookTrainer(self.model, self.recipe).to(self.device)
-        self.magnitude_loss = MagnitudeLoss().to(self.device)
-        self.waveform_loss = WaveformLoss().to(self.device)
-        self.stage = self._stage_of(self.step)[0]
-        self.optimizer = self._optimizer()
-        if self.checkpoint.exists():
-            load_modules(self.checkpoint, self._modules())
-            if state["stage"] == self.stage:
-                load_optimizer(self.checkpoint, self.optimizer)
-            else:
-                self.stage = state["stage"]
-        else:
+        self.objectives = Objectives(self.model, self.recipe, self.source.labels.n_phones)
+        self.objectives.to(self.device)
+        self.opponent: Opponent | None = None
+        self._prepare_stage()
+        if state is None:
             initialize_linear_maps(self.model, self.source)
+        else:
+            load_modules(self.checkpoint, self._modules())
+            load_optimizers(self.checkpoint, self._optimizers())
 
     @property
     def checkpoint(self) -> Path:
@@ -104,7 +103,7 @@ class Trainer:
     @property
     def total_steps(self) -> int:
         """Steps of all stages."""
-        return sum(self._lengths().values())
+        return sum(self.recipe.lengths.values())
 
     def run(self, *, until: int | None = None, report: Callable[[str], None] = print) -> Path:
         """Train to the end, or to step `until`.
@@ -117,11 +116,12 @@ class Trainer:
         last = min(self.total_steps, self.total_steps if until is None else until)
         started = time.monotonic()
         for row in self._steps(last):
-            if row["step"] % _LOG_EVERY == 0:
-                row["seconds"] = round(time.monotonic() - started, 1)
-                self._log(row)
-                report(_line(row))
-            if row["step"] % self.save_every == 0:
+            if self.step % _LOG_EVERY == 0:
+                numbers = {name: _plain(value) for name, value in row.items()}
+                numbers["seconds"] = round(time.monotonic() - started, 1)
+                self._log(numbers)
+                report("  ".join(f"{name} {value}" for name, value in numbers.items()))
+            if self.step % self.save_every == 0:
                 self.save()
         self.save()
         return self.export()
@@ -140,112 +140,120 @@ class Trainer:
             "recipe": self.recipe.to_dict(),
             "config": self.config.to_dict(),
         }
-        save_checkpoint(self.checkpoint, self._modules(), self.optimizer, state)
+        save_checkpoint(self.checkpoint, self._modules(), self._optimizers(), state)
 
-    def _steps(self, last: int) -> Iterator[dict[str, float | str]]:
+    def _steps(self, last: int) -> Iterator[dict[str, object]]:
         while self.step < last:
             stage, position, length = self._stage_of(self.step)
             if stage != self.stage:
                 self._enter(stage)
             self._set_rate(stage, position, length)
-            y = torch.from_numpy(self.source.batch(self.step)).to(self.device)
-            parts = self._losses(stage, y)
-            self.optimizer.zero_grad(set_to_none=True)
-            parts["loss"].backward()
-            parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-            norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            if torch.isfinite(norm):
-                self.optimizer.step()
+            depth = self.objectives.codebooks.draw_depth(self.step).to(self.device)
+            parts = self._replayed(self.source.batch(self.step), depth)
             self.step += 1
-            numbers = {name: round(float(value.detach()), 4) for name, value in parts.items()}
-            yield {"step": self.step, "stage": stage, "norm": round(float(norm), 3), **numbers}
+            if self.step % _RESTART_EVERY == 0 and stage not in ("plain", "anneal"):
+                self.objectives.codebooks.restart(self.step)
+            yield {"step": self.step, "stage": stage, **parts}
 
-    def _losses(self, stage: str, y: Tensor) -> dict[str, Tensor]:
-        whole = y[:, : y.shape[1] - TAIL]
-        with torch.autocast(self.device.type, torch.bfloat16):
-            with torch.set_grad_enabled(stage != "anneal"):
-                latent = self.model.encoder(whole)
-            embedding, commitment = self._quantized(stage, latent)
-            ln_magnitude, phase = self.model.decoder.spectrum(embedding)
-        magnitude = self.magnitude_loss(ln_magnitude, y)
-        if stage in ("plain", "magnitude"):
-            loss = magnitude + self.recipe.commitment * commitment
-            return {"loss": loss, "magnitude": magnitude, "commitment": commitment}
-        found, _ = self.model.decoder.synthesis(ln_magnitude.float(), phase.float())
-        parts = self.waveform_loss(found, whole)
-        parts["loss"] = (
-            parts["loss"] + _KEPT_MAGNITUDE * magnitude + self.recipe.commitment * commitment
-        )
-        return {**parts, "magnitude": magnitude, "commitment": commitment}
-
-    def _quantized(self, stage: str, latent: Tensor) -> tuple[Tensor, Tensor]:
-        if stage == "plain":
-            return latent, latent.new_zeros(())
-        shape, ln_level = latent[..., :-1], latent[..., -1:]
-        with torch.autocast(self.device.type, enabled=False):
-            quantized, commitment = self.codebooks(shape, self.step, learn=stage != "anneal")
-        return torch.cat([quantized, ln_level], dim=2), commitment
+    def _work(self, batch: Batch, depth: torch.Tensor) -> dict[str, torch.Tensor]:
+        """One step of the present stage, but for what depends on its number."""
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = self.objectives.backward(self.stage, batch, depth, self.opponent)
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        for gradient in gradients:  # one that is not finite counts as none
+            gradient.nan_to_num_(0.0, 0.0, 0.0)
+        norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        self.optimizer.step()
+        return {name: value.detach() for name, value in {"norm": norm, **parts}.items()}
 
     def _enter(self, stage: str) -> None:
-        if stage == "magnitude":
-            latents = collect_latents(self.model, self.source, batches=_KMEANS_BATCHES)
-            initialize_codebooks(self.model, latents, seed=self.recipe.seed)
-        elif stage == "anneal":
-            latents = collect_latents(self.model, self.source, batches=_REFINE_BATCHES)
-            refine_codebooks(self.model, latents, seed=self.recipe.seed)
-        self.codebooks.reset(self.step)
         self.stage = stage
+        batches = self.recipe.clips * self.recipe.frames
+        if stage == "magnitude":
+            latents = collect_latents(
+                self.model, self.source, batches=math.ceil(_KMEANS_FRAMES / batches)
+            )
+            initialize_codebooks(self.model, latents, seed=self.recipe.seed)
+            self.objectives.codebooks.reset()
+        elif stage == "anneal":
+            round_encoder(self.model)
+            latents = collect_latents(
+                self.model, self.source, batches=math.ceil(_REFINE_FRAMES / batches)
+            )
+            refine_codebooks(self.model, latents, seed=self.recipe.seed)
+        self._prepare_stage()
+
+    def _prepare_stage(self) -> None:
+        """Make the optimiser, and the discriminators from the first stage on that has them."""
         self.optimizer = self._optimizer()
+        self._replayed = Replayed(self._work)
+        adversarial = self.recipe.adversarial_steps > 0
+        if self.opponent is None and self.stage in ("adversarial", "anneal") and adversarial:
+            torch.manual_seed(self.recipe.seed + 1)  # the same, whenever the run was resumed
+            self.opponent = Opponent(self.device, self.recipe.discriminator_lr)
 
     def _optimizer(self) -> torch.optim.Optimizer:
-        skips = [self.model.encoder.linear, self.model.decoder.linear]
-        slow = [p for module in skips for p in module.parameters()]
-        known = {id(p) for p in slow}
-        trained = self.model.decoder if self.stage == "anneal" else self.model
-        fast = [p for p in trained.parameters() if id(p) not in known]
-        groups = [{"params": fast, "scale": 1.0}]
-        if self.stage != "anneal":
+        model, stage = self.model, self.stage
+        groups = [{"params": self._fast_parameters(), "scale": 1.0}]
+        if stage != "anneal":
+            skips = [model.encoder.linear, model.decoder.linear]
+            slow = [p for module in skips for p in module.parameters()]
             groups.append({"params": slow, "scale": self.recipe.skip_lr_scale})
-        return torch.optim.AdamW(groups, lr=1e-4, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
+        on_gpu = self.device.type == "cuda"
+        for group in groups:  # a captured step reads its rate from memory
+            group["lr"] = torch.tensor(1e-4, device=self.device) if on_gpu else 1e-4
+        return torch.optim.AdamW(
+            groups, betas=(0.9, 0.99), weight_decay=1e-2, fused=True, capturable=on_gpu
+        )
+
+    def _fast_parameters(self) -> list[nn.Parameter]:
+        """What the stage trains, but for the two linear maps."""
+        encoder, decoder = self.model.encoder, self.model.decoder
+        trained: list[nn.Module] = [decoder]
+        if self.stage != "anneal":
+            trained.append(encoder.shape)
+        if self.stage in ("plain", "magnitude", "waveform"):
+            trained += [encoder.meaning, self.objectives.meaning]
+        skip = set() if self.stage == "anneal" else {id(p) for p in decoder.linear.parameters()}
+        return [p for module in trained for p in module.parameters() if id(p) not in skip]
 
     def _set_rate(self, stage: str, position: int, length: int) -> None:
-        peak = {
-            "plain": self.recipe.magnitude_lr,
-            "magnitude": self.recipe.magnitude_lr,
-            "waveform": self.recipe.waveform_lr,
-            "anneal": self.recipe.anneal_lr,
-        }[stage]
+        peak, floor = self.recipe.lr[stage], self.recipe.lr_floor[stage]
         warm = min(1.0, (position + 1) / _WARM_UP)
-        cosine = 0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * position / max(1, length)))
-        if stage == "plain":
-            cosine = 1.0
+        share = 0.5 * (1 + math.cos(math.pi * position / max(1, length)))
         for group in self.optimizer.param_groups:
-            group["lr"] = peak * warm * cosine * group["scale"]
-
-    def _lengths(self) -> dict[str, int]:
-        recipe = self.recipe
-        return {
-            "plain": recipe.plain_steps,
-            "magnitude": recipe.magnitude_steps,
-            "waveform": recipe.waveform_steps,
-            "anneal": recipe.anneal_steps,
-        }
+            rate = peak * warm * (floor + (1 - floor) * share) * group["scale"]
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
 
     def _stage_of(self, step: int) -> tuple[str, int, int]:
         """Stage, position in it and its length."""
-        for stage, length in self._lengths().items():
+        for stage, length in self.recipe.lengths.items():
             if step < length:
                 return stage, step, length
             step -= length
         return STAGES[-1], length, length
 
-    def _modules(self) -> dict[str, torch.nn.Module]:
-        return {"model": self.model, "codebooks": self.codebooks}
+    def _modules(self) -> dict[str, nn.Module]:
+        modules = {"model": self.model, "objectives": self.objectives}
+        if self.opponent is not None:
+            modules["adversary"] = self.opponent.adversary
+        return modules
 
-    def _log(self, row: dict[str, float | str]) -> None:
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        optimizers = {"model": self.optimizer}
+        if self.opponent is not None:
+            optimizers["adversary"] = self.opponent.optimizer
+        return optimizers
+
+    def _log(self, row: dict[str, Any]) -> None:
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
 
-def _line(row: dict[str, float | str]) -> str:
-    return "  ".join(f"{name} {value}" for name, value in row.items())
+def _plain(value: Any) -> Any:
+    """`value`, a tensor as a rounded number."""
+    return round(float(value.detach()), 4) if isinstance(value, torch.Tensor) else value

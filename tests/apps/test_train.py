@@ -7,11 +7,14 @@ import json
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
 from typer.testing import CliRunner
 
 import qtokfeatures as qt
 from qtokfeatures.apps.cli import app
 from qtokfeatures.codecs.mini.config import TINY
+from qtokfeatures.codecs.mini.model import MiniModel
+from qtokfeatures.codecs.mini.weights import save_weights
 from qtokfeatures.training import trainer
 
 runner = CliRunner()
@@ -21,8 +24,8 @@ runner = CliRunner()
 def sounds(tmp_path, monkeypatch):
     """Two tones; and a network and a number of batches small enough to wait for."""
     monkeypatch.setattr("qtokfeatures.training.initialize._BATCHES", 2)
-    monkeypatch.setattr(trainer, "_KMEANS_BATCHES", 2)
-    monkeypatch.setattr(trainer, "_REFINE_BATCHES", 2)
+    monkeypatch.setattr(trainer, "_KMEANS_FRAMES", 500)
+    monkeypatch.setattr(trainer, "_REFINE_FRAMES", 500)
     monkeypatch.setattr(trainer, "MiniConfig", _TinyConfig)
     folder = tmp_path / "my sounds"
     folder.mkdir()
@@ -48,6 +51,19 @@ def test_two_sounds_make_a_codec(sounds, tmp_path):
     weights = json.loads(done.stdout)["weights"]
     codec = qt.load_codec(weights, device="cpu")
     assert codec.encode(np.zeros(4000), sr=24_000).shape == (16, 3)
+
+
+def test_tuning_says_what_it_gave(sounds, tmp_path):
+    start = tmp_path / "start" / "mini.safetensors"
+    start.parent.mkdir()
+    torch.manual_seed(0)
+    save_weights(MiniModel(TINY), start)
+    arguments = ["codec", "train", "--from", str(start), "--data", str(sounds)]
+    arguments += ["-o", str(tmp_path / "mine"), "--max-steps", "4"]
+    done = runner.invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert "log-mel distance on held-out recordings" in done.stdout
+    assert qt.load_codec(tmp_path / "mine").spec.n_codebooks == 16
 
 
 def test_nothing_to_train_on_is_said(tmp_path):

@@ -1,6 +1,6 @@
 """Speed and memory of Qwen3-TTS-Tokenizer-12Hz beside its reference. ``make bench`` prints them.
 
-    python tests/benchmarks/qwen3_speed.py [--threads 2] [--processor-time]
+    python tests/benchmarks/qwen3_speed.py [--threads 2] [--processor-time] [--memory-s 3600]
 
 Both run the same untrained checkpoint of the official sizes, in processes of their own and on the
 same torch. The first run writes the checkpoint (682 MB) and installs the reference, `qwen-tts`
@@ -46,8 +46,13 @@ def main() -> None:
         return
     folder = options.folder.resolve()
     prepare(folder)
+    if options.memory_only:
+        print_memory(run_side("memory", folder, options))
+        return
     results = {side: run_side(side, folder, options) for side in ("reference", "ours")}
     print_speed(results["reference"], results["ours"])
+    if options.memory_s:
+        print_memory(run_side("memory", folder, options))
 
 
 def parse() -> argparse.Namespace:
@@ -62,7 +67,14 @@ def parse() -> argparse.Namespace:
         help="count processor seconds: for a machine that is busy with other things",
     )
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--side", choices=["reference", "ours"], help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--memory-s",
+        type=int,
+        default=3600,
+        help="seconds of audio that go through encode and decode to see memory stay flat",
+    )
+    parser.add_argument("--memory-only", action="store_true", help="leave the speed out")
+    parser.add_argument("--side", choices=["reference", "ours", "memory"], help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -86,7 +98,8 @@ def run_side(side: str, folder: Path, options: argparse.Namespace) -> dict[str, 
     command = [
         sys.executable, __file__, "--side", side, "--folder", str(folder),
         "--threads", str(options.threads), "--repeats", str(options.repeats),
-        "--device", options.device, *["--processor-time"] * options.processor_time,
+        "--device", options.device, "--memory-s", str(options.memory_s),
+        *["--processor-time"] * options.processor_time,
     ]  # fmt: skip
     subprocess.run(command, env=environment, check=True)
     found: dict[str, float] = json.loads((folder / f"{side}.json").read_text())
@@ -103,7 +116,10 @@ def measure(options: argparse.Namespace) -> None:
 
     sides = {"reference": measure_reference, "ours": measure_ours}
     with torch.inference_mode():
-        found = sides[options.side](options.folder, options.device, best_s)
+        if options.side == "memory":
+            found = measure_memory(options.folder, options.device, options.memory_s)
+        else:
+            found = sides[options.side](options.folder, options.device, best_s)
     (options.folder / f"{options.side}.json").write_text(json.dumps(found))
 
 
@@ -180,6 +196,24 @@ def measure_ours(folder: Path, device: str, best_s: Timer) -> dict[str, float]:
     return found
 
 
+def measure_memory(folder: Path, device: str, seconds: int) -> dict[str, float]:
+    """Send audio through encode and decode, ten seconds after ten, and watch the memory."""
+    from qtokfeatures.codecs import load_codec
+
+    codec = load_codec(folder / "checkpoint", device=device)
+    block, after_a_minute = noise(10), 0.0
+    with _sampled() as sizes, codec.stream_encoder() as encoder, codec.stream_decoder() as decoder:
+        for second in range(0, seconds, 10):
+            decoder.push(encoder.push(block))
+            if second == 50:
+                after_a_minute = max(sizes)
+    return {
+        "audio, s": seconds,
+        "peak above the weights, MB": (max(sizes) - sizes[0]) / 1e6,
+        "growth of the peak after the first minute, MB": (max(sizes) - after_a_minute) / 1e6,
+    }
+
+
 def noise(seconds: float) -> np.ndarray:
     """Make bursts of noise."""
     t = np.arange(round(seconds * SR)) / SR
@@ -238,6 +272,13 @@ def print_speed(reference: Mapping[str, float], ours: Mapping[str, float]) -> No
             print(f"| {name} | | {value:.3f} | |")
         else:
             print(f"| {name} | {peer:.3f} | {value:.3f} | {peer / value:.1f} |")
+
+
+def print_memory(found: Mapping[str, float]) -> None:
+    """Print what the memory did."""
+    print("\nThrough encode and decode:")
+    for name, value in found.items():
+        print(f"- {name}: {value:.0f}")
 
 
 if __name__ == "__main__":

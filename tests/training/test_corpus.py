@@ -98,3 +98,21 @@ def test_kind_licence_and_source_come_along(tmp_path: Path):
     listing = list_folder(tmp_path / "in", licence="CC BY, 4.0")
     row = write_corpus(listing, tmp_path / "out").iloc[0]
     assert (row["kind"], row["licence"], row["source"]) == ("speech", "CC BY, 4.0", "in")
+
+
+def test_timings_take_the_clips_names_and_do_not_outlive_their_corpus(tmp_path: Path):
+    write(tmp_path / "in" / "speech", "a.wav", tone(0.5))
+    listing = list_folder(tmp_path / "in")
+    phones = pd.DataFrame(
+        {"path": listing["path"], "start": [0], "end": [SR // 2], "phone": ["AA"]}
+    )
+    index = write_corpus(listing, tmp_path / "out", timings={"phones": phones})
+    rows = pd.read_csv(tmp_path / "out" / "phones.csv")
+    assert rows.to_dict("list") == {
+        "name": index["name"].tolist(),
+        "start": [0],
+        "end": [SR // 2],
+        "phone": ["AA"],
+    }
+    write_corpus(listing, tmp_path / "out")
+    assert not (tmp_path / "out" / "phones.csv").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -19,13 +20,16 @@ from qtokfeatures.training.render import (
     ToolMissingError,
     missing_tools,
     render_material,
+    soundfonts,
     tools,
 )
 from qtokfeatures.training.render.drums import KITS
 from qtokfeatures.training.render.instruments import N_PROGRAMS, pitch_range
+from qtokfeatures.training.render.lexicon import number_in_words
 from qtokfeatures.training.render.midi import Score
 from qtokfeatures.training.render.pieces import ENSEMBLES, write_piece
-from qtokfeatures.training.render.sentences import PHRASES, english_sentence, foreign_sentence
+from qtokfeatures.training.render.sentences import PHRASES, english_text, foreign_sentence
+from qtokfeatures.training.render.soundfonts import FLUID, MUSESCORE, installed_soundfonts
 from qtokfeatures.training.render.textures import TEXTURES, render_texture
 
 SR = 24_000
@@ -38,6 +42,7 @@ needs_tools = pytest.mark.skipif(
 A_LITTLE = {
     "instruments": (20.0, (24, 64)),
     "drums": (0.5, (0, 4)),
+    "foreign": (1.0, (0, 3)),
     "pieces": (1.0, (0, 1)),
     "speech": (1.0, (0, 3)),
     "textures": (1.2, (0, 1)),
@@ -102,6 +107,29 @@ def test_middle_a_sounds_at_440_hz():
     y = tools.synthesise(score, reverb_room=0.0)
     spectrum = np.abs(np.fft.rfft(y[SR // 2 : SR // 2 + SR]))
     assert np.argmax(spectrum) == pytest.approx(440, abs=8)
+
+
+@needs_tools
+@pytest.mark.skipif(
+    not MUSESCORE.path.is_file(), reason="not installed: musescore-general-soundfont"
+)
+def test_both_soundfonts_play_and_sound_different():
+    fonts = installed_soundfonts()
+    assert fonts == (FLUID, MUSESCORE)
+    score = Score()
+    score.program(0.0, channel=0, program=73)
+    score.note(0.1, 0.5, channel=0, pitch=69, velocity=100)
+    fluid, other = (tools.synthesise(score, soundfont=font.path) for font in fonts)
+    assert np.abs(other).max() > 0.01
+    assert not np.array_equal(fluid, other)
+    assert len({font.licence for font in fonts}) == len({font.source for font in fonts}) == 2
+
+
+def test_fluid_is_needed_and_musescore_is_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    absent = dataclasses.replace(MUSESCORE, path=tmp_path / "none.sf3")
+    monkeypatch.setattr(soundfonts, "MUSESCORE", absent)
+    assert installed_soundfonts() == (FLUID,)
+    assert "musescore-general-soundfont" not in missing_tools()
 
 
 @needs_tools
@@ -214,9 +242,29 @@ def test_pieces_only_use_kits_of_the_soundfont():
 @given(seed=st.integers(0, 2**32 - 1))
 def test_sentences_are_whole(seed: int):
     rng = np.random.default_rng(seed)
-    for text in (english_sentence(rng), foreign_sentence(str(rng.choice(list(PHRASES))), rng)):
+    for text in (english_text(rng), foreign_sentence(str(rng.choice(list(PHRASES))), rng)):
         assert re.search(r"[{}<>&]", text) is None
-        assert 2 <= len(text) <= 120
+        assert 1 <= len(text) <= 160
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_english_has_no_numerals(seed: int):
+    assert re.search(r"\d", english_text(np.random.default_rng(seed))) is None
+
+
+@pytest.mark.parametrize(
+    ("number", "spelled"),
+    [
+        (0, "zero"),
+        (19, "nineteen"),
+        (40, "forty"),
+        (100, "one hundred"),
+        (999, "nine hundred and ninety nine"),
+        (12_034, "twelve thousand thirty four"),
+    ],
+)
+def test_numbers_in_words(number: int, spelled: str):
+    assert number_in_words(number) == spelled
 
 
 @pytest.mark.parametrize("name", TEXTURES)

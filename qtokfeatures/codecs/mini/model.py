@@ -1,8 +1,8 @@
-"""The network of the bundled codec: encoder, codebooks and decoder."""
+"""The network of the bundled codec: two encoders, codebooks and decoder."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,21 @@ from qtokfeatures.codecs.mini.config import STEPS_PER_FRAME, MiniConfig
 from qtokfeatures.codecs.mini.spectra import (
     N_BINS,
     N_FEATURES,
+    N_MELS,
     FrontEnd,
     LevelScale,
     Synthesis,
 )
 from qtokfeatures.codecs.nn.causal import CausalStack
-from qtokfeatures.codecs.nn.quantizer import nearest_codes, residual_decode, residual_encode
+from qtokfeatures.codecs.nn.quantizer import nearest_codes
+
+
+@dataclass
+class TrunkState:
+    """What the two stacks of a :class:`Trunk` remember between chunks."""
+
+    fast: list[Tensor] | None = None
+    slow: list[Tensor] | None = None
 
 
 @dataclass
@@ -25,8 +34,8 @@ class EncoderState:
 
     heard: Tensor | None = None
     ln_level: Tensor | None = None
-    fast: list[Tensor] | None = None
-    slow: list[Tensor] | None = None
+    meaning: TrunkState | None = None
+    shape: TrunkState | None = None
 
 
 @dataclass
@@ -36,27 +45,67 @@ class DecoderState:
     ln_level: Tensor | None = None
     slow: list[Tensor] | None = None
     fast: list[Tensor] | None = None
-    tail: Tensor | None = field(default=None)
+    tail: Tensor | None = None
+
+
+class Trunk(nn.Module):
+    """Steps → one vector a frame: a stack at 100 a second, then one at 12.5.
+
+    Parameters
+    ----------
+    n_features : int
+        Width of the input.
+    fast, slow : tuple of (int, int, int)
+        Channels, depth and expansion of the two stacks.
+    dim : int
+        Width of the output.
+    """
+
+    def __init__(
+        self, n_features: int, fast: tuple[int, int, int], slow: tuple[int, int, int], dim: int
+    ) -> None:
+        super().__init__()
+        self.enter = nn.Linear(n_features, fast[0])
+        self.fast = CausalStack(fast[0], fast[1], expansion=fast[2])
+        self.gather = nn.Linear(STEPS_PER_FRAME * fast[0], slow[0])
+        self.slow = CausalStack(slow[0], slow[1], expansion=slow[2])
+        self.norm = nn.LayerNorm(slow[0])
+        self.leave = nn.Linear(slow[0], dim)
+
+    def forward(self, x: Tensor, state: TrunkState) -> Tensor:
+        """(batch, step, feature) → (batch, frame, dim); moves `state` on."""
+        x, state.fast = self.fast(self.enter(x), state.fast)
+        x, state.slow = self.slow(self.gather(by_frame(x)), state.slow)
+        with torch.autocast(x.device.type, enabled=False):
+            leaving: Tensor = self.leave(self.norm(x))
+        return leaving
 
 
 class MiniEncoder(nn.Module):
-    """Waveform → latent, one vector a frame: a linear map of the frame plus a network."""
+    """Waveform → latent, one vector a frame: meaning, shape and level.
+
+    The meaning comes from a network of its own, trained to hear through noise; the shape from a
+    linear map of the frame plus a network.
+
+    Parameters
+    ----------
+    config : MiniConfig
+        Sizes.
+    """
 
     def __init__(self, config: MiniConfig) -> None:
         super().__init__()
-        fast, fast_depth, fast_expansion = config.encoder_fast
-        slow, slow_depth, slow_expansion = config.encoder_slow
         self.levels = LevelScale(config)
         self.front = FrontEnd()
+        self.meaning = Trunk(
+            N_MELS + 1, config.meaning_fast, config.meaning_slow, config.meaning_dim
+        )
         self.linear = nn.Linear(STEPS_PER_FRAME * N_FEATURES, config.shape_dim)
-        self.enter = nn.Linear(N_FEATURES + 1, fast)
-        self.fast = CausalStack(fast, fast_depth, expansion=fast_expansion)
-        self.gather = nn.Linear(STEPS_PER_FRAME * fast, slow)
-        self.slow = CausalStack(slow, slow_depth, expansion=slow_expansion)
-        self.norm = nn.LayerNorm(slow)
-        self.leave = nn.Linear(slow, config.shape_dim)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        self.shape = Trunk(
+            N_FEATURES + 1, config.encoder_fast, config.encoder_slow, config.shape_dim
+        )
+        nn.init.zeros_(self.shape.leave.weight)
+        nn.init.zeros_(self.shape.leave.bias)
 
     def forward(self, y: Tensor, state: EncoderState | None = None) -> Tensor:
         """Latents of whole frames; `state`, when given, is continued in place.
@@ -70,29 +119,54 @@ class MiniEncoder(nn.Module):
 
         Returns
         -------
-        Tensor, shape (batch, frame, shape_dim + 1)
-            Shape, and the log level in the last dimension.
+        Tensor, shape (batch, frame, meaning_dim + shape_dim + 1)
+            Meaning, shape, and the log level in the last dimension.
         """
         state = EncoderState() if state is None else state
+        features, rise, ln_level = self.hear(y, state)
+        meaning = self.meaning_of(features, rise, state)
+        shape = self.shape_of(features, rise, state)
+        return torch.cat([meaning, shape, ln_level[..., None]], dim=2).float()
+
+    def hear(self, y: Tensor, state: EncoderState) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of `y` (batch, step, feature), its level's rise (batch, step), its level."""
         ln_level = self.levels(y)
         features, state.heard = self.front(y, ln_level, state.heard)
         rise = level_rise(ln_level, state.ln_level)
         state.ln_level = ln_level[:, -1:]
-        x = torch.cat([features, rise.repeat_interleave(STEPS_PER_FRAME, 1)[..., None]], dim=2)
-        x, state.fast = self.fast(self.enter(x), state.fast)
-        x, state.slow = self.slow(self.gather(by_frame(x)), state.slow)
-        shape = self.linear(by_frame(features)) + self.leave(self.norm(x))
-        latent: Tensor = torch.cat([shape, ln_level[..., None]], dim=2).float()
-        return latent
+        return features, rise.repeat_interleave(STEPS_PER_FRAME, 1), ln_level
+
+    def meaning_of(self, features: Tensor, rise: Tensor, state: EncoderState) -> Tensor:
+        """Vectors that codebook 0 quantises, (batch, frame, meaning_dim)."""
+        state.meaning = state.meaning or TrunkState()
+        mels = torch.cat([features[..., :N_MELS], rise[..., None]], dim=2)
+        found: Tensor = self.meaning(mels, state.meaning)
+        return found
+
+    def shape_of(self, features: Tensor, rise: Tensor, state: EncoderState) -> Tensor:
+        """Vectors that the other codebooks quantise, (batch, frame, shape_dim)."""
+        state.shape = state.shape or TrunkState()
+        x = torch.cat([features, rise[..., None]], dim=2)
+        rest: Tensor = self.shape(x, state.shape)
+        with torch.autocast(x.device.type, enabled=False):
+            linear: Tensor = self.linear(by_frame(features))
+        return linear + rest
 
 
 class MiniDecoder(nn.Module):
-    """Embedding → waveform: magnitudes (linear map plus network) and phases, inverted."""
+    """Embedding → waveform: magnitudes (linear map plus network) and phases, inverted.
+
+    Parameters
+    ----------
+    config : MiniConfig
+        Sizes.
+    """
 
     def __init__(self, config: MiniConfig) -> None:
         super().__init__()
         slow, slow_depth, slow_expansion = config.decoder_slow
         fast, fast_depth, fast_expansion = config.decoder_fast
+        self.meaning_dim = config.meaning_dim
         self.linear = nn.Linear(config.shape_dim, STEPS_PER_FRAME * N_BINS)
         self.enter = nn.Linear(config.embedding_dim, slow)
         self.slow = CausalStack(slow, slow_depth, expansion=slow_expansion)
@@ -110,7 +184,7 @@ class MiniDecoder(nn.Module):
 
         Parameters
         ----------
-        embedding : Tensor, shape (batch, frame, shape_dim + 1)
+        embedding : Tensor, shape (batch, frame, meaning_dim + shape_dim + 1)
             Sum of codebook entries.
         state : DecoderState, optional
             Carries the past of a stream.
@@ -131,21 +205,26 @@ class MiniDecoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Log magnitudes and phases, each of shape (batch, step, bin)."""
         state = DecoderState() if state is None else state
-        shape, ln_level = embedding[..., :-1], embedding[..., -1]
+        vectors, ln_level = embedding[..., :-1], embedding[..., -1]
         rise = level_rise(ln_level, state.ln_level)
         state.ln_level = ln_level[:, -1:]
-        x = self.enter(torch.cat([shape, rise[..., None]], dim=2))
+        x = self.enter(torch.cat([vectors, rise[..., None]], dim=2))
         x, state.slow = self.slow(x, state.slow)
         x = self.spread(x).reshape(x.shape[0], -1, self.norm.normalized_shape[0])
         x, state.fast = self.fast(x, state.fast)
-        x = self.norm(x)
-        plain = self.linear(shape).reshape(x.shape[0], -1, N_BINS)
         level = ln_level.repeat_interleave(STEPS_PER_FRAME, dim=1)[..., None]
-        return plain + self.magnitude(x) + level, self.phase(x)
+        # Log magnitudes and phases need more digits than bfloat16 has.
+        with torch.autocast(x.device.type, enabled=False):
+            x = self.norm(x)
+            plain = self.linear(vectors[..., self.meaning_dim :]).reshape(x.shape[0], -1, N_BINS)
+            return plain + self.magnitude(x) + level, self.phase(x)
 
 
 class MiniModel(nn.Module):
     """Encoder, codebooks and decoder in one; float32 unless converted.
+
+    Codebook 0 finds its nearest entry among `meanings`; the entry stands for a shape too, which
+    the other codebooks go on from. Codebook 1 holds every pair of a level and one of few shapes.
 
     Parameters
     ----------
@@ -153,57 +232,76 @@ class MiniModel(nn.Module):
         Sizes.
     """
 
+    meanings: Tensor
     codebooks: Tensor
+    typical_ln_level: Tensor
 
     def __init__(self, config: MiniConfig) -> None:
         super().__init__()
         self.config = config
         self.encoder = MiniEncoder(config)
         self.decoder = MiniDecoder(config)
-        # Codebook 0 holds `shape_count` shapes; its other rows are never used as shapes.
+        meanings = torch.randn(config.meaning_count, config.meaning_dim)
+        self.register_buffer("meanings", meanings / config.meaning_dim**0.5)
+        # Rows beyond `config.entry_counts` are never used.
         books = torch.randn(config.n_codebooks, config.codebook_size, config.shape_dim)
         self.register_buffer("codebooks", books / config.shape_dim**0.5)
+        self.register_buffer("typical_ln_level", torch.full((config.meaning_count,), -3.0))
 
-    @property
-    def shapes(self) -> Tensor:
-        """Shapes of codebook 0, (shape_count, shape_dim)."""
-        return self.codebooks[0, : self.config.shape_count]
-
-    def quantize(self, latent: Tensor, ladder_index: Tensor, books: Tensor | None = None) -> Tensor:
+    def quantize(
+        self, latent: Tensor, *, meanings: Tensor | None = None, books: Tensor | None = None
+    ) -> Tensor:
         """Codes of latents.
 
         Parameters
         ----------
-        latent : Tensor, shape (row, shape_dim)
-            Shapes.
-        ladder_index : Tensor, shape (row,)
-            Place of each row's level on the ladder.
-        books : Tensor, shape (codebook, code, shape_dim), optional
+        latent : Tensor, shape (row, meaning_dim + shape_dim + 1)
+            What the encoder gives.
+        meanings, books : Tensor, optional
             The model's codebooks in another precision.
 
         Returns
         -------
         Tensor of int64, shape (row, codebook)
-            Entry ``level * shape_count + shape`` of codebook 0, then plain residual codes.
+            Entry ``level * shape_count + shape`` of codebook 1, plain residual codes after it.
         """
+        meanings = self.meanings if meanings is None else meanings
         books = self.codebooks if books is None else books
-        shapes = books[0, : self.config.shape_count]
-        first = nearest_codes(latent, shapes)
-        rest = residual_encode(latent - shapes[first], books[1:])
-        return torch.cat([(ladder_index * self.config.shape_count + first)[:, None], rest], dim=1)
+        meaning, residual, ln_level = self.split(latent)
+        codes = []
+        for k, count in enumerate(self.config.entry_counts):
+            entries = books[k, :count]
+            found = nearest_codes(meaning, meanings) if k == 0 else nearest_codes(residual, entries)
+            residual = residual - entries[found]
+            codes.append(found)
+        codes[1] = self.encoder.levels.place(ln_level) * self.config.shape_count + codes[1]
+        return torch.stack(codes, dim=1)
 
     def embed(self, codes: Tensor) -> Tensor:
         """Sum of the entries named by `codes`, shape (row, codebook), any prefix.
 
         Returns
         -------
-        Tensor, shape (row, shape_dim + 1)
-            Shape and log level.
+        Tensor, shape (row, meaning_dim + shape_dim + 1)
+            Meaning, shape and log level. Codebook 0 alone does not tell the level: it is then
+            the mean of what that entry came with in training.
         """
-        first = self.shapes[codes[:, 0] % self.config.shape_count]
-        rest = residual_decode(codes[:, 1:], self.codebooks[1:])
-        ln_level = self.encoder.levels.ln_levels[codes[:, 0] // self.config.shape_count]
-        return torch.cat([first + rest, ln_level[:, None].to(rest.dtype)], dim=1)
+        shape = self.codebooks[0][codes[:, 0]]
+        ln_level = self.typical_ln_level[codes[:, 0]]
+        for k in range(1, codes.shape[1]):
+            index = codes[:, k]
+            if k == 1:
+                ln_level = self.encoder.levels.ln_levels[index // self.config.shape_count]
+                index = index % self.config.shape_count
+            shape = shape + self.codebooks[k][index]
+        ln_level = ln_level.to(shape.dtype)  # the encoder's ladder may be in float64
+        return torch.cat([self.meanings[codes[:, 0]], shape, ln_level[:, None]], dim=1)
+
+    def split(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Meaning, shape and log level of latents or embeddings, which hold them side by side."""
+        sizes = [self.config.meaning_dim, self.config.shape_dim, 1]
+        meaning, shape, ln_level = vectors.split(sizes, dim=-1)
+        return meaning, shape, ln_level[..., 0]
 
 
 def by_frame(x: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ def mel_filters(n_fft: int, n_mels: int, sample_rate: int = SAMPLE_RATE) -> Tens
 
 
 class LevelScale(nn.Module):
-    """The ladder of levels that codebook 0 codes; one level a frame.
+    """The ladder of levels that codebook 1 codes; one level a frame.
 
     Parameters
     ----------
@@ -65,12 +65,17 @@ class LevelScale(nn.Module):
     """
 
     ln_levels: Tensor
+    edges: Tensor
 
     def __init__(self, config: MiniConfig) -> None:
         super().__init__()
-        steps_db = config.level_floor_db + config.level_step_db * np.arange(config.level_count)
-        ladder = torch.tensor(steps_db * math.log(10) / 20, dtype=torch.float32)
-        self.register_buffer("ln_levels", ladder, persistent=False)
+        fine = config.level_count - config.level_coarse_count
+        steps_db = np.full(config.level_count - 1, config.level_coarse_step_db)
+        steps_db[-(fine - 1) :] = config.level_step_db
+        down_db = np.concatenate([[0.0], np.cumsum(steps_db[::-1])])[::-1]
+        ladder = torch.tensor((config.level_top_db - down_db) * math.log(10) / 20)
+        self.register_buffer("ln_levels", ladder.float(), persistent=False)
+        self.register_buffer("edges", (ladder[1:] + ladder[:-1]) / 2, persistent=False)
 
     def forward(self, y: Tensor) -> Tensor:
         """Nearest level of each frame of `y`, shape (batch, sample).
@@ -90,9 +95,7 @@ class LevelScale(nn.Module):
 
     def place(self, ln_rms: Tensor) -> Tensor:
         """Place on the ladder nearest to each log level; same shape, int64."""
-        step = float(self.ln_levels[1] - self.ln_levels[0])
-        place = torch.round((ln_rms - float(self.ln_levels[0])) / step)
-        return place.clamp(0, len(self.ln_levels) - 1).long()
+        return torch.bucketize(ln_rms.to(self.edges.dtype).contiguous(), self.edges)
 
 
 class FrontEnd(nn.Module):

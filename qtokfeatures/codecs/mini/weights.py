@@ -15,7 +15,7 @@ from qtokfeatures.codecs.mini.config import MiniConfig
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.exceptions import CodecError
 
-FORMAT = "qtokfeatures-mini-1"
+FORMAT = "qtokfeatures-mini-2"
 _SCALE = ":scale"
 
 
@@ -76,14 +76,28 @@ def load_weights(path: Path) -> tuple[MiniModel, str]:
     return model.eval(), hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def rounded(tensor: Tensor) -> Tensor:
+    """`tensor` as it comes back from disk.
+
+    Parameters
+    ----------
+    tensor : Tensor
+        A parameter or codebooks.
+
+    Returns
+    -------
+    Tensor
+        Float32, of the same shape.
+    """
+    return _unpacked(_packed("it", tensor.detach()))["it"]
+
+
 def _packed(name: str, tensor: Tensor) -> dict[str, Tensor]:
-    """Matrices as int8 rows with float16 scales, codebooks float16, small tensors float32."""
-    if name == "codebooks":
-        return {name: tensor.half().contiguous()}
-    if tensor.ndim != 2 or tensor.shape[1] < 16:
+    """Matrices and codebooks as int8 rows with float16 scales, small tensors as they are."""
+    if tensor.ndim < 2 or tensor.shape[-1] < 16:
         return {name: tensor.float().contiguous()}
-    scale = (tensor.abs().amax(dim=1) / 127).clamp(min=1e-7).half()
-    rows = torch.round(tensor / scale.float()[:, None]).clamp(-127, 127).to(torch.int8)
+    scale = (tensor.abs().amax(dim=-1) / 127).clamp(min=1e-7).half()
+    rows = torch.round(tensor / scale.float()[..., None]).clamp(-127, 127).to(torch.int8)
     return {name: rows.contiguous(), name + _SCALE: scale}
 
 
@@ -93,5 +107,5 @@ def _unpacked(stored: dict[str, Tensor]) -> dict[str, Tensor]:
         if name.endswith(_SCALE):
             continue
         scale = stored.get(name + _SCALE)
-        found[name] = tensor.float() if scale is None else tensor.float() * scale.float()[:, None]
+        found[name] = tensor.float() if scale is None else tensor.float() * scale.float()[..., None]
     return found

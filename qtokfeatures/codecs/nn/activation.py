@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class Activation(Protocol):
-    """A function of single values, 0 for 0, written into a given tensor."""
+class Activation(nn.Module, ABC):
+    """A function of single values, 0 for 0.
 
-    def __call__(self, x: Tensor, out: Tensor) -> None:
+    Parameters
+    ----------
+    frequency, root : Tensor of shape (channel,), optional
+        Of ``x + (root * sin(frequency * x))²``; both None for other functions, and the frequency
+        None where it is 1.
+    """
+
+    frequency: Tensor | None
+    root: Tensor | None
+
+    def __init__(self, frequency: Tensor | None = None, root: Tensor | None = None) -> None:
+        super().__init__()
+        self.register_buffer("frequency", frequency)
+        self.register_buffer("root", root)
+
+    @abstractmethod
+    def forward(self, x: Tensor, out: Tensor) -> None:
         """Write the activation of `x` into `out`, of its shape and possibly lower precision."""
 
 
-def elu_into(x: Tensor, out: Tensor) -> None:
-    """Write x where it is positive, e^x − 1 elsewhere."""
-    out.copy_(x)
-    F.elu(out, inplace=True)
+class Elu(Activation):
+    """x where it is positive, e^x − 1 elsewhere."""
+
+    def forward(self, x: Tensor, out: Tensor) -> None:
+        """Write the activation of `x` into `out`."""
+        if out.dtype == x.dtype:
+            torch.ops.aten.elu.out(x, out=out)
+        else:
+            out.copy_(F.elu(x))
 
 
-class Snake(nn.Module):
+class Snake(Activation):
     """SnakeBeta: x + sin²(a·x) / b, with a = e^alpha and b = e^beta + 1e-9 for each channel.
 
     After Ziyin et al., 2020 (arXiv:2006.08195) and BigVGAN (Lee et al., 2023, arXiv:2206.04658).
@@ -36,19 +57,16 @@ class Snake(nn.Module):
         over the factor, the one after it the division.
     """
 
-    factor: Tensor
     root: Tensor
 
     def __init__(self, alpha: Tensor, beta: Tensor, *, scaled: bool = False) -> None:
-        super().__init__()
-        self.scaled = scaled
-        inverse = 1 / (beta.exp() + 1e-9)
-        self.register_buffer("factor", alpha.exp())
-        self.register_buffer("root", (self.factor * inverse if scaled else inverse).sqrt())
+        inverse, factor = 1 / (beta.exp() + 1e-9), alpha.exp()
+        root = (factor * inverse if scaled else inverse).sqrt()
+        super().__init__(None if scaled else factor, root)
 
     def forward(self, x: Tensor, out: Tensor) -> None:
         """Write the activation of `x`, shape (batch, time, channel), into `out`."""
-        wave = x.sin() if self.scaled else (x * self.factor).sin_()
+        wave = x.sin() if self.frequency is None else (x * self.frequency).sin_()
         wave.mul_(self.root)
         if out.dtype == x.dtype:
             torch.addcmul(x, wave, wave, out=out)

@@ -66,6 +66,10 @@ class CausalBlock(nn.Module):
             for i in range(1, self.kernel.shape[1]):
                 total = total + self.kernel[:, i] * seen[:, i : i + steps]
             return total
+        if seen.is_cuda:
+            with torch.autocast("cuda", enabled=False):
+                rows = seen.transpose(1, 2).contiguous()
+                return F.conv1d(rows, self.kernel[:, None], groups=rows.shape[1]).transpose(1, 2)
         # (batch, time, channel) seen as a channels-last image needs no copy, and is the
         # layout in which a depthwise convolution is fast on a CPU.
         # In bfloat16 it would be slow: autocast must leave it alone.

@@ -12,11 +12,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from qtokfeatures.codecs.nn.activation import Activation
+from qtokfeatures.codecs.nn.fused import fill
 from qtokfeatures.codecs.nn.memory import Memory
+from qtokfeatures.codecs.nn.precision import tf32
+from qtokfeatures.codecs.nn.split import PARTS, split_weights
 
 LEAST_STEPS = 16
 """Fewer are filled up with zeros, so that a short chunk gives the very sums of a long one."""
-_ONEDNN = (torch.float32, torch.bfloat16) if torch.backends.mkldnn.is_available() else ()
+
+
+def _onednn_dtypes() -> set[torch.dtype]:
+    """Precisions that oneDNN convolves in on this processor."""
+    if not torch.backends.mkldnn.is_available():
+        return set()
+    has_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 — no public name
+    return {torch.float32, torch.bfloat16} if has_bfloat16 else {torch.float32}
+
+
+_ONEDNN = _onednn_dtypes()
 
 
 class CausalConv(nn.Module):
@@ -50,6 +63,7 @@ class CausalConv(nn.Module):
         super().__init__()
         self.stride, self.dilation, self.groups = stride, dilation, groups
         self.repeat_first = repeat_first
+        self.split = self.rounded = self.in_products = self.late_bias = False
         taps = weight.shape[2] // stride
         folded = weight.unflatten(2, (taps, stride)).permute(0, 3, 1, 2).flatten(1, 2)
         self.register_buffer("weight", _as_image(folded))
@@ -60,7 +74,15 @@ class CausalConv(nn.Module):
         """Past steps, each of `stride` samples, that are remembered."""
         return (self.weight.shape[3] - 1) * self.dilation
 
-    def forward(self, x: Tensor, memory: Memory, activation: Activation | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        memory: Memory,
+        activation: Activation | None = None,
+        *,
+        before: Tensor | None = None,
+        biased: bool = True,
+    ) -> Tensor:
         """Convolve.
 
         Parameters
@@ -71,6 +93,10 @@ class CausalConv(nn.Module):
             The stream's past; moves on.
         activation : Activation, optional
             Applied to `x` first.
+        before : Tensor, shape (in,), optional
+            Added to `x` before that.
+        biased : bool, default=True
+            Add the bias; else somebody else does.
 
         Returns
         -------
@@ -78,16 +104,37 @@ class CausalConv(nn.Module):
             In the precision of the weights.
         """
         x = x.reshape(x.shape[0], x.shape[1] // self.stride, -1)
-        seen = self._with_past(x, memory, activation)
-        if self._is_two_matrices:
-            return self._multiply(seen)[:, : x.shape[1]]
-        image = seen.transpose(1, 2).unsqueeze(2)
-        return self._convolve(image)[..., : x.shape[1]].squeeze(2).transpose(1, 2)
+        seen = self._with_past(x, memory, activation, before)
+        bias = self.bias if biased else None
+        if self.split or self.rounded:
+            with tf32(x.device, allowed=True):
+                return self._convolved(seen, bias)[:, : x.shape[1]]
+        return self._convolved(seen, bias)[:, : x.shape[1]]
 
     def lower_precision(self, dtype: torch.dtype) -> None:
         """Convolve in `dtype` from now on."""
-        self.weight = self.weight.to(dtype)
-        self.bias = None if self.bias is None else self.bias.to(dtype)
+        self.weight, self.in_products = self.weight.to(dtype), False
+
+    def split_precision(self) -> None:
+        """Convolve float32 values in parts from now on, see :mod:`~qtokfeatures.codecs.nn.split`.
+
+        What a GPU's tensor cores gain little by is left as it is.
+        """
+        if self.groups == 1 and min(self.weight.shape[:2]) > 1 and not self.repeat_first:
+            self.weight = _as_image(split_weights(self.weight.squeeze(2)))
+            self.split, self.in_products = True, False
+
+    def round_factors(self) -> None:
+        """Let a GPU round float32 factors to TF32 from now on; sums and results stay float32."""
+        self.rounded, self.in_products = True, False
+
+    def multiply_taps(self) -> None:
+        """Add up a matrix product for each tap from now on: on a GPU, exact float32's fast way."""
+        self.in_products = self.groups == 1
+
+    def add_bias_late(self) -> None:
+        """Let the pass after a convolution add its bias: a GPU would make one more pass of it."""
+        self.late_bias = True
 
     @property
     def _is_two_matrices(self) -> bool:
@@ -95,31 +142,62 @@ class CausalConv(nn.Module):
         taps, dtype = self.weight.shape[3], self.weight.dtype
         return taps == 2 and self.dilation == 1 and self.groups == 1 and dtype == torch.float32
 
-    def _multiply(self, seen: Tensor) -> Tensor:
-        before, present = self.weight[:, :, 0].unbind(dim=2)
-        y = F.linear(seen[:, 1:], present, self.bias)
-        return y.add_(F.linear(seen[:, :-1], before))
+    def _convolved(self, seen: Tensor, bias: Tensor | None) -> Tensor:
+        if self.in_products:
+            out, channels = self.weight.shape[:2]
+            if channels == 1:
+                return self._from_one_channel(seen, bias)
+            return self._sum_of_products(seen, bias) if out > 1 else self._to_one(seen, bias)
+        bias = None if bias is None else bias.to(self.weight.dtype)
+        if seen.is_cuda and self.weight.shape[3] == 1:
+            return F.linear(seen, self.weight[:, :, 0, 0], bias)
+        if not seen.is_cuda and self._is_two_matrices:
+            return self._sum_of_products(seen, bias)
+        image = seen.transpose(1, 2).unsqueeze(2)
+        return self._convolve(image, bias).squeeze(2).transpose(1, 2)
 
-    def _convolve(self, image: Tensor) -> Tensor:
+    def _sum_of_products(self, seen: Tensor, bias: Tensor | None) -> Tensor:
+        batch, steps = seen.shape[0], seen.shape[1] - self.context
+        matrices = self.weight[:, :, 0].permute(2, 1, 0)[:, None].expand(-1, batch, -1, -1)
+        if bias is None:
+            y = torch.bmm(seen[:, :steps], matrices[0])
+        else:
+            y = torch.baddbmm(bias.expand(batch, steps, -1), seen[:, :steps], matrices[0])
+        for i, matrix in enumerate(matrices[1:], start=1):
+            y.baddbmm_(seen[:, i * self.dilation : i * self.dilation + steps], matrix)
+        return y
+
+    def _from_one_channel(self, seen: Tensor, bias: Tensor | None) -> Tensor:
+        span = self.context + 1
+        windows = seen[:, :, 0].unfold(1, span, 1)[..., :: self.dilation]
+        return F.linear(windows, self.weight[:, 0, 0], bias)
+
+    def _to_one(self, seen: Tensor, bias: Tensor | None) -> Tensor:
+        parts = F.linear(seen, self.weight[0, :, 0].T)  # what each step adds to later ones
+        steps, taps = parts.shape[1], parts.shape[2]
+        shape = (parts.shape[0], steps - self.context, taps)
+        own = parts.as_strided(shape, (steps * taps, taps, self.dilation * taps + 1))
+        y = own.sum(dim=2, keepdim=True)
+        return y if bias is None else y.add_(bias)
+
+    def _convolve(self, image: Tensor, bias: Tensor | None) -> Tensor:
         if image.device.type == "cpu" and image.dtype in _ONEDNN:
             # conv2d leaves small images to other code, whose sums differ in the last bits.
             return torch.mkldnn_convolution(
-                image, self.weight, self.bias, (0, 0), (1, 1), (1, self.dilation), self.groups
+                image, self.weight, bias, (0, 0), (1, 1), (1, self.dilation), self.groups
             )
-        return F.conv2d(
-            image, self.weight, self.bias, dilation=(1, self.dilation), groups=self.groups
-        )
+        return F.conv2d(image, self.weight, bias, dilation=(1, self.dilation), groups=self.groups)
 
-    def _with_past(self, x: Tensor, memory: Memory, activation: Activation | None) -> Tensor:
+    def _with_past(
+        self, x: Tensor, memory: Memory, activation: Activation | None, before: Tensor | None
+    ) -> Tensor:
         batch, steps, width = x.shape
-        spare = max(0, LEAST_STEPS - steps)
+        spare = 0 if x.is_cuda else max(0, LEAST_STEPS - steps)
+        width *= PARTS if self.split else 1
         seen = x.new_empty(batch, self.context + steps + spare, width, dtype=self.weight.dtype)
         present = seen[:, self.context : self.context + steps]
         seen[:, self.context + steps :] = 0
-        if activation is None:
-            present.copy_(x)
-        else:
-            activation(x, out=present)
+        fill(x, present, activation, bias=before, split=self.split)
         if self.context:
             seen[:, : self.context] = self._past(seen, memory)
             memory[self] = seen[:, steps : steps + self.context].clone()

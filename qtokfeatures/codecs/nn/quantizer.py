@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from qtokfeatures.codecs.nn.linear import linear
 
 _BLOCK_ROWS = 4096
 
@@ -63,3 +65,37 @@ def residual_decode(codes: Tensor, codebooks: Tensor) -> Tensor:
     for layer in range(codes.shape[1]):
         total = total + codebooks[layer][codes[:, layer]]
     return total
+
+
+class SplitQuantizer(nn.Module):
+    """One semantic codebook and acoustic ones, which quantise the same latent.
+
+    Parameters
+    ----------
+    entries : Tensor, shape (codebook, code, dim)
+        Semantic before acoustic.
+    project : Tensor, shape (2 * dim, width)
+        From a latent to what is quantised, semantic before acoustic.
+    """
+
+    entries: Tensor
+    project: Tensor
+
+    def __init__(self, entries: Tensor, project: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("entries", entries)
+        self.register_buffer("project", project)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Return what is quantised, semantic before acoustic: ``(…, width)`` → ``(…, 2 * dim)``."""
+        return linear(latent, self.project)
+
+    def codes(self, projected: Tensor) -> Tensor:
+        """Quantise ``(batch, frame, 2 * dim)`` → int64 ``(batch, codebook, frame)``."""
+        semantic, acoustic = projected.flatten(0, 1).chunk(2, dim=1)
+        branches = [
+            residual_encode(semantic, self.entries[:1]),
+            residual_encode(acoustic, self.entries[1:]),
+        ]
+        codes = torch.cat(branches, dim=1)
+        return codes.reshape(*projected.shape[:2], -1).transpose(1, 2)

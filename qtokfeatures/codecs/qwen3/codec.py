@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from qtokfeatures.codecs.base import Codec
-from qtokfeatures.codecs.checks import as_embedding
+from qtokfeatures.codecs.nn.graphs import Graphed
 from qtokfeatures.codecs.nn.memory import Memory
-from qtokfeatures.codecs.nn.precision import fast_dtype
+from qtokfeatures.codecs.nn.quantizer import SplitQuantizer
 from qtokfeatures.codecs.qwen3.config import NAME, Qwen3Config
 from qtokfeatures.codecs.qwen3.model import Qwen3Model, load_model
-from qtokfeatures.exceptions import CodecError, CodecMismatchError, InputError
+from qtokfeatures.codecs.semantic import SemanticCodec
+from qtokfeatures.codecs.stored import loaded
+from qtokfeatures.exceptions import CodecError
 from qtokfeatures.labelled import CodecSpec
 
 SEMANTICS = "qwen3-encoder-1:window:whole-frames"
@@ -28,13 +27,22 @@ The encoder's attention sees the window that is configured, as transformers 5 ha
 not, and a clip is padded with zeros to whole frames first.
 """
 
+_BATCH_ON_CPU_S = 10.0
+_EXACT_FRAMES = 16
+_GRAPHED_FRAMES = 512
+_VALUES_A_FRAME: dict[str, Callable[[CodecSpec], int]] = {
+    "encode": lambda spec: spec.hop_length,
+    "quantize": lambda spec: spec.embedding_dim,
+    "decode": lambda spec: spec.n_codebooks,
+}
 
-class Qwen3TTSTokenizer(Codec[Memory, Memory]):
+
+class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
     """Qwen3-TTS-Tokenizer-12Hz, loaded by :meth:`from_pretrained`; see ``docs/codecs.md``.
 
     Parameters
     ----------
-    model : Qwen3Model
+    model : Qwen3Model or None
         The network.
     spec : CodecSpec
         What its codes depend on.
@@ -54,6 +62,8 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
     >>> wav, sr = tokenizer.decode(codes)  # doctest: +SKIP
     """
 
+    FORGOTTEN: ClassVar[dict[str, Any]] = {**SemanticCodec.FORGOTTEN, "_graphs": {}}
+
     def __init__(
         self,
         model: Qwen3Model | None,
@@ -62,9 +72,8 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         *,
         origin: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(spec, device)
-        self._model, self._origin = model, origin
-        self._vectors: dict[int, npt.NDArray[np.float32]] = {}
+        super().__init__(model, spec, device, origin=origin)
+        self._graphs: dict[str, Graphed] = {}
 
     @classmethod
     def load(
@@ -104,9 +113,7 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
             A missing or damaged file; weights that do not fit the configuration.
         """
         model, digest = load_model(folder, device=device, encoder=encoder, decoder=decoder)
-        lower = fast_dtype(device) if decode_dtype == "fast" else None
-        if lower is not None and model.decoder is not None:
-            model.decoder.lower_precision(lower)
+        model.prepare(device, fast=decode_dtype == "fast")
         spec = qwen3_spec(
             model.config, name=name or str(folder), revision=revision or digest[:12], digest=digest
         )
@@ -170,19 +177,9 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         return codec
 
     @property
-    def model(self) -> Qwen3Model:
-        """The network; an unpickled codec loads it on first use."""
-        if self._model is None:
-            if self._origin is None:
-                raise CodecError("this codec was made in memory: it cannot be unpickled")
-            found = type(self).load(**self._origin)
-            if found.spec.fingerprint != self.spec.fingerprint:
-                raise CodecMismatchError(
-                    f"the weights in {self._origin['folder']} have changed: expected "
-                    f"{self.spec.describe()}, found {found.spec.describe()}"
-                )
-            self._model = found.model
-        return self._model
+    def quantizer(self) -> SplitQuantizer:
+        """The encoder's quantiser."""
+        return self.model.quantizer
 
     def start_encoding(self) -> Memory:
         """Start a stream of audio.
@@ -197,8 +194,7 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         CodecError
             The encoder was not loaded.
         """
-        if self.model.encoder is None:
-            raise CodecError("this codec was loaded with encoder=False: it cannot encode")
+        loaded(self.model.encoder, "encoder")
         return Memory()
 
     def latent_chunk(self, y: Tensor, state: Memory) -> Tensor:
@@ -216,65 +212,24 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         Tensor, shape (batch, frame, dim)
             Latents.
         """
-        if self.model.encoder is None:
-            raise CodecError("this codec was loaded with encoder=False: it cannot encode")
         if y.shape[1] == 0:
             return y.new_zeros(y.shape[0], 0, self.model.config.encoder.transformer.width)
-        latent: Tensor = self.model.encoder(y, state)
-        return latent
+        return self._run("encode", y, state)
 
-    def code_chunk(self, latent: Tensor) -> Tensor:
-        """Quantise latents.
+    def nearest(self, projected: Tensor) -> Tensor:
+        """Quantise projected latents.
 
         Parameters
         ----------
-        latent : Tensor, shape (batch, frame, dim)
-            What :meth:`latent_chunk` returns.
+        projected : Tensor, shape (batch, frame, 2 * dim)
+            ``[semantic | acoustic]``.
 
         Returns
         -------
         Tensor of int64, shape (batch, codebook, frame)
             Codes.
         """
-        projected = self.model.quantizer(latent)
-        return self._codes(projected)
-
-    def project(self, latents: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Return what the codebooks quantise: ``[semantic | acoustic]`` projections of latents.
-
-        Parameters
-        ----------
-        latents : array of float, shape (frame, dim)
-            What :meth:`latents` returns.
-
-        Returns
-        -------
-        ndarray of float32, shape (frame, dim)
-            The space of :meth:`codebook_vectors`, :meth:`embed` and :meth:`quantize`.
-        """
-        vectors = torch.from_numpy(np.ascontiguousarray(latents, dtype=np.float32))
-        with torch.inference_mode():
-            projected: Tensor = self.model.quantizer(vectors.to(self.device))
-        return projected.cpu().numpy()
-
-    def quantize(self, embedding: npt.ArrayLike) -> npt.NDArray[np.int16]:
-        """Find the codes whose entries add up nearest to given vectors, layer by layer.
-
-        Parameters
-        ----------
-        embedding : array of float, shape (frame, dim)
-            Vectors such as :meth:`embed` returns: ``[semantic | sum of acoustic]``. Latents are
-            another space, see :meth:`project`.
-
-        Returns
-        -------
-        ndarray of int16, shape (codebook, frame)
-            Codes. Approximate: greedy search need not find the entries that were added up.
-        """
-        vectors = as_embedding(embedding, self.spec)
-        with torch.inference_mode():
-            codes = self._codes(torch.from_numpy(vectors)[None].to(self.device))
-        return codes[0].to(torch.int16).cpu().numpy()
+        return self._run("quantize", projected, Memory())
 
     def start_decoding(self) -> Memory:
         """Start a stream of codes.
@@ -289,8 +244,7 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         CodecError
             The decoder was not loaded.
         """
-        if self.model.decoder is None:
-            raise CodecError("this codec was loaded with decoder=False: it cannot decode")
+        loaded(self.model.decoder, "decoder")
         return Memory()
 
     def decode_chunk(self, codes: Tensor, state: Memory) -> Tensor:
@@ -308,50 +262,36 @@ class Qwen3TTSTokenizer(Codec[Memory, Memory]):
         Tensor, shape (batch, sample)
             Audio.
         """
-        if self.model.decoder is None or self.model.lookup is None:
-            raise CodecError("this codec was loaded with decoder=False: it cannot decode")
-        rows = codes.transpose(1, 2).flatten(0, 1)
-        vectors = self.model.lookup(rows).unflatten(0, (codes.shape[0], codes.shape[2]))
-        y: Tensor = self.model.decoder(vectors, state)
-        return y
+        return self._run("decode", codes, state)
 
-    def codebook_vectors(self, k: int) -> npt.NDArray[np.float32]:
-        """Entries of the encoder's codebook `k`; the decoder has other tables.
+    @property
+    def batch_s(self) -> float:
+        """Seconds of audio in a batch: a processor is as busy with one long clip as with many."""
+        return super().batch_s if self.device.type == "cuda" else _BATCH_ON_CPU_S
+
+    def padded_frames(self, frames: int) -> int:
+        """Frames that a batch is filled up to: on a GPU, few lengths for which there are graphs.
 
         Parameters
         ----------
-        k : int
-            Codebook, 0 = the semantic one, the others acoustic.
+        frames : int
+            What the longest clip has.
 
         Returns
         -------
-        ndarray of float32, shape (code, dim)
-            The semantic entries are in the first half of the dimensions, the acoustic ones in
-            the second; the other half is 0. So embeddings are sums of entries.
-
-        Raises
-        ------
-        InputError
-            There is no such codebook.
+        int
+            Up to an eighth more.
         """
-        if not 0 <= k < self.spec.n_codebooks:
-            raise InputError(
-                f"{self.spec.name} has codebooks 0 … {self.spec.n_codebooks - 1}, got {k}"
-            )
-        if k not in self._vectors:
-            entries = self.model.quantizer.entries[k]
-            room = (0, entries.shape[1]) if k == 0 else (entries.shape[1], 0)
-            self._vectors[k] = F.pad(entries, room).cpu().numpy()
-            self._vectors[k].flags.writeable = False
-        return self._vectors[k]
+        if self.device.type != "cuda" or frames <= _EXACT_FRAMES:
+            return frames
+        step = 1 << (frames.bit_length() - 4)
+        return -(-frames // step) * step
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the weights out: they are loaded again on first use, and compared."""
-        return {**self.__dict__, "_model": None, "_vectors": {}}
-
-    def _codes(self, projected: Tensor) -> Tensor:
-        codes: Tensor = self.model.quantizer.codes(projected.flatten(0, 1))
-        return codes.reshape(*projected.shape[:2], -1).transpose(1, 2)
+    def _run(self, step: str, x: Tensor, memory: Memory) -> Tensor:
+        if step not in self._graphs:
+            most = _GRAPHED_FRAMES * _VALUES_A_FRAME[step](self.spec)
+            self._graphs[step] = Graphed(getattr(self.model, step), most_values=most)
+        return self._graphs[step](x, memory)
 
 
 def qwen3_spec(config: Qwen3Config, *, name: str, revision: str, digest: str) -> CodecSpec:

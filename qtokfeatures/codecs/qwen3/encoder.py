@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from torch import Tensor, nn
 
-from qtokfeatures.codecs.nn.activation import elu_into
+from qtokfeatures.codecs.nn.activation import Elu
 from qtokfeatures.codecs.nn.convolution import CausalConv
+from qtokfeatures.codecs.nn.fused import add
 from qtokfeatures.codecs.nn.memory import Memory, in_stretches
 from qtokfeatures.codecs.qwen3.checkpoint import Weights
 from qtokfeatures.codecs.qwen3.config import EncoderConfig
 from qtokfeatures.codecs.qwen3.transformer import BiasedLayerNorm, GeluMlp, TransformerLayer
 
 _MOST_VALUES = 2**22
+_MOST_VALUES_ON_GPU = 2**25
+_ELU = Elu()
 
 
 class ResidualBlock(nn.Module):
@@ -30,7 +34,12 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
         """Run over ``(batch, time, width)``; moves `memory` on."""
-        y: Tensor = self.widen(self.narrow(x, memory, elu_into), memory, elu_into)
+        late = self.widen.late_bias
+        y: Tensor = self.narrow(x, memory, _ELU, biased=not late)
+        if late:
+            y = self.widen(y, memory, _ELU, before=self.narrow.bias, biased=False)
+            return add(y, x, self.widen.bias)
+        y = self.widen(y, memory, _ELU)
         return y.add_(x)
 
 
@@ -52,7 +61,7 @@ class DownBlock(nn.Module):
         """Return ``(batch, time / stride, 2 * width)``; moves `memory` on."""
         for block in self.residual:
             x = block(x, memory)
-        y: Tensor = self.down(x, memory, elu_into)
+        y: Tensor = self.down(x, memory, _ELU)
         return y
 
 
@@ -110,18 +119,23 @@ class Encoder(nn.Module):
             lambda stretch: self._convolve(stretch.flatten(1)[..., None], memory),
             steps,
             values_a_step=self.values_a_step,
-            most_values=_MOST_VALUES,
+            most_values=_MOST_VALUES_ON_GPU if y.is_cuda else _MOST_VALUES,
         )
         for layer in self.transformer:
             x = layer(x, memory)
         latent: Tensor = self.halve(x, memory)
         return latent
 
+    def convolutions(self) -> Iterator[CausalConv]:
+        """Yield the convolutions up to the transformer, where nearly all the arithmetic is."""
+        for part in (*self.blocks, self.leave):
+            yield from (module for module in part.modules() if isinstance(module, CausalConv))
+
     def _convolve(self, x: Tensor, memory: Memory) -> Tensor:
         x = self.enter(x, memory)
         for block in self.blocks:
             x = block(x, memory)
-        y: Tensor = self.leave(x, memory, elu_into)
+        y: Tensor = self.leave(x, memory, _ELU)
         return y
 
 

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from qtokfeatures.codecs.nn.memory import Memory
+from qtokfeatures.codecs.nn.precision import fast_dtype, tf32
 from qtokfeatures.codecs.qwen3.checkpoint import Checkpoint, Expected, Shape, TensorSource, Weights
 from qtokfeatures.codecs.qwen3.config import Qwen3Config
 from qtokfeatures.codecs.qwen3.decoder import Decoder
 from qtokfeatures.codecs.qwen3.encoder import Encoder
 from qtokfeatures.codecs.qwen3.quantizer import DecoderQuantizer, EncoderQuantizer
+from qtokfeatures.codecs.stored import loaded
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,54 @@ class Qwen3Model:
     encoder: Encoder | None
     lookup: DecoderQuantizer | None
     decoder: Decoder | None
+
+    def prepare(self, device: torch.device, *, fast: bool = False) -> None:
+        """Choose how to convolve on `device`, the decoder in lower precision where that gains."""
+        if device.type == "cuda":
+            _prepare_for_gpu(self.encoder, self.decoder, fast=fast)
+        elif self.decoder is not None:
+            for convolution in self.decoder.early_convolutions():
+                convolution.multiply_taps()
+            lower = fast_dtype(device) if fast else None
+            if lower is not None:
+                for convolution in self.decoder.robust_convolutions():
+                    convolution.lower_precision(lower)
+
+    def encode(self, y: Tensor, memory: Memory) -> Tensor:
+        """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``."""
+        with tf32(y.device, allowed=False):
+            latent: Tensor = loaded(self.encoder, "encoder")(y, memory)
+        return latent
+
+    def quantize(self, projected: Tensor, memory: Memory) -> Tensor:
+        """Quantise ``(batch, frame, dim)`` → int64 ``(batch, codebook, frame)``."""
+        with tf32(projected.device, allowed=False):
+            return self.quantizer.codes(projected)
+
+    def decode(self, codes: Tensor, memory: Memory) -> Tensor:
+        """Decode ``(batch, codebook, frame)`` → ``(batch, sample)``."""
+        lookup, decoder = loaded(self.lookup, "decoder"), loaded(self.decoder, "decoder")
+        rows = codes.transpose(1, 2).flatten(0, 1)
+        with tf32(codes.device, allowed=False):
+            vectors = lookup(rows).unflatten(0, (codes.shape[0], codes.shape[2]))
+            y: Tensor = decoder(vectors, memory)
+        return y
+
+
+def _prepare_for_gpu(encoder: Encoder | None, decoder: Decoder | None, *, fast: bool) -> None:
+    if encoder is not None:
+        encoder.enter.multiply_taps()
+        for convolution in encoder.convolutions():
+            convolution.multiply_taps()
+            convolution.add_bias_late()
+    if decoder is not None:
+        decoder.leave.multiply_taps()
+        for convolution in decoder.convolutions():
+            convolution.add_bias_late()
+            if fast:
+                convolution.round_factors()
+            else:
+                convolution.split_precision()
 
 
 def build_model(

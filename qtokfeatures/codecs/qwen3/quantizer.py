@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from qtokfeatures.codecs.nn.linear import linear
-from qtokfeatures.codecs.nn.quantizer import residual_decode, residual_encode
+from qtokfeatures.codecs.nn.quantizer import SplitQuantizer, residual_decode
 from qtokfeatures.codecs.qwen3.checkpoint import Weights
 from qtokfeatures.codecs.qwen3.config import Qwen3Config
 
 _LEAST_USAGE = 1e-5
 
 
-class EncoderQuantizer(nn.Module):
+class EncoderQuantizer(SplitQuantizer):
     """Latents → codes.
 
     Parameters
@@ -24,11 +24,7 @@ class EncoderQuantizer(nn.Module):
         The part ``encoder.quantizer.`` of a checkpoint.
     """
 
-    entries: Tensor
-    project: Tensor
-
     def __init__(self, config: Qwen3Config, weights: Weights) -> None:
-        super().__init__()
         semantic = weights.at("semantic_residual_vector_quantizer")
         acoustic = weights.at("acoustic_residual_vector_quantizer")
         used = config.n_codebooks - 1
@@ -38,25 +34,12 @@ class EncoderQuantizer(nn.Module):
         )
         width, dim = config.encoder.transformer.width, config.encoder.codebook_dim
         projections = [branch.at("input_proj") for branch in (semantic, acoustic)]
-        self.register_buffer("entries", torch.stack(entries))
-        self.register_buffer(
-            "project", torch.cat([p.take("weight", dim, width, 1)[..., 0] for p in projections])
-        )
         for branch in (semantic, acoustic):
             branch.at("output_proj").leave("weight", width, dim, 1)
-
-    def forward(self, latent: Tensor) -> Tensor:
-        """Return what is quantised, semantic before acoustic: ``(…, width)`` → ``(…, 2 * dim)``."""
-        return linear(latent, self.project)
-
-    def codes(self, projected: Tensor) -> Tensor:
-        """Quantise ``(row, 2 * dim)`` → int64 ``(row, codebook)``."""
-        semantic, acoustic = projected.chunk(2, dim=1)
-        branches = [
-            residual_encode(semantic, self.entries[:1]),
-            residual_encode(acoustic, self.entries[1:]),
-        ]
-        return torch.cat(branches, dim=1)
+        super().__init__(
+            torch.stack(entries),
+            torch.cat([p.take("weight", dim, width, 1)[..., 0] for p in projections]),
+        )
 
 
 class DecoderQuantizer(nn.Module):

@@ -1,10 +1,11 @@
 """Sounds made by this project for training: instruments, drums, pieces, voices, textures.
 
-Everything is drawn from a seed. The same seed, tools and soundfont give the same files. FluidSynth
+Everything is drawn from a seed. The same seed, tools and soundfonts give the same files. FluidSynth
 with FluidR3 GM (MIT), espeak-ng and flite do the playing and speaking: Debian and Ubuntu have them
-as ``fluidsynth fluid-soundfont-gm espeak-ng flite``.
+as ``fluidsynth fluid-soundfont-gm espeak-ng flite``. Where MuseScore General (MIT) is installed, as
+``musescore-general-soundfont``, half of what FluidSynth plays is played with it.
 
-Two hundred minutes, in two or three minutes on two cores::
+Three hundred minutes, in about ten minutes on two cores::
 
     python -m qtokfeatures.training.render FOLDER --jobs 2
 """
@@ -23,12 +24,12 @@ import pandas as pd
 import soundfile
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.training.listing import COLUMNS, write_listing
+from qtokfeatures.training.listing import COLUMNS, relative_paths, write_listing
 from qtokfeatures.training.render.drums import render_drums
 from qtokfeatures.training.render.instruments import render_instruments
 from qtokfeatures.training.render.pieces import render_pieces
 from qtokfeatures.training.render.reel import Rendered
-from qtokfeatures.training.render.speech import render_speech
+from qtokfeatures.training.render.speech import render_foreign, render_speech
 from qtokfeatures.training.render.textures import render_textures
 from qtokfeatures.training.render.tools import (
     SAMPLE_RATE,
@@ -36,6 +37,9 @@ from qtokfeatures.training.render.tools import (
     ToolMissingError,
     missing_tools,
 )
+
+Row = tuple[str, str, str, str, str]
+Timing = tuple[str, str, int, int]
 
 __all__ = [
     "MINUTES",
@@ -52,15 +56,17 @@ RENDERERS: Final[dict[str, Callable[..., Iterator[Rendered]]]] = {
     "drums": render_drums,
     "pieces": render_pieces,
     "speech": render_speech,
+    "foreign": render_foreign,
     "textures": render_textures,
 }
 """Every renderer by name."""
 
 MINUTES: Final[dict[str, float]] = {
-    "instruments": 70.0,
-    "drums": 12.0,
-    "pieces": 50.0,
-    "speech": 50.0,
+    "instruments": 90.0,
+    "drums": 15.0,
+    "pieces": 45.0,
+    "speech": 110.0,
+    "foreign": 25.0,
     "textures": 20.0,
 }
 """How much of each is rendered unless told otherwise."""
@@ -74,6 +80,9 @@ def render_material(
     jobs: int = 1,
 ) -> pd.DataFrame:
     """Render training material into a folder, with ``listing.csv`` beside it.
+
+    When the phones and words of synthesised speech sound is in ``phones.csv`` and ``words.csv``
+    (:func:`qtokfeatures.training.timings.read_timings` with ``key="path"``).
 
     Parameters
     ----------
@@ -110,22 +119,36 @@ def render_material(
         (folder / name).mkdir(parents=True, exist_ok=True)
     work = partial(_render_part, folder, seed)
     if jobs == 1:
-        rows = list(chain.from_iterable(map(work, tasks)))
+        parts = list(map(work, tasks))
     else:
         with ProcessPoolExecutor(jobs) as pool:
-            rows = list(chain.from_iterable(pool.map(work, tasks)))
+            parts = list(pool.map(work, tasks))
+    rows, phones, words = (list(chain.from_iterable(column)) for column in zip(*parts, strict=True))
     listing = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("path", ignore_index=True)
     write_listing(listing, folder / "listing.csv")
+    for table, spans in (("phones", phones), ("words", words)):
+        _write_timings(table, spans, folder)
     return listing
+
+
+def _write_timings(table: str, spans: list[Timing], folder: Path) -> None:
+    rows = pd.DataFrame(spans, columns=["path", table.removesuffix("s"), "start", "end"])
+    rows = rows.sort_values("path", ignore_index=True, kind="stable")
+    rows["path"] = relative_paths(rows["path"], folder)
+    rows.to_csv(folder / f"{table}.csv", index=False, lineterminator="\n")
 
 
 def _render_part(
     folder: Path, seed: int, task: tuple[str, float, tuple[int, int]]
-) -> list[tuple[str, str, str, str, str]]:
+) -> tuple[list[Row], list[Timing], list[Timing]]:
     name, minutes, part = task
-    rows = []
+    rows: list[Row] = []
+    phones: list[Timing] = []
+    words: list[Timing] = []
     for clip in RENDERERS[name](minutes=minutes, seed=seed, part=part):
-        path = (folder / name / f"{clip.name}.flac").resolve()
+        path = str((folder / name / f"{clip.name}.flac").resolve())
         soundfile.write(path, clip.y, SAMPLE_RATE, subtype="PCM_16")
-        rows.append((str(path), clip.kind, clip.licence, clip.source, "train"))
-    return rows
+        rows.append((path, clip.kind, clip.licence, clip.source, "train"))
+        phones += [(path, *span) for span in clip.phones]
+        words += [(path, *span) for span in clip.words]
+    return rows, phones, words

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 from typing import Final
 
 import numpy as np
 
 from qtokfeatures.training.render import midi
-from qtokfeatures.training.render.instruments import LICENCE, SOURCE
 from qtokfeatures.training.render.midi import DRUM_CHANNEL, Score
 from qtokfeatures.training.render.reel import Reel, Rendered, at_level
+from qtokfeatures.training.render.soundfonts import installed_soundfonts
 
 KITS: Final = {
     0: "standard",
@@ -23,7 +24,7 @@ KITS: Final = {
     40: "brush",
     48: "orchestra",
 }
-"""Kits of FluidR3 GM by program number on the drum channel."""
+"""Kits of the soundfonts by program number on the drum channel."""
 
 _LOWEST, _HIGHEST = 35, 81
 _KICKS, _SNARES, _HATS = (35, 36), (38, 40, 37, 39), (42, 44, 46, 51, 53, 54, 69, 70, 82)
@@ -45,17 +46,24 @@ _HAT_STEPS: Final = (1, 2, 2, 2, 4)
 def render_drums(
     *, minutes: float, seed: int = 0, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Rendered]:
-    """Render hits and grooves of every kit, for about the same time each.
+    """Render hits and grooves of every kit of every soundfont, for about the same time each.
 
     Parameters and yields are those of
     :func:`qtokfeatures.training.render.instruments.render_instruments`.
     """
-    for kit in list(KITS)[part[0] :: part[1]]:
-        rng = np.random.default_rng((seed, 2, kit))
-        reel = Reel(reverb_room=float(rng.uniform(0.1, 0.7)))
-        _fill(reel, kit, minutes * 60 / len(KITS), rng)
+    reels = list(product(enumerate(installed_soundfonts()), KITS))
+    for (number, soundfont), kit in reels[part[0] :: part[1]]:
+        rng = np.random.default_rng((seed, 2, kit, number))
+        reel = Reel(reverb_room=float(rng.uniform(0.1, 0.7)), soundfont=soundfont)
+        _fill(reel, kit, minutes * 60 / len(reels), rng)
         for name, y in reel.clips():
-            yield Rendered(name, "instrument", at_level(y, rng), LICENCE, SOURCE)
+            yield Rendered(
+                f"{soundfont.name}_{name}",
+                "instrument",
+                at_level(y, rng),
+                soundfont.licence,
+                soundfont.source,
+            )
 
 
 def write_groove(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -11,9 +12,8 @@ import numpy as np
 from qtokfeatures.training.render import midi
 from qtokfeatures.training.render.midi import Score
 from qtokfeatures.training.render.reel import Reel, Rendered, at_level
+from qtokfeatures.training.render.soundfonts import installed_soundfonts
 
-LICENCE: Final = "MIT (FluidR3 GM soundfont, Frank Wen)"
-SOURCE: Final = "FluidSynth, FluidR3 GM"
 N_PROGRAMS: Final = 128
 
 # Lowest and highest pitch of each family of eight programs, then of those that differ from it.
@@ -73,7 +73,7 @@ Take = Callable[[Score, float, int, np.random.Generator], float]
 def render_instruments(
     *, minutes: float, seed: int = 0, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Rendered]:
-    """Render all 128 programs for about the same time each.
+    """Render all 128 programs of every soundfont for about the same time each.
 
     Parameters
     ----------
@@ -89,12 +89,19 @@ def render_instruments(
     Rendered
         Of kind "instrument".
     """
-    for program in range(part[0], N_PROGRAMS, part[1]):
-        rng = np.random.default_rng((seed, 1, program))
-        reel = Reel(reverb_room=float(rng.uniform(0.1, 0.8)))
-        _fill(reel, program, minutes * 60 / N_PROGRAMS, rng)
+    reels = list(product(enumerate(installed_soundfonts()), range(N_PROGRAMS)))
+    for (number, soundfont), program in reels[part[0] :: part[1]]:
+        rng = np.random.default_rng((seed, 1, program, number))
+        reel = Reel(reverb_room=float(rng.uniform(0.1, 0.8)), soundfont=soundfont)
+        _fill(reel, program, minutes * 60 / len(reels), rng)
         for name, y in reel.clips():
-            yield Rendered(name, "instrument", at_level(y, rng), LICENCE, SOURCE)
+            yield Rendered(
+                f"{soundfont.name}_{name}",
+                "instrument",
+                at_level(y, rng),
+                soundfont.licence,
+                soundfont.source,
+            )
 
 
 def pitch_range(program: int) -> tuple[int, int]:
@@ -257,4 +264,4 @@ def _pitch(program: int, rng: np.random.Generator) -> int:
 
 
 def _velocity(rng: np.random.Generator) -> int:
-    return int(rng.integers(35, 127))
+    return int(rng.integers(22, 128))

@@ -11,11 +11,12 @@ import numpy as np
 
 from qtokfeatures.training.render import midi
 from qtokfeatures.training.render.drums import KITS, write_groove
-from qtokfeatures.training.render.instruments import SOURCE, pitch_range
+from qtokfeatures.training.render.instruments import pitch_range
 from qtokfeatures.training.render.midi import DRUM_CHANNEL, Score
 from qtokfeatures.training.render.reel import Reel, Rendered, at_level
+from qtokfeatures.training.render.soundfonts import installed_soundfonts
 
-LICENCE: Final = "Apache-2.0 (score, this project), MIT (FluidR3 GM soundfont, Frank Wen)"
+LICENCE: Final = "Apache-2.0 (score, this project), {soundfont}"
 
 _PIECES_PER_REEL: Final = 8
 _MEAN_S: Final = 15.0
@@ -100,14 +101,20 @@ def render_pieces(
     """
     n_pieces = max(1, round(minutes * 60 / _MEAN_S))
     starts = range(0, n_pieces, _PIECES_PER_REEL)
+    soundfonts = installed_soundfonts()
     for number, start in list(enumerate(starts))[part[0] :: part[1]]:
         rng = np.random.default_rng((seed, 3, number))
-        reel = Reel(reverb_room=float(rng.uniform(0.1, 0.8)))
+        soundfont = soundfonts[rng.integers(len(soundfonts))]
+        reel = Reel(reverb_room=float(rng.uniform(0.1, 0.8)), soundfont=soundfont)
         for piece in range(start, min(n_pieces, start + _PIECES_PER_REEL)):
             ensemble = ENSEMBLES[piece % len(ENSEMBLES)]
-            reel.add(f"piece_{piece:03d}", partial(write_piece, ensemble=ensemble, rng=rng))
+            reel.add(
+                f"{soundfont.name}_piece_{piece:03d}",
+                partial(write_piece, ensemble=ensemble, rng=rng),
+            )
+        licence = LICENCE.format(soundfont=soundfont.licence)
         for name, y in reel.clips():
-            yield Rendered(name, "music", at_level(y, rng), LICENCE, SOURCE)
+            yield Rendered(name, "music", at_level(y, rng), licence, soundfont.source)
 
 
 def write_piece(

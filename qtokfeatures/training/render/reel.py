@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from qtokfeatures.training.render import midi
 from qtokfeatures.training.render.midi import Score
+from qtokfeatures.training.render.soundfonts import FLUID, Soundfont
+from qtokfeatures.training.render.spoken import Span
 from qtokfeatures.training.render.tools import SAMPLE_RATE, synthesise
 
 FloatArray = npt.NDArray[np.float32]
@@ -35,6 +37,8 @@ class Rendered:
         float32 (sample,), 24 kHz, peak at most 1.
     licence, source : str
         For the listing.
+    phones, words : tuple of Span, default ()
+        When each sounds, of speech of which it is known.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Rendered:
     y: FloatArray
     licence: str
     source: str
+    phones: tuple[Span, ...] = ()
+    words: tuple[Span, ...] = ()
 
 
 class Reel:
@@ -51,10 +57,13 @@ class Reel:
     ----------
     reverb_room : float, default 0.0
         Size of the room all takes share; how much each hears of it is its reverb send.
+    soundfont : Soundfont, default FLUID
+        What it is played with.
     """
 
-    def __init__(self, *, reverb_room: float = 0.0) -> None:
+    def __init__(self, *, reverb_room: float = 0.0, soundfont: Soundfont = FLUID) -> None:
         self.reverb_room = reverb_room
+        self.soundfont = soundfont
         self.score = Score()
         self._cuts: list[tuple[str, float, float]] = []
         self._now_s = 0.1
@@ -72,7 +81,7 @@ class Reel:
 
     def clips(self) -> Iterator[tuple[str, FloatArray]]:
         """Play everything in one call; yield each take's name and samples."""
-        y = synthesise(self.score, reverb_room=self.reverb_room)
+        y = synthesise(self.score, soundfont=self.soundfont.path, reverb_room=self.reverb_room)
         for name, start_s, end_s in self._cuts:
             start, end = (round(time_s * SAMPLE_RATE) for time_s in (start_s, end_s))
             yield name, _faded(y[start:end])

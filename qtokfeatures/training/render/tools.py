@@ -15,6 +15,7 @@ import soundfile
 import soxr
 
 from qtokfeatures.exceptions import QtokError
+from qtokfeatures.training.render import speaker
 from qtokfeatures.training.render.midi import Score
 
 FloatArray = npt.NDArray[np.float32]
@@ -43,13 +44,14 @@ def missing_tools() -> list[str]:
     Returns
     -------
     list of str
-        Names of Debian packages; empty when everything is there.
+        Names of Debian packages; empty when everything is there. MuseScore General, which is used
+        where it is installed, is not needed.
     """
     found: dict[str, object] = {
         "fluidsynth": shutil.which("fluidsynth"),
         "fluid-soundfont-gm": SOUNDFONT.is_file(),
-        "espeak-ng": shutil.which("espeak-ng"),
-        "flite": shutil.which("flite"),
+        "espeak-ng": shutil.which("espeak-ng") and speaker.is_installed("espeak"),
+        "flite": shutil.which("flite") and speaker.is_installed("flite"),
     }
     return [name for name, where in found.items() if not where]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from qtokfeatures.audio import si_sdr
+from qtokfeatures.audio import log_mel_distance
 from qtokfeatures.codecs import load_codec
 from qtokfeatures.codecs.nn import precision
-from qtokfeatures.codecs.qwen3 import codec as codec_module
+from qtokfeatures.codecs.qwen3 import model
 
 BF16 = torch.bfloat16
 
@@ -17,7 +17,7 @@ BF16 = torch.bfloat16
 @pytest.fixture
 def fast(golden_folder, monkeypatch):
     """The small checkpoint with bfloat16 convolutions, whether that is fast here or not."""
-    monkeypatch.setattr(codec_module, "fast_dtype", lambda device: BF16)
+    monkeypatch.setattr(model, "fast_dtype", lambda device: BF16)
     return load_codec(golden_folder, device="cpu", decode_dtype="fast")
 
 
@@ -31,7 +31,9 @@ def test_fast_audio_is_close(fast, qwen, golden):
     assert BF16 in dtypes(fast)
     assert y.dtype == np.float32
     assert np.isfinite(y).all()
-    assert si_sdr(expected, y) > 10  # the small checkpoint multiplies errors by fifty
+    # Although the small checkpoint multiplies errors by fifty:
+    assert 10 * np.log10(np.square(expected).sum() / np.square(expected - y).sum()) >= 20
+    assert log_mel_distance(expected, y, 24_000) <= 0.05
     assert not np.array_equal(y, expected)
 
 

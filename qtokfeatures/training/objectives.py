@@ -1,0 +1,162 @@
+"""What each stage of a run minimises, and how its gradients reach the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from qtokfeatures.codecs.mini.config import HOP_LENGTH
+from qtokfeatures.codecs.mini.model import EncoderState, MiniModel
+from qtokfeatures.codecs.mini.spectra import N_MELS
+from qtokfeatures.codecs.nn.precision import fast_dtype
+from qtokfeatures.training.adversary import Opponent
+from qtokfeatures.training.batches import Batch
+from qtokfeatures.training.codebooks import CodebookTrainer
+from qtokfeatures.training.initialize import whole_frames
+from qtokfeatures.training.losses import MagnitudeLoss, WaveformLoss
+from qtokfeatures.training.meaning import MeaningLoss
+from qtokfeatures.training.recipe import Recipe
+
+Parts = dict[str, Tensor]
+
+_KEPT_MAGNITUDE = 0.25
+
+
+class Objectives(nn.Module):
+    """The losses of a run; what they remember is part of every checkpoint.
+
+    Parameters
+    ----------
+    model : MiniModel
+        What is trained.
+    recipe : Recipe
+        Weights.
+    n_phones : int
+        Phone classes of the corpus.
+    """
+
+    def __init__(self, model: MiniModel, recipe: Recipe, n_phones: int) -> None:
+        super().__init__()
+        self.recipe, self._model = recipe, [model]  # a list, so that it is no submodule
+        self.codebooks = CodebookTrainer(model, recipe)
+        self.meaning = MeaningLoss(model.config, n_phones)
+        self.magnitude = MagnitudeLoss()
+        self.waveform = WaveformLoss()
+
+    @property
+    def model(self) -> MiniModel:
+        """What is trained."""
+        return self._model[0]
+
+    def backward(self, stage: str, batch: Batch, depth: Tensor, opponent: Opponent | None) -> Parts:
+        """Leave the gradients of one step in the parameters; return the losses.
+
+        Parameters
+        ----------
+        stage : str
+            Stage of the run.
+        batch : Batch
+            Material.
+        depth : Tensor of int64, shape (clip,)
+            Codebooks that each clip goes through.
+        opponent : Opponent, optional
+            Discriminators.
+        """
+        device = batch.y.device
+        learns_meaning = stage in ("plain", "magnitude", "waveform")
+        with torch.autocast(device.type, torch.bfloat16, enabled=fast_dtype(device) is not None):
+            embedding, parts = self._embedding(stage, batch, depth, learns_meaning=learns_meaning)
+            ln_magnitude, phase = self.model.decoder.spectrum(embedding)
+        parts["magnitude"] = self.magnitude(ln_magnitude, batch.y)
+        if stage in ("plain", "magnitude"):
+            parts["loss"] = parts.pop("inner") + parts["magnitude"]
+            parts["loss"].backward()
+            return parts
+        inner = parts.pop("inner") + _KEPT_MAGNITUDE * parts["magnitude"]
+        spectrum = [ln_magnitude, phase]
+        pulls, outer = self._pulls(spectrum, whole_frames(batch.y), opponent)
+        torch.autograd.backward([*spectrum, inner], [*pulls, None])
+        return {**parts, **outer, "loss": outer["spectral"] + inner.detach()}
+
+    def _embedding(
+        self, stage: str, batch: Batch, depth: Tensor, *, learns_meaning: bool
+    ) -> tuple[Tensor, Parts]:
+        """What the decoder gets, and the losses that need no decoder (their sum as "inner")."""
+        encoder, state = self.model.encoder, EncoderState()
+        y = whole_frames(batch.y)
+        with torch.set_grad_enabled(stage != "anneal"):
+            features, rise, ln_level = encoder.hear(y, state)
+            shape = encoder.shape_of(features, rise, state).float()
+        with torch.no_grad():
+            meaning = encoder.meaning_of(features, rise, state).float()
+        parts: Parts = {"inner": shape.new_zeros(())}
+        quantizes, learn = stage != "plain", stage != "anneal"
+        if learns_meaning:
+            parts |= self._meaning_losses(batch, features[..., :N_MELS].detach(), quantizes)
+            parts["inner"] = parts["meaning"]
+        if quantizes:
+            with torch.autocast(y.device.type, enabled=False):
+                meaning, _, first = self.codebooks.quantize_meaning(meaning, learn=False)
+                shape, commitment = self.codebooks(shape, first, depth, learn=learn)
+            parts["commitment"] = commitment
+            parts["inner"] = parts["inner"] + self.recipe.commitment * commitment
+            ln_level = self._levels(ln_level, first, depth, learn=learn)
+        return torch.cat([meaning, shape, ln_level[..., None].float()], dim=2), parts
+
+    def _meaning_losses(self, batch: Batch, clean: Tensor, quantizes: bool) -> Parts:
+        encoder, state = self.model.encoder, EncoderState()
+        features, rise, _ = encoder.hear(whole_frames(batch.corrupted), state)
+        meaning = encoder.meaning_of(features, rise, state).float()
+        commitment = meaning.new_zeros(())
+        if quantizes:
+            with torch.autocast(meaning.device.type, enabled=False):
+                meaning, commitment, _ = self.codebooks.quantize_meaning(meaning)
+        parts: Parts = self.meaning(meaning, batch, clean)
+        parts["meaning"] = parts["meaning"] + self.recipe.commitment * commitment
+        return parts
+
+    @torch.no_grad()
+    def _levels(self, ln_level: Tensor, first: Tensor, depth: Tensor, *, learn: bool) -> Tensor:
+        """Levels as the decoder knows them: those of codebook 0 alone are typical ones."""
+        typical = self.model.typical_ln_level
+        if learn:
+            seen = torch.zeros_like(typical).index_add_(
+                0, first.flatten(), torch.ones_like(first.flatten(), dtype=typical.dtype)
+            )
+            total = torch.zeros_like(typical).index_add_(
+                0, first.flatten(), ln_level.flatten().to(typical.dtype)
+            )
+            mean = total / seen.clamp(min=1)
+            typical.copy_(torch.where(seen > 0, torch.lerp(typical, mean, 0.02), typical))
+        return torch.where((depth == 1)[:, None], typical[first], ln_level.to(typical.dtype))
+
+    def _pulls(
+        self, spectrum: list[Tensor], wanted: Tensor, opponent: Opponent | None
+    ) -> tuple[list[Tensor], Parts]:
+        """Gradients with respect to the decoder's log magnitudes and phases, and their losses.
+
+        The discriminators' gradient on a clip is brought to a fixed size beside that of the
+        spectral losses, after the balancer of Défossez et al., 2022 (arXiv:2210.13438).
+        """
+        leaves = [part.detach().float().requires_grad_() for part in spectrum]
+        found, _ = self.model.decoder.synthesis(leaves[0], leaves[1])
+        losses = self.waveform(found, wanted)
+        pulls = torch.autograd.grad(losses["loss"], leaves, retain_graph=opponent is not None)
+        parts = {**losses, "spectral": losses["loss"]}
+        if opponent is not None:
+            span = slice(-self.recipe.judged_frames * HOP_LENGTH, None)
+            judged = opponent.judge(found[:, span], wanted[:, span])
+            against = torch.autograd.grad(judged["against"], leaves)
+            scale = self.recipe.adversarial_pull * _size(pulls) / _size(against).clamp(min=1e-12)
+            pulls = tuple(a + scale[:, None, None] * b for a, b in zip(pulls, against, strict=True))
+            parts |= judged
+        aligned = [pull.to(part.dtype) for pull, part in zip(pulls, spectrum, strict=True)]
+        return aligned, {name: value.detach() for name, value in parts.items()}
+
+
+def _size(gradients: Sequence[Tensor]) -> Tensor:
+    """Size of the gradient on each clip, (clip,)."""
+    squares = [gradient.square().sum(dim=(1, 2)) for gradient in gradients]
+    return torch.stack(squares).sum(dim=0).sqrt()

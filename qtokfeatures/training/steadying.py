@@ -1,0 +1,115 @@
+"""The meaning made steadier under noise, while every codebook and the decoder stay as they are."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from os import PathLike
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from qtokfeatures.codecs.mini.model import EncoderState, MiniModel, Trunk, TrunkState
+from qtokfeatures.codecs.mini.spectra import N_MELS
+from qtokfeatures.codecs.mini.weights import load_weights, save_weights
+from qtokfeatures.codecs.nn.quantizer import nearest_codes
+from qtokfeatures.codecs.registry import resolve_device
+from qtokfeatures.training.batches import BatchSource
+from qtokfeatures.training.initialize import whole_frames
+from qtokfeatures.training.recipe import Recipe
+
+_DISTANCE_WEIGHT = 0.5
+_WARM_UP = 50
+_REPORT_EVERY = 50
+
+
+def steady_meaning(
+    start: str | PathLike[str],
+    corpus: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    recipe: Recipe | None = None,
+    steps: int = 1500,
+    lr: float = 1e-3,
+    device: str = "auto",
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Teach the meaning of corrupted audio to be what it was of the clean audio.
+
+    The network that finds the meaning learns from a copy of itself that hears the audio before
+    it is corrupted: which of the codebook's entries that copy chose, and how far from it the
+    meaning lies. No labels are needed. The entries stay, so the decoder still understands them.
+
+    Parameters
+    ----------
+    start : path
+        Weights to begin with.
+    corpus : path
+        A folder that `prepare_corpus` wrote.
+    output : path
+        Weights file to write.
+    recipe : Recipe, optional
+        Seed, sizes of batches and shares of kinds.
+    steps : int, default=1500
+        Steps, with a cosine schedule.
+    lr : float, default=1e-3
+        Highest learning rate.
+    device : str, default="auto"
+        Where to train.
+    report : callable, default=print
+        Gets a line every 50 steps.
+
+    Returns
+    -------
+    Path
+        `output`.
+    """
+    on = torch.device(str(resolve_device(device)))
+    model = load_weights(Path(start))[0].to(on)
+    source = BatchSource(Path(corpus), recipe or Recipe(), device=on)
+    sums = {"kept": 0.0, "loss": 0.0}
+    for step, (kept, loss) in enumerate(_steps(model, source, steps, lr), start=1):
+        sums = {"kept": sums["kept"] + kept, "loss": sums["loss"] + loss}
+        if step % _REPORT_EVERY == 0:
+            kept, loss = (value / _REPORT_EVERY for value in sums.values())
+            report(f"step {step}  codes kept {kept:.3f}  loss {loss:.3f}")
+            sums = {"kept": 0.0, "loss": 0.0}
+    save_weights(model.eval(), Path(output), notes={"stage": "steadied"})
+    return Path(output)
+
+
+def _steps(
+    model: MiniModel, source: BatchSource, steps: int, lr: float
+) -> Iterator[tuple[float, float]]:
+    """Train; yield the share of codes that corruption left alone, and the loss."""
+    student, teacher = model.encoder.meaning, copy.deepcopy(model.encoder.meaning)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.0)
+    for step in range(steps):
+        rate = lr * min(1.0, (step + 1) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        batch = source.batch(step)
+        with torch.no_grad():
+            wanted = _meanings(model, teacher, batch.y)
+            index = nearest_codes(wanted, model.meanings)
+        found = _meanings(model, student, batch.corrupted)
+        squares = (found[:, None] - model.meanings).square().sum(dim=2)
+        width = (wanted - model.meanings[index]).square().sum(dim=1).mean()
+        loss = F.cross_entropy(-squares / width, index)
+        loss = loss + _DISTANCE_WEIGHT * (found - wanted).square().sum(dim=1).mean() / width
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        optimizer.step()
+        yield float((squares.argmin(dim=1) == index).float().mean()), float(loss.detach())
+
+
+def _meanings(model: MiniModel, trunk: Trunk, y: Tensor) -> Tensor:
+    """Meanings of the frames of `y` (clip, sample) by `trunk`, (row, meaning_dim)."""
+    features, rise, _ = model.encoder.hear(whole_frames(y), EncoderState())
+    mels = torch.cat([features[..., :N_MELS], rise[..., None]], dim=2)
+    found: Tensor = trunk(mels, TrunkState())
+    return found.flatten(0, 1)
