@@ -66,6 +66,7 @@ class Snake(Activation):
 
     def forward(self, x: Tensor, out: Tensor) -> None:
         """Write the activation of `x`, shape (batch, time, channel), into `out`."""
+        x = x.float() if x.dtype == torch.bfloat16 else x  # whose sines would be rounded once more
         wave = x.sin() if self.frequency is None else (x * self.frequency).sin_()
         wave.mul_(self.root)
         if out.dtype == x.dtype:
