@@ -39,7 +39,7 @@ def corrupt(y: Tensor, generator: torch.Generator) -> Tensor:
     """`y` as a bad microphone in a bad place would hear it; a fifth of the clips as they are.
 
     Rooms (decaying noise, 0.1 to 0.5 s), white noise, noise of any tilt, babble and single
-    neighbours at -5 to 25 dB, equalisation, and telephone bands.
+    neighbours at -5 to 20 dB, equalisation, and telephone bands.
     """
     draw = _Draws(y, generator)
     clean = y
@@ -47,9 +47,10 @@ def corrupt(y: Tensor, generator: torch.Generator) -> Tensor:
     y = torch.where(draw.uniform() < 0.35, rooms, y)
     y = y + _noise(clean, y, draw)
     gain_db = torch.where(draw.uniform() < 0.5, _curves(draw, 12.0, y.shape[1]), 0.0)
-    narrow = draw.uniform() < 0.3
-    top_hz = torch.where(narrow, draw.uniform(2_800, 8_000), 2.0 * SAMPLE_RATE)
-    bottom_hz = torch.where(narrow, draw.uniform(40, 400), 0.0)
+    narrow, telephone = draw.uniform() < 0.4, draw.uniform() < 0.5
+    top_hz = torch.where(telephone, draw.uniform(3_300, 4_200), draw.uniform(2_800, 8_000))
+    top_hz = torch.where(narrow, top_hz, 2.0 * SAMPLE_RATE)
+    bottom_hz = torch.where(narrow, draw.uniform(20, 400), 0.0)
     band_db = _low_pass_db(top_hz, y.shape[1]) + _high_pass_db(bottom_hz, y.shape[1])
     y = _filtered(y, gain_db + band_db)
     return torch.where(draw.uniform() < 0.2, clean, y)
@@ -78,8 +79,8 @@ def _noise(clean: Tensor, y: Tensor, draw: _Draws) -> Tensor:
     others = [torch.roll(clean, shift, dims=0) for shift in (2, 3, 5, 7, 11)]
     babble = torch.stack(others).sum(dim=0)
     choice = draw.uniform()
-    noise = torch.where(choice < 0.45, hiss, torch.where(choice < 0.8, babble, others[0]))
-    snr_db = torch.where(draw.uniform() < 0.1, 60.0, draw.uniform(-5.0, 25.0))
+    noise = torch.where(choice < 0.55, hiss, torch.where(choice < 0.85, babble, others[0]))
+    snr_db = torch.where(draw.uniform() < 0.1, 60.0, draw.uniform(-5.0, 20.0))
     wanted = _rms(y) * 10 ** (-snr_db / 20)
     return noise * wanted / _rms(noise)
 
