@@ -58,7 +58,7 @@ class CodeEmbedding(CodeTransformer):
     >>> features.shape == (3, 2 * codec.spec.embedding_dim)
     True
     >>> CodeEmbedding(segments=3).fit_transform(codes).feature.values[[0, -1]].tolist()
-    ['mean_segment0_0', 'std_64']
+    ['mean_segment0_0', 'std_112']
     """
 
     def __init__(

@@ -68,7 +68,7 @@ def tune_mini(
     patience: int = 4,
     held_out: float = 0.15,
     clips: int = 8,
-    lr: float = 2e-4,
+    lr: float = 1e-4,
     seed: int = 0,
     device: str = "auto",
     report: Callable[[str], None] = print,
@@ -77,8 +77,8 @@ def tune_mini(
 
     Some recordings are held out. Every `measure_every` steps the weights are measured on them as
     they would be stored; the run ends when `patience` measurements in a row were not better than
-    the best one. Codebook 0 keeps deciding as it did; the shapes, the codebooks after it and the
-    decoder learn.
+    the best one. The decoder learns; encoder and codebooks stay as they are, so that the codes are
+    those of the weights it began with, and little can go wrong with few recordings.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def tune_mini(
         Share of the recordings that is measured on, at least one.
     clips : int, default=8
         Excerpts a step, of two seconds each.
-    lr : float, default=2e-4
+    lr : float, default=1e-4
         Learning rate.
     seed : int, default=0
         Every draw follows from it.
@@ -150,10 +150,9 @@ class _Run:
         self.source = BatchSource(folder / "corpus", recipe, device=device)
         self.model = load_weights(start)[0].to(device).train()
         self.objectives = Objectives(self.model, recipe, 0).to(device)
-        self.objectives.codebooks.reset()
-        trained: list[nn.Module] = [self.model.encoder.shape, self.model.decoder]
-        parameters = [p for module in trained for p in module.parameters()]
-        self.optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.99), weight_decay=0.0)
+        self.optimizer = torch.optim.AdamW(
+            self.model.decoder.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.0
+        )
         self.step = self.stale = self.best_step = 0
         if self.checkpoint.exists():
             self._resume()
@@ -178,7 +177,7 @@ class _Run:
             self.optimizer.param_groups[0]["lr"] = self.lr * min(1.0, (self.step + 1) / _WARM_UP)
             depth = self.objectives.codebooks.draw_depth(self.step).to(self.device)
             self.optimizer.zero_grad(set_to_none=True)
-            self.objectives.backward("tune", self.source.batch(self.step), depth, None)
+            self.objectives.backward("anneal", self.source.batch(self.step), depth, None)
             if torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, 1.0)):
                 self.optimizer.step()
             self.step += 1
