@@ -34,7 +34,8 @@ class Batch:
     y : Tensor, shape (clip, sample)
         Audio to code: whole frames, and the 240 samples that their last windows reach ahead.
     corrupted : Tensor, shape (clip, sample)
-        The same behind noise, rooms and microphones, for learning what survives them.
+        The same behind noise, rooms and microphones, for learning what survives them; the same
+        as `y` where nobody asked for that.
     phones : Tensor of int64, shape (clip, frame, len(LABEL_STEPS))
         Classes, -1 where unknown.
     words : Tensor of int64, shape (clip, frame)
@@ -95,7 +96,7 @@ class BatchSource:
         return self.recipe.frames * HOP_LENGTH + TAIL
 
     @torch.no_grad()
-    def batch(self, step: int) -> Batch:
+    def batch(self, step: int, *, corrupts: bool = True) -> Batch:
         """The batch of one step."""
         rng = np.random.default_rng([self.recipe.seed, step])
         generator = torch.Generator(self.device)
@@ -106,7 +107,7 @@ class BatchSource:
         y = y * (0.5 / y.abs().amax(dim=1, keepdim=True).clamp(min=_QUIETEST_PEAK))
         y = augment(y, generator)
         phones, words = self._labels(rows, starts, speed)
-        return Batch(y, corrupt(y, generator), phones, words)
+        return Batch(y, corrupt(y, generator) if corrupts else y, phones, words)
 
     def _draw(
         self, rng: np.random.Generator

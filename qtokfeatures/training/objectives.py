@@ -17,7 +17,7 @@ from qtokfeatures.training.codebooks import CodebookTrainer
 from qtokfeatures.training.initialize import whole_frames
 from qtokfeatures.training.losses import MagnitudeLoss, WaveformLoss
 from qtokfeatures.training.meaning import MeaningLoss
-from qtokfeatures.training.recipe import Recipe
+from qtokfeatures.training.recipe import MEANING_STAGES, Recipe
 
 Parts = dict[str, Tensor]
 
@@ -65,8 +65,9 @@ class Objectives(nn.Module):
             Discriminators.
         """
         device = batch.y.device
-        learns_meaning = stage in ("plain", "magnitude", "waveform")
-        with torch.autocast(device.type, torch.bfloat16, enabled=fast_dtype(device) is not None):
+        learns_meaning = stage in MEANING_STAGES
+        quick = device.type == "cuda" or fast_dtype(device) is not None
+        with torch.autocast(device.type, torch.bfloat16, enabled=quick):
             embedding, parts = self._embedding(stage, batch, depth, learns_meaning=learns_meaning)
             ln_magnitude, phase = self.model.decoder.spectrum(embedding)
         parts["magnitude"] = self.magnitude(ln_magnitude, batch.y)

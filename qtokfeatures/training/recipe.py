@@ -10,6 +10,9 @@ from qtokfeatures.exceptions import InputError
 STAGES = ("plain", "magnitude", "waveform", "adversarial", "anneal")
 """The stages of a run, in their order."""
 
+MEANING_STAGES = ("plain", "magnitude", "waveform")
+"""Those that train codebook 0 and the network before it."""
+
 KIND_WEIGHTS = {
     "speech": 0.55,
     "instrument": 0.15,
@@ -132,6 +135,13 @@ class Recipe:
             f"{stage}_steps": max(1, round(share * n)) for stage, n in self.lengths.items() if n
         }
         return replace(self, **steps)
+
+    def onward(self) -> Recipe:
+        """Return this recipe without the stages before the adversarial one.
+
+        For a run that goes on from weights: their codebook 0 stays what it is.
+        """
+        return replace(self, **dict.fromkeys((f"{stage}_steps" for stage in MEANING_STAGES), 0))
 
     def to_dict(self) -> dict[str, Any]:
         """Fields as JSON-ready values."""

@@ -20,6 +20,7 @@ def train_mini(
     rendered_minutes: Mapping[str, float] | None = None,
     recipe: Recipe | None = None,
     config: MiniConfig | None = None,
+    start: str | PathLike[str] | None = None,
     device: str = "auto",
     jobs: int = 1,
     report: Callable[[str], None] = print,
@@ -40,6 +41,8 @@ def train_mini(
         Settings of the run.
     config : MiniConfig, optional
         Sizes of the network, when a run begins.
+    start : path, optional
+        Weights that a new run goes on from; with ``recipe.onward()``, codebook 0 stays as it is.
     device : str, default="auto"
         Where to train.
     jobs : int, default=1
@@ -72,7 +75,12 @@ def train_mini(
             corpus, recordings, rendered_minutes=rendered_minutes, seed=recipe.seed, jobs=jobs
         )
     trainer = Trainer(
-        corpus, folder, recipe=recipe, config=config, device=str(resolve_device(device))
+        corpus,
+        folder,
+        recipe=recipe,
+        config=config,
+        device=str(resolve_device(device)),
+        start=None if start is None else Path(start),
     )
     report(f"step {trainer.step} of {trainer.total_steps} on {trainer.device}")
     try:

@@ -15,7 +15,7 @@ from torch import nn
 
 from qtokfeatures.codecs.mini.config import MiniConfig
 from qtokfeatures.codecs.mini.model import MiniModel
-from qtokfeatures.codecs.mini.weights import save_weights
+from qtokfeatures.codecs.mini.weights import load_weights, save_weights
 from qtokfeatures.training.adversary import Opponent
 from qtokfeatures.training.batches import Batch, BatchSource
 from qtokfeatures.training.checkpoint import (
@@ -32,7 +32,7 @@ from qtokfeatures.training.initialize import (
     round_encoder,
 )
 from qtokfeatures.training.objectives import Objectives
-from qtokfeatures.training.recipe import STAGES, Recipe
+from qtokfeatures.training.recipe import MEANING_STAGES, STAGES, Recipe
 from qtokfeatures.training.replay import Replayed
 
 _WARM_UP = 200
@@ -60,6 +60,9 @@ class Trainer:
         Where it trains.
     save_every : int, default=250
         Steps between checkpoints.
+    start : Path, optional
+        Weights that a new run goes on from, with their sizes; :meth:`Recipe.onward` is made for
+        it. A checkpoint in `folder` comes first.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Trainer:
         config: MiniConfig | None = None,
         device: str = "cpu",
         save_every: int = 250,
+        start: Path | None = None,
     ) -> None:
         self.recipe = recipe or Recipe()
         self.config = config or MiniConfig()
@@ -84,16 +88,16 @@ class Trainer:
             self.recipe = replace(self.recipe, seed=state["recipe"]["seed"])
         self.source = BatchSource(corpus, self.recipe, device=self.device)
         torch.manual_seed(self.recipe.seed)
-        self.model = MiniModel(self.config).to(self.device)
+        self.model = self._new_model(None if state is not None else start)
         self.objectives = Objectives(self.model, self.recipe, self.source.labels.n_phones)
         self.objectives.to(self.device)
         self.opponent: Opponent | None = None
         self._prepare_stage()
-        if state is None:
-            initialize_linear_maps(self.model, self.source)
-        else:
+        if state is not None:
             load_modules(self.checkpoint, self._modules())
             load_optimizers(self.checkpoint, self._optimizers())
+        elif start is None:
+            initialize_linear_maps(self.model, self.source)
 
     @property
     def checkpoint(self) -> Path:
@@ -142,6 +146,11 @@ class Trainer:
         }
         save_checkpoint(self.checkpoint, self._modules(), self._optimizers(), state)
 
+    def _new_model(self, start: Path | None) -> MiniModel:
+        model = MiniModel(self.config) if start is None else load_weights(start)[0].train()
+        self.config = model.config
+        return model.to(self.device)
+
     def _steps(self, last: int) -> Iterator[dict[str, object]]:
         while self.step < last:
             stage, position, length = self._stage_of(self.step)
@@ -149,7 +158,8 @@ class Trainer:
                 self._enter(stage)
             self._set_rate(stage, position, length)
             depth = self.objectives.codebooks.draw_depth(self.step).to(self.device)
-            parts = self._replayed(self.source.batch(self.step), depth)
+            batch = self.source.batch(self.step, corrupts=stage in MEANING_STAGES)
+            parts = self._replayed(batch, depth)
             self.step += 1
             if self.step % _RESTART_EVERY == 0 and stage not in ("plain", "anneal"):
                 self.objectives.codebooks.restart(self.step)
@@ -213,7 +223,7 @@ class Trainer:
         trained: list[nn.Module] = [decoder]
         if self.stage != "anneal":
             trained.append(encoder.shape)
-        if self.stage in ("plain", "magnitude", "waveform"):
+        if self.stage in MEANING_STAGES:
             trained += [encoder.meaning, self.objectives.meaning]
         skip = set() if self.stage == "anneal" else {id(p) for p in decoder.linear.parameters()}
         return [p for module in trained for p in module.parameters() if id(p) not in skip]

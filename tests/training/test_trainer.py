@@ -14,6 +14,7 @@ import torch
 
 import qtokfeatures as qt
 from qtokfeatures.codecs.mini.config import TINY
+from qtokfeatures.codecs.mini.weights import load_weights
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.training import Recipe, Trainer, train_mini
 from qtokfeatures.training import trainer as trainer_module
@@ -94,7 +95,7 @@ def test_a_run_in_two_parts_ends_as_one(corpus, tmp_path):
 def test_the_loss_of_a_repeated_batch_falls(corpus, tmp_path, monkeypatch):
     run = trainer(corpus, tmp_path)
     batch = run.source.batch(0)
-    monkeypatch.setattr(run.source, "batch", lambda step: batch)
+    monkeypatch.setattr(run.source, "batch", lambda step, corrupts: batch)
     monkeypatch.setattr(trainer_module, "_WARM_UP", 40)
     monkeypatch.setattr(run, "_stage_of", lambda step: ("plain", step, 60))
     losses = [float(row["loss"]) for row in run._steps(60)]
@@ -123,6 +124,23 @@ def test_the_anneal_leaves_encoder_and_codebooks_alone(corpus, tmp_path):
     changed = {k for k, v in run.model.state_dict().items() if not torch.equal(v, before[k])}
     assert changed
     assert all(name.startswith("decoder.") for name in changed)
+
+
+def test_a_run_goes_on_from_weights_and_leaves_codebook_0_alone(corpus, tmp_path):
+    first = trainer(corpus, tmp_path / "first")
+    path = first.run(until=8, report=quiet)
+    onward = RECIPE.onward()
+    run = Trainer(corpus, tmp_path / "second", recipe=onward, start=path)
+    assert run.config == SMALL
+    before = {k: v.clone() for k, v in run.model.state_dict().items()}
+    torch.testing.assert_close(before, load_weights(path)[0].state_dict())
+    run.run(report=quiet)
+    rows = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
+    assert [row["stage"] for row in rows] == ["adversarial"] * 2 + ["anneal"] * 2
+    changed = {k for k, v in run.model.state_dict().items() if not torch.equal(v, before[k])}
+    assert any(name.startswith("encoder.shape") for name in changed)
+    assert any(name.startswith("decoder") for name in changed)
+    assert not any(name.startswith(("encoder.meaning", "meanings")) for name in changed)
 
 
 def test_train_mini_makes_the_corpus_once_and_goes_on_after_an_interrupt(tmp_path):
