@@ -47,6 +47,14 @@ MUSESCORE: Final = Soundfont(
 )
 """MuseScore General, of the package ``musescore-general-soundfont``: used where it is installed."""
 
+TIMGM: Final = Soundfont(
+    "timgm",
+    "TimGM6mb",
+    "GPL-2 (TimGM6mb soundfont, Tim Brechbill): for measuring only",
+    Path("/usr/share/sounds/sf2/TimGM6mb.sf2"),
+)
+"""TimGM6mb, of the package ``timgm6mb-soundfont``: never for training, nor shipped."""
+
 
 def installed_soundfonts() -> tuple[Soundfont, ...]:
     """Return FluidR3 GM, and MuseScore General where it is installed.
