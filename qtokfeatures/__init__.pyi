@@ -26,6 +26,7 @@ from .exceptions import CodecError as CodecError
 from .exceptions import CodecMismatchError as CodecMismatchError
 from .exceptions import CodesError as CodesError
 from .exceptions import InputError as InputError
+from .exceptions import InputTypeError as InputTypeError
 from .exceptions import MissingExtraError as MissingExtraError
 from .exceptions import NotFittedError as NotFittedError
 from .exceptions import QtokError as QtokError

@@ -17,6 +17,10 @@ class InputError(QtokError, ValueError):
     """An argument has a wrong value, shape or type."""
 
 
+class InputTypeError(InputError, TypeError):
+    """A cell of a table is of a type that no number can be made of."""
+
+
 class AudioError(InputError):
     """Audio that cannot be read or used.
 
