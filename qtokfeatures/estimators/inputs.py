@@ -145,11 +145,12 @@ def _numbers_of_objects(table: Array) -> Array:
 
 
 def _is_number(cell: Any) -> bool:
-    return isinstance(cell, (int, float, np.number))
+    """Tell whether NumPy makes a float of a cell; of None it makes NaN."""
+    return cell is None or isinstance(cell, (int, float, np.number))
 
 
 def _as_row(item: Any) -> Any:
     """Turn a list of plain numbers into an array."""
-    if not (isinstance(item, list) and item and _is_number(item[0])):
+    if not (isinstance(item, list) and item and isinstance(item[0], (int, float, np.number))):
         return item
     return np.asarray(item, dtype=np.float64)
