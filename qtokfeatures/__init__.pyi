@@ -18,6 +18,7 @@ from .estimators import FrameFeatures as FrameFeatures
 from .estimators import Pipeline as Pipeline
 from .estimators import QTokenizer as QTokenizer
 from .estimators import TokenHistogram as TokenHistogram
+from .estimators import enable_xarray_output as enable_xarray_output
 from .examples_audio import example_file as example_file
 from .examples_audio import example_files as example_files
 from .examples_audio import example_labels as example_labels
@@ -32,6 +33,7 @@ from .exceptions import NotFittedError as NotFittedError
 from .exceptions import QtokError as QtokError
 from .exceptions import SchemaError as SchemaError
 from .exceptions import SkippedClipWarning as SkippedClipWarning
+from .exceptions import UnsupportedVersionError as UnsupportedVersionError
 from .labelled import CodecSpec as CodecSpec
 from .labelled import CodeSequence as CodeSequence
 from .labelled import append_codes as append_codes

@@ -56,6 +56,10 @@ class CodecError(QtokError, RuntimeError):
     """A codec that cannot be found, downloaded or loaded."""
 
 
+class UnsupportedVersionError(QtokError, RuntimeError):
+    """Another package is installed in a version that this one does not work with."""
+
+
 class MissingExtraError(QtokError, ImportError):
     """An optional dependency that is not installed.
 
