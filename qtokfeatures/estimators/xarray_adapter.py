@@ -161,8 +161,9 @@ def _given_names(X: Any) -> npt.NDArray[Any] | None:
 
 def _passed_on(X_original: xr.DataArray, names: list[str]) -> dict[str, Any]:
     """Return where features come from, if all of them are among those of `X_original`."""
-    given = pd.Index(_given_names(X_original) if X_original.ndim == 2 else [])
-    if not given.is_unique or not set(names) <= set(given):
+    named = _given_names(X_original)
+    given = pd.Index([] if named is None else named)
+    if not given.is_unique or not given.size or not set(names) <= set(given):
         return {}
     place = given.get_indexer(names)
     coords = column_coords(X_original)

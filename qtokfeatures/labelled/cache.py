@@ -11,6 +11,7 @@ import uuid
 import warnings
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled.claims import Claims, FolderClaims
 
 Codes = npt.NDArray[np.int16]
 
@@ -25,6 +27,7 @@ MEMORY_BYTES = 256 * 2**20
 """Default size of a memory cache: about 180 hours of 16 codebooks at 12.5 frames a second."""
 
 _MAGIC = b"qtok-codes-1 "
+_NPY_MAGIC = b"\x93NUMPY\x01\x00"
 
 
 class CodeCache(ABC):
@@ -88,6 +91,17 @@ class CodeCache(ABC):
         codes : ndarray of int16 (codebook, frame)
             Codes.
         """
+
+
+    def claims(self) -> Claims:
+        """Return claims on entries that are about to be made.
+
+        Returns
+        -------
+        Claims
+            They keep others from making the same entries, where others share the cache.
+        """
+        return Claims()
 
 
 class NoCache(CodeCache):
@@ -208,7 +222,8 @@ class FolderCache(CodeCache):
     """Codes in a folder that many processes may share.
 
     Each entry is one file: a line with the SHA-256 of the rest, then the codes as ``.npy``. Files
-    appear whole or not at all, and one that has been damaged counts as absent. The folder is made
+    appear whole or not at all, one that has been damaged counts as absent, and while one process
+    makes an entry others wait for it (:class:`~qtokfeatures.labelled.claims.Claims`). The folder is made
     when the first codes are kept; it grows without limit and may be deleted at any time.
 
     Parameters
@@ -266,6 +281,15 @@ class FolderCache(CodeCache):
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+    def claims(self) -> Claims:
+        """Return claims on entries that are about to be made, seen by all that share the folder.
+
+        Returns
+        -------
+        Claims
+        """
+        return FolderClaims(self.path)
 
     def clear(self) -> None:
         """Delete every entry."""
@@ -336,5 +360,24 @@ def _parse(content: bytes) -> Codes | None:
     head, _, body = content.partition(b"\n")
     if head != _MAGIC + hashlib.sha256(body).hexdigest().encode():
         return None
-    codes = np.load(io.BytesIO(body), allow_pickle=False)
-    return codes if codes.dtype == np.int16 and codes.ndim == 2 else None
+    return _read_npy(body)
+
+
+def _read_npy(body: bytes) -> Codes | None:
+    """Read a ``.npy`` of codes; anything else is None.
+
+    The lengths of clips repeat, and NumPy takes longer for a header than for the codes after it.
+    """
+    if body[:8] != _NPY_MAGIC:
+        return None
+    start = 10 + int.from_bytes(body[8:10], "little")
+    shape, is_fortran, dtype = _npy_header(body[8:start])
+    if dtype != np.int16 or len(shape) != 2:
+        return None
+    flat = np.frombuffer(body, dtype, offset=start)
+    return flat.reshape(shape, order="F" if is_fortran else "C").copy()
+
+
+@lru_cache(maxsize=4096)
+def _npy_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    return np.lib.format.read_array_header_1_0(io.BytesIO(header))
