@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from qtokfeatures.labelled import CodeSequence, feature_array
 if TYPE_CHECKING:
     from qtokfeatures.labelled import CodecSpec
 
+
+_FRAMES_AT_ONCE = 2**11
 
 #: What ``CodeEmbedding(combine=…)`` takes.
 COMBINATIONS = ("sum", "concatenate")
@@ -121,15 +123,12 @@ class CodeEmbedding(CodeTransformer):
 
     def _features(self, sequence: CodeSequence) -> Any:
         codec, names = self._find_codec(self.spec_), self.get_feature_names_out().tolist()
+        width = len(names) // len(self._origins())
         values = np.empty((len(sequence), len(names)), np.float32)
-        for row, codes in enumerate(sequence):
-            pooled = [
-                pool_frames(
-                    codec.embed(codes, codebooks=chosen), self.pooling, segments=self.segments
-                )
-                for chosen in self._summed_codebooks()
-            ]
-            values[row] = np.concatenate(pooled)
+        for block, codebooks in enumerate(self._summed_codebooks()):
+            columns = slice(block * width, (block + 1) * width)
+            for row, frames in enumerate(embed_clips(codec, sequence, codebooks)):
+                values[row, columns] = pool_frames(frames, self.pooling, segments=self.segments)
         return feature_array(
             values,
             ds_or_clips=sequence,
@@ -168,6 +167,42 @@ class CodeEmbedding(CodeTransformer):
         size, origins = len(names) * self.embedding_dim_, self.codebooks_
         repeated = {name: np.tile(values, len(origins)) for name, values in coords.items()}
         return {"codebook": np.repeat(origins, size), **repeated}
+
+
+def embed_clips(
+    codec: Any, sequence: Iterable[npt.NDArray[Any]], codebooks: list[int]
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Embed the frames of each clip; short ones together, which takes less time than one by one.
+
+    Parameters
+    ----------
+    codec : Codec
+        Whose embeddings.
+    sequence : iterable of ndarray of int, shape (codebook, frame)
+        Codes of clips.
+    codebooks : list of int
+        Codebooks whose vectors are summed.
+
+    Yields
+    ------
+    ndarray of float32, shape (frame, dim)
+        One clip after another.
+    """
+    together: list[npt.NDArray[Any]] = []
+    for codes in sequence:
+        together.append(codes)
+        if sum(waiting.shape[1] for waiting in together) >= _FRAMES_AT_ONCE:
+            yield from _embed_together(codec, together, codebooks)
+            together = []
+    if together:
+        yield from _embed_together(codec, together, codebooks)
+
+
+def _embed_together(
+    codec: Any, clips: list[npt.NDArray[Any]], codebooks: list[int]
+) -> list[npt.NDArray[np.float32]]:
+    frames = codec.embed(np.concatenate(clips, axis=1), codebooks=codebooks)
+    return np.split(frames, np.cumsum([codes.shape[1] for codes in clips])[:-1])
 
 
 def embedding_dim(codec: Any, codebooks: list[int]) -> int:
