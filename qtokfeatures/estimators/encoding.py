@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +103,7 @@ def encode_clips(
     kept: list[int] = []
     errors: dict[int, AudioError] = {}
     sources: list[str] = []
-    skip_or_raise = "raise" if on_error == "raise" else "skip"
+    skip_or_raise: Literal["raise", "skip"] = "raise" if on_error == "raise" else "skip"
     with cache.claims() as claims:
         encoder = _BatchEncoder(codec, cache, claims, batch_s)
         for row, clip in load_many(items, sr=sr, on_error=skip_or_raise):

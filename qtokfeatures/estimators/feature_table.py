@@ -12,7 +12,7 @@ from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import schema
 
 
-class FeatureTable(xr.DataArray):
+class FeatureTable(xr.DataArray):  # type: ignore[no-untyped-call]
     """A DataArray (clip, feature) that also has ``columns``.
 
     scikit-learn's unions ask tables for their ``columns`` when they set them side by side. In
@@ -69,7 +69,7 @@ def side_by_side(parts: Sequence[xr.DataArray]) -> FeatureTable:
     >>> one = xr.DataArray([[1.0]], dims=("clip", "feature"), coords={"bin": ("feature", [3])})
     >>> two = xr.DataArray([[2.0]], dims=("clip", "feature"), coords={"clip": ["a.wav"]})
     >>> both = side_by_side([one, two])
-    >>> both.values.tolist(), both.bin.values.tolist(), both.clip.values.tolist()
+    >>> both.values.tolist(), both["bin"].values.tolist(), both["clip"].values.tolist()
     ([[1.0, 2.0]], [3, -1], ['a.wav'])
     """
     rows = {(str(part.dims[0]), part.shape[0]) for part in parts}
@@ -103,7 +103,7 @@ def row_coords(array: xr.DataArray) -> Any:
     -------
     xarray.Coordinates
     """
-    return array.coords.to_dataset().drop_dims(array.dims[1], errors="ignore").coords
+    return array.coords.to_dataset().drop_dims([array.dims[1]], errors="ignore").coords
 
 
 def column_coords(array: xr.DataArray) -> dict[str, np.ndarray[Any, Any]]:

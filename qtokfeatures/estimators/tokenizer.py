@@ -315,7 +315,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
         y = None if y is None else np.asarray(y)[encoded.kept]
         self.features_ = features.fit(CodeSequence(encoded.dataset), y)
         self.spec_ = codec.spec
-        vars(self).pop("n_features_in_", None)
+        self.__dict__.pop("n_features_in_", None)
         width = table_width(X)
         if width is not None:
             self.n_features_in_ = width

@@ -165,6 +165,6 @@ def _passed_on(X_original: xr.DataArray, names: list[str]) -> dict[str, Any]:
     given = pd.Index([] if named is None else named)
     if not given.is_unique or not given.size or not set(names) <= set(given):
         return {}
-    place = given.get_indexer(names)
+    place = given.get_indexer(pd.Index(names))
     coords = column_coords(X_original)
     return {name: (schema.FEATURE, values[place]) for name, values in coords.items()}

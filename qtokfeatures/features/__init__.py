@@ -2,8 +2,8 @@
 
 Counting (:mod:`~qtokfeatures.features.counts`), merging codes into bins
 (:mod:`~qtokfeatures.features.binning`), weighting counts
-(:mod:`~qtokfeatures.features.weighting`, :mod:`~qtokfeatures.features.tfidf`) and pooling frames into one vector a clip
-(:mod:`~qtokfeatures.features.pooling`). The scikit-learn faces are in
+(:mod:`~qtokfeatures.features.weighting`, :mod:`~qtokfeatures.features.tfidf`) and pooling frames
+into one vector a clip (:mod:`~qtokfeatures.features.pooling`). The scikit-learn faces are in
 :mod:`qtokfeatures.estimators`.
 """
 

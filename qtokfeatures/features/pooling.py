@@ -173,10 +173,10 @@ def pool_frames(
         quantiles in per cent, ``"q0"`` to ``"q100"``, interpolated linearly.
     segments : int, default=1
         Cut the frames into so many segments of equal duration and take quantiles and those
-        statistics that are in :data:`SEGMENTED` of each, so that the order of sounds counts: ``("mean", "std")`` with
-        3 gives the means of beginning, middle and end, and the standard deviation of the whole. A
-        frame that lies in two segments counts in both; so a clip may have fewer frames than
-        segments.
+        statistics that are in :data:`SEGMENTED` of each, so that the order of sounds counts:
+        ``("mean", "std")`` with 3 gives the means of beginning, middle and end, and the standard
+        deviation of the whole. A frame that lies in two segments counts in both; so a clip may
+        have fewer frames than segments.
 
     Returns
     -------

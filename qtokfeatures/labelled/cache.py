@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
 import threading
 import uuid
 import warnings
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled.cache_entry import parse_entry, serialise_entry
 from qtokfeatures.labelled.claims import Claims, FolderClaims
 
 Codes = npt.NDArray[np.int16]
 
 MEMORY_BYTES = 256 * 2**20
 """Default size of a memory cache: about 180 hours of 16 codebooks at 12.5 frames a second."""
-
-_MAGIC = b"qtok-codes-1 "
-_NPY_MAGIC = b"\x93NUMPY\x01\x00"
 
 
 class CodeCache(ABC):
@@ -91,7 +87,6 @@ class CodeCache(ABC):
         codes : ndarray of int16 (codebook, frame)
             Codes.
         """
-
 
     def claims(self) -> Claims:
         """Return claims on entries that are about to be made.
@@ -223,8 +218,8 @@ class FolderCache(CodeCache):
 
     Each entry is one file: a line with the SHA-256 of the rest, then the codes as ``.npy``. Files
     appear whole or not at all, one that has been damaged counts as absent, and while one process
-    makes an entry others wait for it (:class:`~qtokfeatures.labelled.claims.Claims`). The folder is made
-    when the first codes are kept; it grows without limit and may be deleted at any time.
+    makes an entry others wait for it (:class:`~qtokfeatures.labelled.claims.Claims`). The folder
+    is made when it is first needed; it grows without limit and may be deleted at any time.
 
     Parameters
     ----------
@@ -256,7 +251,7 @@ class FolderCache(CodeCache):
         ndarray of int16 (codebook, frame) or None
         """
         try:
-            return _parse(self._file(key).read_bytes())
+            return parse_entry(self._file(key).read_bytes())
         except OSError:
             return None
 
@@ -274,7 +269,7 @@ class FolderCache(CodeCache):
         temporary = target.with_name(f".{key}.{uuid.uuid4().hex}.tmp")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(_serialise(np.asarray(codes, dtype=np.int16)))
+            temporary.write_bytes(serialise_entry(np.asarray(codes, dtype=np.int16)))
             temporary.replace(target)
         except OSError as error:
             self._warn(error)
@@ -347,37 +342,3 @@ _process_caches: dict[int, MemoryCache] = {}
 def _process_cache() -> MemoryCache:
     """Return this process's cache; a forked child makes its own, with a lock that nobody holds."""
     return _process_caches.setdefault(os.getpid(), MemoryCache())
-
-
-def _serialise(codes: Codes) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, codes, allow_pickle=False)
-    body = buffer.getvalue()
-    return _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
-
-
-def _parse(content: bytes) -> Codes | None:
-    head, _, body = content.partition(b"\n")
-    if head != _MAGIC + hashlib.sha256(body).hexdigest().encode():
-        return None
-    return _read_npy(body)
-
-
-def _read_npy(body: bytes) -> Codes | None:
-    """Read a ``.npy`` of codes; anything else is None.
-
-    The lengths of clips repeat, and NumPy takes longer for a header than for the codes after it.
-    """
-    if body[:8] != _NPY_MAGIC:
-        return None
-    start = 10 + int.from_bytes(body[8:10], "little")
-    shape, is_fortran, dtype = _npy_header(body[8:start])
-    if dtype != np.int16 or len(shape) != 2:
-        return None
-    flat = np.frombuffer(body, dtype, offset=start)
-    return flat.reshape(shape, order="F" if is_fortran else "C").copy()
-
-
-@lru_cache(maxsize=4096)
-def _npy_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    return np.lib.format.read_array_header_1_0(io.BytesIO(header))

@@ -2,10 +2,10 @@
 
     python tests/benchmarks/warm_cache.py [--clips 400] [--rounds 5] [--codec mini] [--cold]
 
-Codes are found by the samples of a clip, so the least that can be done is to read (decode) each file
-and hash its samples. That is timed beside ``fit_transform`` of a QTokenizer whose cache folder holds
-all codes, in turns, in processor seconds of this process (wall seconds stand beside them); the
-factor is the median over the rounds. ``--cold`` also times the first ``fit_transform``, which
+Codes are found by the samples of a clip, so the least that can be done is to read (decode) each
+file and hash its samples. That is timed beside ``fit_transform`` of a QTokenizer whose cache folder
+holds all codes, in turns, in processor seconds of this process (wall seconds stand beside them);
+the factor is the median over the rounds. ``--cold`` also times the first ``fit_transform``, which
 encodes. The recordings are those in the folder that ``QTOK_SHARED`` names, or the bundled sounds.
 """
 
@@ -61,7 +61,9 @@ def report(tokenizer: qt.QTokenizer, files: list[str], rounds: int) -> float:
         warm.append(timed(lambda: tokenizer.fit_transform(files)))
     factors = [w[0] / r[0] for r, w in zip(reading, warm, strict=True)]
     factor = statistics.median(factors)
-    shown = [statistics.median(column) for pair in (reading, warm) for column in zip(*pair, strict=True)]
+    shown = [
+        statistics.median(column) for pair in (reading, warm) for column in zip(*pair, strict=True)
+    ]
     print(
         f"{tokenizer.features:<10} read and hash {shown[0]:.2f} s (wall {shown[1]:.2f} s)   "
         f"warm {shown[2]:.2f} s (wall {shown[3]:.2f} s)   "

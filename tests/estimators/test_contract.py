@@ -212,7 +212,7 @@ def test_before_fit(case: Case, X: Any) -> None:
 
 @pytest.mark.parametrize("wrong", [3, None, pd.DataFrame({"a": ["x"], "b": ["y"]})])
 def test_what_is_neither_clips_nor_codes(case: Case, wrong: Any) -> None:
-    with pytest.raises(InputError, match="expected .* got|got NoneType|2 columns"):
+    with pytest.raises(InputError, match=r"expected .* got|got NoneType|2 columns"):
         case.estimator.fit(wrong)
 
 

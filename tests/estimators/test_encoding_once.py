@@ -113,7 +113,9 @@ class TestSearching:
                 with log.open("a") as file:
                     file.write(f"{os.getpid()} {key}\n")
 
-        tokenizer = QTokenizer(features=TokenHistogram(codebooks=1), cache=LoggingCache(tmp_path / "codes"))
+        tokenizer = QTokenizer(
+            features=TokenHistogram(codebooks=1), cache=LoggingCache(tmp_path / "codes")
+        )
         grid = {"qtokenizer__features__bins": [2, 4]}
         pipe = make_pipeline(tokenizer, SVC())
         GridSearchCV(pipe, grid, cv=5, n_jobs=2, refit=False).fit(ten, [0, 1] * 5)

@@ -244,7 +244,9 @@ class TestSeveralTransformers:
         pipe = make_pipeline(StandardScaler(), LogisticRegression())
         with sklearn.config_context(transform_output="xarray"):
             scores = cross_val_score(pipe, features, features.kind.values, cv=3)
-        assert scores.tolist() == cross_val_score(pipe, features, features.kind.values, cv=3).tolist()
+        assert (
+            scores.tolist() == cross_val_score(pipe, features, features.kind.values, cv=3).tolist()
+        )
 
 
 @pytest.mark.usefixtures("enabled")
@@ -252,7 +254,9 @@ class TestWithOurs:
     def test_from_files_to_selected_features(self, band_codec, files) -> None:
         y = [0, 1] * 4
         pipe = make_pipeline(
-            QTokenizer(band_codec, features=TokenHistogram(bins=8)), StandardScaler(), SelectKBest(k=4)
+            QTokenizer(band_codec, features=TokenHistogram(bins=8)),
+            StandardScaler(),
+            SelectKBest(k=4),
         ).set_output(transform="xarray")
         found = pipe.fit_transform(files, y)
         assert found["clip"].values.tolist() == [f"clip{i}.wav" for i in range(8)]
@@ -287,7 +291,10 @@ class TestWithOurs:
         ).set_output(transform="xarray")
         found = columns.fit_transform(table)
         assert found["clip"].values.tolist() == [f"clip{i}.wav" for i in range(8)]
-        assert found["feature"].values[:2].tolist() == ["standardscaler__level", "qtokenizer__mean_0"]
+        assert found["feature"].values[:2].tolist() == [
+            "standardscaler__level",
+            "qtokenizer__mean_0",
+        ]
 
     @pytest.mark.parametrize("padded", [False, True])
     def test_frames(self, codes, padded: bool) -> None:

@@ -26,9 +26,16 @@ def test_claims_end_with_their_context_and_leave_no_files(tmp_path):
         assert claims.take(KEY)
         assert claims.take(OTHER)
     assert FolderClaims(tmp_path).take(KEY)
-    with pytest.raises(ZeroDivisionError), FolderClaims(tmp_path) as claims:
-        claims.take(OTHER)
-        raise ZeroDivisionError
+
+
+def test_claims_end_with_an_error(tmp_path):
+    def fail_while_claimed():
+        with FolderClaims(tmp_path) as claims:
+            claims.take(OTHER)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_while_claimed()
     assert FolderClaims(tmp_path).take(OTHER)
 
 
