@@ -79,16 +79,12 @@ def side_by_side(parts: Sequence[xr.DataArray]) -> FeatureTable:
     values = np.concatenate([part.values for part in parts], axis=1)
     table = FeatureTable(
         values,
+        coords=row_coords(parts[0]),
         dims=(parts[0].dims[0], schema.FEATURE),
-        coords=_joined_feature_coords(parts),
-        attrs=_common_attrs(parts),
         name=parts[0].name,
+        attrs=_common_attrs(parts),
     )
-    for part in parts:
-        kept = row_coords(part)
-        new = {name: coord for name, coord in kept.items() if name not in table.coords}
-        table = table.assign_coords(kept if len(new) == len(kept) else new)
-    return table
+    return table.assign_coords(_joined_feature_coords(parts) | _further_row_coords(parts))
 
 
 def row_coords(array: xr.DataArray) -> Any:
@@ -121,9 +117,20 @@ def column_coords(array: xr.DataArray) -> dict[str, np.ndarray[Any, Any]]:
     dim = array.dims[1]
     return {
         str(name): coord.values
-        for name, coord in array.coords.items()
+        for name, coord in array.coords.variables.items()
         if coord.dims == (dim,) and name != dim
     }
+
+
+def _further_row_coords(parts: Sequence[xr.DataArray]) -> dict[str, Any]:
+    """Return the labels of the rows that the first part lacks."""
+    rows, known = parts[0].dims[0], set(parts[0].coords)
+    found: dict[str, Any] = {}
+    for part in parts[1:]:
+        for name, coord in part.coords.variables.items():
+            if coord.dims == (rows,) and name not in known:
+                found.setdefault(str(name), coord.to_base_variable())
+    return found
 
 
 def _joined_feature_coords(parts: Sequence[xr.DataArray]) -> dict[str, Any]:
