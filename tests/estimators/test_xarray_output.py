@@ -251,6 +251,7 @@ class TestSeveralTransformers:
 
 @pytest.mark.usefixtures("enabled")
 class TestWithOurs:
+    @pytest.mark.filterwarnings("ignore:Features:UserWarning", "ignore::RuntimeWarning")
     def test_from_files_to_selected_features(self, band_codec, files) -> None:
         y = [0, 1] * 4
         pipe = make_pipeline(
