@@ -18,6 +18,7 @@ from .estimators import FrameFeatures as FrameFeatures
 from .estimators import Pipeline as Pipeline
 from .estimators import QTokenizer as QTokenizer
 from .estimators import TokenHistogram as TokenHistogram
+from .estimators import enable_xarray_output as enable_xarray_output
 from .examples_audio import example_file as example_file
 from .examples_audio import example_files as example_files
 from .examples_audio import example_labels as example_labels
@@ -26,11 +27,13 @@ from .exceptions import CodecError as CodecError
 from .exceptions import CodecMismatchError as CodecMismatchError
 from .exceptions import CodesError as CodesError
 from .exceptions import InputError as InputError
+from .exceptions import InputTypeError as InputTypeError
 from .exceptions import MissingExtraError as MissingExtraError
 from .exceptions import NotFittedError as NotFittedError
 from .exceptions import QtokError as QtokError
 from .exceptions import SchemaError as SchemaError
 from .exceptions import SkippedClipWarning as SkippedClipWarning
+from .exceptions import UnsupportedVersionError as UnsupportedVersionError
 from .labelled import CodecSpec as CodecSpec
 from .labelled import CodeSequence as CodeSequence
 from .labelled import append_codes as append_codes

@@ -17,6 +17,10 @@ class InputError(QtokError, ValueError):
     """An argument has a wrong value, shape or type."""
 
 
+class InputTypeError(InputError, TypeError):
+    """A cell of a table is of a type that no number can be made of."""
+
+
 class AudioError(InputError):
     """Audio that cannot be read or used.
 
@@ -50,6 +54,10 @@ class CodecMismatchError(QtokError, ValueError):
 
 class CodecError(QtokError, RuntimeError):
     """A codec that cannot be found, downloaded or loaded."""
+
+
+class UnsupportedVersionError(QtokError, RuntimeError):
+    """Another package is installed in a version that this one does not work with."""
 
 
 class MissingExtraError(QtokError, ImportError):

@@ -7,5 +7,13 @@ from qtokfeatures.estimators.frames import FrameFeatures
 from qtokfeatures.estimators.histogram import TokenHistogram
 from qtokfeatures.estimators.pipeline import Pipeline
 from qtokfeatures.estimators.tokenizer import QTokenizer
+from qtokfeatures.estimators.xarray_output import enable_xarray_output
 
-__all__ = ["CodeEmbedding", "FrameFeatures", "Pipeline", "QTokenizer", "TokenHistogram"]
+__all__ = [
+    "CodeEmbedding",
+    "FrameFeatures",
+    "Pipeline",
+    "QTokenizer",
+    "TokenHistogram",
+    "enable_xarray_output",
+]

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 from sklearn.base import BaseEstimator
 
+from qtokfeatures.estimators.xarray_output import XarrayOutputMixin
 from qtokfeatures.exceptions import CodecError, InputError
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _load_onto(name: str, revision: str | None, device: str) -> Codec:
     return load_codec(name, revision=revision, device=device)
 
 
-class CodecHolder(BaseEstimator):
+class CodecHolder(XarrayOutputMixin, BaseEstimator):
     """An estimator with a parameter ``codec``, which is not pickled with it."""
 
     codec: Any

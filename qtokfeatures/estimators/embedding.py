@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.estimators.base import CodeTransformer
+from qtokfeatures.exceptions import InputError
 from qtokfeatures.features.pooling import pool_frames, pooled_blocks
 from qtokfeatures.labelled import CodeSequence, feature_array
 
 if TYPE_CHECKING:
     from qtokfeatures.labelled import CodecSpec
+
+
+_FRAMES_AT_ONCE = 2**11
+
+#: What ``CodeEmbedding(combine=…)`` takes.
+COMBINATIONS = ("sum", "concatenate")
 
 
 class CodeEmbedding(CodeTransformer):
@@ -27,11 +34,15 @@ class CodeEmbedding(CodeTransformer):
         Codebooks that the embedding is made of, 0 being the coarsest: the first so many, or
         these. None is all.
     pooling : str or sequence of str, default=("mean", "std")
-        Statistics over the frames; names of :data:`qtokfeatures.features.POOLINGS`.
+        Statistics over the frames; names of :data:`qtokfeatures.features.POOLINGS`, or quantiles
+        in per cent such as ``"q25"``.
     segments : int, default=1
         Take mean, median, minimum and maximum of each of so many segments of a clip instead of
         all of it, so that the order of sounds counts: a word and its reverse then differ. See
         :func:`qtokfeatures.features.pool_frames`.
+    combine : {"sum", "concatenate"}, default="sum"
+        Whether a frame is the sum of the vectors of all its codes, or each codebook is pooled by
+        itself, which gives so many times as many features.
 
     Attributes
     ----------
@@ -59,6 +70,9 @@ class CodeEmbedding(CodeTransformer):
     True
     >>> CodeEmbedding(segments=3).fit_transform(codes).feature.values[[0, -1]].tolist()
     ['mean_segment0_0', 'std_112']
+    >>> apart = CodeEmbedding(codebooks=[0, 5], combine="concatenate").fit_transform(codes)
+    >>> apart.feature.values[[0, -1]].tolist()
+    ['codebook0_mean_0', 'codebook5_std_112']
     """
 
     def __init__(
@@ -68,14 +82,16 @@ class CodeEmbedding(CodeTransformer):
         codebooks: int | Sequence[int] | None = None,
         pooling: str | Sequence[str] = ("mean", "std"),
         segments: int = 1,
+        combine: str = "sum",
     ) -> None:
         self.codec = codec
         self.codebooks = codebooks
         self.pooling = pooling
         self.segments = segments
+        self.combine = combine
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
-        """Name the features, such as ``mean_12`` or, with segments, ``mean_segment0_12``.
+        """Name the features, such as ``mean_12``, ``mean_segment0_12``, ``codebook3_mean_12``.
 
         Parameters
         ----------
@@ -88,26 +104,44 @@ class CodeEmbedding(CodeTransformer):
         """
         self._check_fitted()
         return np.array(
-            [f"{block}_{i}" for block in self._block_names() for i in range(self.embedding_dim_)],
+            [
+                f"{origin}{block}_{i}"
+                for origin in self._origins()
+                for block in self._block_names()
+                for i in range(self.embedding_dim_)
+            ],
             dtype=object,
         )
 
     def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
         self._blocks()
+        if self.combine not in COMBINATIONS:
+            raise InputError(
+                f"combine must be one of {', '.join(COMBINATIONS)}; got {self.combine!r}"
+            )
         self.embedding_dim_ = embedding_dim(self._find_codec(spec), self.codebooks_)
 
     def _features(self, sequence: CodeSequence) -> Any:
-        codec = self._find_codec(self.spec_)
-        values = np.empty((len(sequence), len(self._blocks()) * self.embedding_dim_), np.float32)
-        for row, codes in enumerate(sequence):
-            frames = codec.embed(codes, codebooks=self.codebooks_)
-            values[row] = pool_frames(frames, self.pooling, segments=self.segments)
+        codec, names = self._find_codec(self.spec_), self.get_feature_names_out().tolist()
+        width = len(names) // len(self._origins())
+        values = np.empty((len(sequence), len(names)), np.float32)
+        for block, codebooks in enumerate(self._summed_codebooks()):
+            columns = slice(block * width, (block + 1) * width)
+            for row, frames in enumerate(embed_clips(codec, sequence, codebooks)):
+                values[row, columns] = pool_frames(frames, self.pooling, segments=self.segments)
         return feature_array(
             values,
             ds_or_clips=sequence,
             feature_coords=self._feature_coords(),
-            feature_names=self.get_feature_names_out().tolist(),
+            feature_names=names,
         )
+
+    def _summed_codebooks(self) -> list[list[int]]:
+        """The codebooks whose vectors are summed before they are pooled, one list a sum."""
+        return [self.codebooks_] if self.combine == "sum" else [[k] for k in self.codebooks_]
+
+    def _origins(self) -> list[str]:
+        return [""] if self.combine == "sum" else [f"codebook{k}_" for k in self.codebooks_]
 
     def _blocks(self) -> tuple[tuple[str, int | None], ...]:
         return pooled_blocks(self.pooling, self.segments)
@@ -128,7 +162,47 @@ class CodeEmbedding(CodeTransformer):
         if self.segments > 1:
             of = [-1 if segment is None else segment for segment in segments]
             coords["segment"] = np.repeat(of, self.embedding_dim_)
-        return coords
+        if self.combine == "sum":
+            return coords
+        size, origins = len(names) * self.embedding_dim_, self.codebooks_
+        repeated = {name: np.tile(values, len(origins)) for name, values in coords.items()}
+        return {"codebook": np.repeat(origins, size), **repeated}
+
+
+def embed_clips(
+    codec: Any, sequence: Iterable[npt.NDArray[Any]], codebooks: list[int]
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Embed the frames of each clip; short ones together, which takes less time than one by one.
+
+    Parameters
+    ----------
+    codec : Codec
+        Whose embeddings.
+    sequence : iterable of ndarray of int, shape (codebook, frame)
+        Codes of clips.
+    codebooks : list of int
+        Codebooks whose vectors are summed.
+
+    Yields
+    ------
+    ndarray of float32, shape (frame, dim)
+        One clip after another.
+    """
+    together: list[npt.NDArray[Any]] = []
+    for codes in sequence:
+        together.append(codes)
+        if sum(waiting.shape[1] for waiting in together) >= _FRAMES_AT_ONCE:
+            yield from _embed_together(codec, together, codebooks)
+            together = []
+    if together:
+        yield from _embed_together(codec, together, codebooks)
+
+
+def _embed_together(
+    codec: Any, clips: list[npt.NDArray[Any]], codebooks: list[int]
+) -> list[npt.NDArray[np.float32]]:
+    frames = codec.embed(np.concatenate(clips, axis=1), codebooks=codebooks)
+    return np.split(frames, np.cumsum([codes.shape[1] for codes in clips])[:-1])
 
 
 def embedding_dim(codec: Any, codebooks: list[int]) -> int:

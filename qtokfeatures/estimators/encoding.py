@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from qtokfeatures.audio import AudioClip, load_many
 from qtokfeatures.exceptions import AudioError, InputError
 from qtokfeatures.labelled import CodeSequence, build_codes
+from qtokfeatures.labelled.claims import MOST_CLAIMS, Claims
 from qtokfeatures.labelled.naming import clip_ids_from_sources
 
 if TYPE_CHECKING:
@@ -98,22 +99,24 @@ def encode_clips(
     AudioError
         With ``on_error="raise"``, if a clip cannot be used. Names it.
     """
-    encoder = _BatchEncoder(codec, cache, batch_s)
     originals: list[_Original] = []
     kept: list[int] = []
     errors: dict[int, AudioError] = {}
     sources: list[str] = []
-    for row, clip in load_many(items, sr=sr, on_error="raise" if on_error == "raise" else "skip"):
-        sources.append(clip.source)
-        if isinstance(clip, AudioError):
-            errors[row] = clip
-            continue
-        kept.append(row)
-        key = encoder.add(clip)
-        originals.append(_Original(key, clip.source, clip.n_samples, clip.sample_rate))
+    skip_or_raise: Literal["raise", "skip"] = "raise" if on_error == "raise" else "skip"
+    with cache.claims() as claims:
+        encoder = _BatchEncoder(codec, cache, claims, batch_s)
+        for row, clip in load_many(items, sr=sr, on_error=skip_or_raise):
+            sources.append(clip.source)
+            if isinstance(clip, AudioError):
+                errors[row] = clip
+                continue
+            kept.append(row)
+            key = encoder.add(clip)
+            originals.append(_Original(key, clip.source, clip.n_samples, clip.sample_rate))
+        codes = encoder.finish()
     if not sources:
         raise InputError("X holds no clips; at least one is needed")
-    codes = encoder.finish()
     clip_ids = clip_ids_from_sources(sources)
     dataset = build_codes(
         [codes[original.key] for original in originals],
@@ -133,48 +136,88 @@ def encode_clips(
 class _BatchEncoder:
     """Collects clips, and encodes them whenever enough seconds are together.
 
+    Clips that another process is encoding are left for later, when their codes should be there.
+
     Parameters
     ----------
     codec : Codec
         What encodes them.
     cache : CodeCache
         Where codes are looked up and put.
+    claims : Claims
+        Claims on entries of `cache`.
     batch_s : float
-        Seconds of audio in a batch.
+        Seconds of audio in a batch, and of audio that is left for later.
     """
 
-    def __init__(self, codec: Codec, cache: CodeCache, batch_s: float) -> None:
-        self._codec, self._cache, self._batch_s = codec, cache, batch_s
+    def __init__(self, codec: Codec, cache: CodeCache, claims: Claims, batch_s: float) -> None:
+        self._codec, self._cache, self._claims, self._batch_s = codec, cache, claims, batch_s
         self._codes: dict[str, Codes] = {}
         self._waiting: dict[str, AudioClip] = {}
+        self._elsewhere: dict[str, AudioClip] = {}
 
     def add(self, clip: AudioClip) -> str:
         """Take a clip, and return the key that its codes will have."""
         key = self._cache.key(clip.y, clip.sr, self._codec.spec.fingerprint)
-        if key in self._codes or key in self._waiting:
+        if key in self._codes or key in self._waiting or key in self._elsewhere:
             return key
-        known = self._cache.get(key)
-        if known is not None:
-            self._codes[key] = known
+        if self._found(key):
             return key
-        if self._waiting and self._seconds() + clip.duration_s > self._batch_s:
-            self._encode_waiting()
-        self._waiting[key] = clip
+        if not self._claims.take(key):
+            self._leave(key, clip)
+        elif self._found(key):
+            self._claims.drop(key)
+        else:
+            self._wait_with(key, clip)
         return key
 
     def finish(self) -> dict[str, Codes]:
         """Encode what is left, and return the codes of all keys."""
         self._encode_waiting()
+        self._fetch_elsewhere()
         return self._codes
 
-    def _seconds(self) -> float:
-        return sum(clip.duration_s for clip in self._waiting.values())
+    def _found(self, key: str) -> bool:
+        known = self._cache.get(key)
+        if known is not None:
+            self._codes[key] = known
+        return known is not None
+
+    def _wait_with(self, key: str, clip: AudioClip) -> None:
+        """Put a clip that is claimed into the next batch, after encoding one that is full."""
+        is_full = _seconds(self._waiting) + clip.duration_s > self._batch_s
+        if self._waiting and (is_full or len(self._waiting) >= MOST_CLAIMS):
+            self._encode_waiting()
+        self._waiting[key] = clip
+
+    def _leave(self, key: str, clip: AudioClip) -> None:
+        self._elsewhere[key] = clip
+        if _seconds(self._elsewhere) > self._batch_s:
+            self._encode_waiting()
+            self._fetch_elsewhere()
+
+    def _fetch_elsewhere(self) -> None:
+        """Wait for codes that other processes make; make those that they did not."""
+        for key, clip in self._elsewhere.items():
+            self._claims.wait(key)
+            if not self._found(key):
+                self._encode({key: clip})
+            self._claims.drop(key)
+        self._elsewhere = {}
 
     def _encode_waiting(self) -> None:
-        if not self._waiting:
-            return
-        encoded = CodeSequence(self._codec.encode_many(list(self._waiting.values())))
-        for key, codes in zip(self._waiting, encoded, strict=True):
+        if self._waiting:
+            self._encode(self._waiting)
+        for key in self._waiting:
+            self._claims.drop(key)
+        self._waiting = {}
+
+    def _encode(self, clips: dict[str, AudioClip]) -> None:
+        encoded = CodeSequence(self._codec.encode_many(list(clips.values())))
+        for key, codes in zip(clips, encoded, strict=True):
             self._codes[key] = codes
             self._cache.put(key, codes)
-        self._waiting = {}
+
+
+def _seconds(clips: dict[str, AudioClip]) -> float:
+    return sum(clip.duration_s for clip in clips.values())

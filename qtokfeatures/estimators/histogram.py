@@ -16,8 +16,10 @@ from qtokfeatures.features import (
     WEIGHTINGS,
     TokenCounts,
     count_tokens,
+    inverse_document_frequency,
     join_ngrams,
     merge_codes,
+    unit_rows,
     weight_counts,
 )
 from qtokfeatures.labelled import CodeSequence, feature_array
@@ -25,6 +27,9 @@ from qtokfeatures.labelled import CodeSequence, feature_array
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
     from qtokfeatures.labelled import CodecSpec
+
+_TFIDF = "tfidf"
+_ALL_WEIGHTINGS = (*WEIGHTINGS, _TFIDF)
 
 _MOST_DENSE_FEATURES = 2**20
 _MOST_SPARSE_FEATURES = 2**31 - 1
@@ -52,9 +57,11 @@ class TokenHistogram(CodeTransformer):
     ngram : int, default=1
         How many successive tokens of a codebook are counted as one: 2 counts pairs. There are
         ``bins ** ngram`` features a codebook.
-    weighting : {"hellinger", "relative", "count"}, default="hellinger"
-        The square root of a token's share of the clip's frames; the share; or the count. See
-        :func:`qtokfeatures.features.weight_counts`.
+    weighting : {"hellinger", "relative", "count", "tfidf"}, default="hellinger"
+        The square root of a token's share of the clip's frames; the share; the count (see
+        :func:`qtokfeatures.features.weight_counts`); or the count times a weight that is the
+        higher the fewer clips of :meth:`fit` have the token, each row then scaled to length 1, as
+        scikit-learn's ``TfidfTransformer`` does.
     sparse_output : bool, default=False
         Return a SciPy CSR array instead of a labelled array. A labelled array is dense.
 
@@ -68,6 +75,9 @@ class TokenHistogram(CodeTransformer):
         Bins, or codes, of each codebook.
     bin_of_code_ : ndarray of int16, shape (codebook, code), or None
         The bin of each code, one row for each of `codebooks_`. None without `bins`.
+
+    idf_ : ndarray of float64, shape (feature,), or None
+        Weight of each feature with ``weighting="tfidf"``.
 
     See Also
     --------
@@ -133,18 +143,13 @@ class TokenHistogram(CodeTransformer):
         if self.bins is not None:
             codec = self._find_codec(spec)
             self.bin_of_code_ = np.stack([bins_of(codec, k, self.bins) for k in self.codebooks_])
+        self.idf_ = self._idf(sequence) if self.weighting == _TFIDF else None
 
     def _features(self, sequence: CodeSequence) -> Any:
-        rows = range(len(self.codebooks_))
         if self.sparse_output:
-            blocks = [self._sparse(self._count(sequence, row)) for row in rows]
-            return scipy.sparse.hstack(blocks, format="csr")
-        width = self.n_tokens_**self.ngram
-        values = np.empty((len(sequence), len(rows) * width), dtype=np.float32)
-        for row in rows:
-            values[:, row * width : (row + 1) * width] = self._dense(self._count(sequence, row))
+            return self._scaled(self._sparse(sequence))
         return feature_array(
-            values,
+            self._scaled(self._dense(sequence)),
             ds_or_clips=sequence,
             feature_coords=self._feature_coords(),
             feature_names=self.get_feature_names_out().tolist(),
@@ -161,13 +166,42 @@ class TokenHistogram(CodeTransformer):
         )
         return count_tokens(runs, run_count, n_tokens=self.n_tokens_**self.ngram)
 
-    def _dense(self, counts: TokenCounts) -> npt.NDArray[np.float32]:
-        return weight_counts(counts.dense(), counts.totals[:, None], self.weighting)
+    def _dense(self, sequence: CodeSequence) -> npt.NDArray[np.float32]:
+        """Weight the counts of all codebooks, as one array that is filled block by block."""
+        n_rows, width = len(self.codebooks_), self.n_tokens_**self.ngram
+        values = np.empty((len(sequence), n_rows * width), dtype=np.float32)
+        for row in range(n_rows):
+            counts = self._count(sequence, row)
+            block = weight_counts(counts.dense(), counts.totals[:, None], self._of_one_clip())
+            values[:, row * width : (row + 1) * width] = block
+        return values
 
-    def _sparse(self, counts: TokenCounts) -> scipy.sparse.csr_array:
-        weighted = weight_counts(counts.count, counts.totals[counts.clip], self.weighting)
-        shape = (len(counts.totals), counts.n_tokens)
-        return scipy.sparse.csr_array((weighted, (counts.clip, counts.token)), shape=shape)
+    def _sparse(self, sequence: CodeSequence) -> scipy.sparse.csr_array:
+        blocks = []
+        for row in range(len(self.codebooks_)):
+            counts = self._count(sequence, row)
+            totals = counts.totals[counts.clip]
+            weighted = weight_counts(counts.count, totals, self._of_one_clip())
+            shape = (len(counts.totals), counts.n_tokens)
+            entries = (weighted, (counts.clip, counts.token))
+            blocks.append(scipy.sparse.csr_array(entries, shape=shape))
+        return scipy.sparse.hstack(blocks, format="csr")
+
+    def _of_one_clip(self) -> str:
+        """The part of the weighting that looks at one clip alone."""
+        return "count" if self.weighting == _TFIDF else self.weighting
+
+    def _scaled(self, values: Any) -> Any:
+        if self.weighting != _TFIDF:
+            return values
+        if scipy.sparse.issparse(values):
+            return unit_rows(values @ scipy.sparse.diags_array(self.idf_))
+        return unit_rows(values * self.idf_)
+
+    def _idf(self, sequence: CodeSequence) -> npt.NDArray[np.float64]:
+        counts = [self._count(sequence, row) for row in range(len(self.codebooks_))]
+        found = [np.bincount(c.token, minlength=c.n_tokens) for c in counts]
+        return inverse_document_frequency(np.concatenate(found), len(sequence))
 
     def _feature_coords(self) -> dict[str, npt.NDArray[np.int64]]:
         """Say which codebook, and which bins or tokens, each feature comes from."""
@@ -187,9 +221,9 @@ class TokenHistogram(CodeTransformer):
         for name, value in (("bins", self.bins), ("ngram", self.ngram)):
             if not ((value is None and name == "bins") or _is_count(value)):
                 raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-        if self.weighting not in WEIGHTINGS:
+        if self.weighting not in _ALL_WEIGHTINGS:
             raise InputError(
-                f"weighting must be one of {', '.join(WEIGHTINGS)}; got {self.weighting!r}"
+                f"weighting must be one of {', '.join(_ALL_WEIGHTINGS)}; got {self.weighting!r}"
             )
 
     def _check_size(self) -> None:

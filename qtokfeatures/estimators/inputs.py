@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 import xarray as xr
 
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.exceptions import InputError, InputTypeError
 from qtokfeatures.labelled import CodeSequence
+
+Array = npt.NDArray[Any]
 
 
 def are_codes(X: Any) -> bool:
@@ -35,8 +38,8 @@ def clip_items(X: Any) -> Any:
     ----------
     X : object
         A list of paths, URLs, bytes, ``(y, sr)`` pairs, arrays or AudioClips, which may be mixed;
-        a pandas Series or one-column DataFrame, or an array of one column, of paths; an array,
-        tensor or nested list of numbers of shape (clip, sample).
+        a pandas or polars Series or one-column DataFrame, or an array of one column, of paths; an
+        array, tensor or nested list of numbers of shape (clip, sample).
 
     Returns
     -------
@@ -45,7 +48,8 @@ def clip_items(X: Any) -> Any:
     Raises
     ------
     InputError
-        If X is a table of several columns or a sparse matrix.
+        If X is a table of several columns, a sparse matrix, one clip instead of several, or
+        numbers that are no audio.
 
     Examples
     --------
@@ -55,31 +59,94 @@ def clip_items(X: Any) -> Any:
     """
     if scipy.sparse.issparse(X):
         raise InputError("X is a sparse matrix; clips are dense: (clip, sample), X.toarray()")
-    if isinstance(X, pd.DataFrame):
+    if _is_frame(X):
         return _only_column(X)
     if isinstance(X, (np.ndarray, xr.DataArray, pd.Index)):
-        return _flat_column(np.asarray(X))
+        return _checked_numbers(_flat_column(np.asarray(X)))
     if isinstance(X, list):
         return [_as_row(item) for item in X]
     return X
 
 
-def _only_column(table: pd.DataFrame) -> list[Any]:
-    if table.shape[1] == 1:
-        return list(table.iloc[:, 0])
-    columns = ", ".join(map(str, table.columns))
+def table_width(X: Any) -> int | None:
+    """Return how many samples each clip of a table of numbers has, None for anything else.
+
+    Parameters
+    ----------
+    X : object
+        What an estimator was given.
+
+    Returns
+    -------
+    int or None
+    """
+    is_table = len(getattr(X, "shape", ())) == 2 and not _is_frame(X)
+    is_text = getattr(getattr(X, "dtype", None), "kind", "") in "UT"
+    return int(X.shape[1]) if is_table and not is_text else None
+
+
+def _is_frame(X: Any) -> bool:
+    is_polars = hasattr(X, "iter_columns") and hasattr(X, "columns")
+    return isinstance(X, pd.DataFrame) or is_polars
+
+
+def _only_column(table: Any) -> list[Any]:
+    names = list(table.columns)
+    if len(names) == 1:
+        return list(table[names[0]])
+    columns = ", ".join(map(str, names))
     raise InputError(
-        f"X is a table of {table.shape[1]} columns ({columns}); select the one that holds the "
-        f"audio, such as X[{table.columns[0]!r}]"
-        if table.shape[1]
+        f"X is a table of {len(names)} columns ({columns}); select the one that holds the "
+        f"audio, such as X[{names[0]!r}]"
+        if names
         else "X is a table without columns"
     )
 
 
-def _flat_column(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _flat_column(array: Array) -> Array:
     """Take the column out of an array (clip, 1), which is what ColumnTransformer passes on."""
     is_text = array.dtype.kind in "UOT"
     return array[:, 0] if is_text and array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def _checked_numbers(array: Array) -> Array:
+    """Refuse numbers that are no clips, with scikit-learn's wording beside our own."""
+    if array.dtype == object and array.ndim == 2:
+        array = _numbers_of_objects(array)
+    if array.dtype.kind == "c":
+        raise InputError("Complex data not supported: X holds audio, and samples are real")
+    if array.dtype.kind in "biuf" and array.ndim == 1 and len(array):
+        raise InputError(
+            f"X is a 1-D array of {len(array)} numbers, which is one clip: pass [X]. Reshape your "
+            "data, X.reshape(1, -1), if it is a table of one clip"
+        )
+    if array.ndim == 2 and array.shape[1] == 0:
+        raise InputError(
+            f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is "
+            "required: each row is a clip, and a clip has one sample at least"
+        )
+    return array
+
+
+def _numbers_of_objects(table: Array) -> Array:
+    """Return the numbers of a table of Python objects; one that holds text is returned as it is."""
+    if any(isinstance(cell, str) for cell in table[:1].flat):
+        return table
+    try:
+        return table.astype(np.float64)
+    except TypeError as error:
+        row, column = next(cell for cell in np.ndindex(table.shape) if not _is_number(table[cell]))
+        raise InputTypeError(
+            f"X is a table of samples, and X[{row}, {column}] is a "
+            f"{type(table[row, column]).__name__}: {error}"
+        ) from error
+    except ValueError:
+        return table
+
+
+def _is_number(cell: Any) -> bool:
+    """Tell whether NumPy makes a float of a cell; of None it makes NaN."""
+    return cell is None or isinstance(cell, (int, float, np.number))
 
 
 def _as_row(item: Any) -> Any:

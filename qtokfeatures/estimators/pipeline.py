@@ -8,12 +8,13 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline as SklearnPipeline
 
+from qtokfeatures.estimators.xarray_output import XarrayOutputMixin
 from qtokfeatures.exceptions import InputError
 
 NamedStep = tuple[str, Any]
 
 
-class Pipeline(SklearnPipeline):
+class Pipeline(XarrayOutputMixin, SklearnPipeline):
     """A chain of estimators, whose steps may be given without names.
 
     It is scikit-learn's :class:`~sklearn.pipeline.Pipeline` in everything else: cloning,

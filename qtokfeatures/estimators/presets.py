@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from qtokfeatures.estimators.base import CodeTransformer
 from qtokfeatures.estimators.embedding import CodeEmbedding
+from qtokfeatures.estimators.feature_table import side_by_side
 from qtokfeatures.estimators.histogram import TokenHistogram
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodeSequence
@@ -67,7 +68,7 @@ class HistogramAndEmbedding(CodeTransformer):
 
     def _features(self, sequence: CodeSequence) -> Any:
         histogram, embedding = (part.transform(sequence) for part in self.parts_)
-        return _side_by_side(histogram, embedding)
+        return xr.DataArray(side_by_side([histogram, embedding]))
 
 
 def feature_transformer(features: Any, codec: Any, n_codebooks: int) -> Any:
@@ -116,28 +117,3 @@ def _preset(name: str, codebooks: int) -> CodeTransformer:
     if name == "both":
         return HistogramAndEmbedding(codebooks=codebooks)
     raise InputError(f"features must be one of {', '.join(PRESETS)} or a transformer, got {name!r}")
-
-
-def _side_by_side(histogram: xr.DataArray, embedding: xr.DataArray) -> xr.DataArray:
-    """Join along ``feature``; a coordinate that one side lacks is -1 or "" there."""
-    names = _feature_coords(histogram) | _feature_coords(embedding)
-    parts = [_with_coords(part, names) for part in (histogram, embedding)]
-    return xr.concat(parts, dim="feature", coords="minimal", compat="equals", join="exact")
-
-
-def _feature_coords(part: xr.DataArray) -> dict[str, Any]:
-    return {
-        str(name): coord.dtype
-        for name, coord in part.coords.items()
-        if coord.dims == ("feature",) and name != "feature"
-    }
-
-
-def _with_coords(part: xr.DataArray, names: dict[str, Any]) -> xr.DataArray:
-    missing = {name: dtype for name, dtype in names.items() if name not in part.coords}
-    size = part.sizes["feature"]
-    fill = {
-        name: ("feature", np.full(size, "" if dtype.kind in "UOT" else -1))
-        for name, dtype in missing.items()
-    }
-    return part.assign_coords(fill)

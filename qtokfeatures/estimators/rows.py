@@ -11,6 +11,9 @@ import sklearn
 import xarray as xr
 
 from qtokfeatures.estimators.encoding import EncodedClips
+from qtokfeatures.estimators.xarray_adapter import XARRAY
+from qtokfeatures.estimators.xarray_output import is_enabled
+from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import feature_array, schema
 from qtokfeatures.labelled.labels import missing_like
 
@@ -81,10 +84,21 @@ def plain_if_wrapped(features: Any, estimator: Any, X: Any) -> Any:
     -------
     object
         The bare array or table if a table is to be made of it, or else `features`.
+
+    Raises
+    ------
+    InputError
+        If labelled arrays are asked for and not enabled.
     """
     own = getattr(estimator, "_sklearn_output_config", {})
     output = own.get("transform", sklearn.get_config()["transform_output"])
-    if output == "default" or not isinstance(features, xr.DataArray):
+    if output == XARRAY and not is_enabled():
+        raise InputError(
+            f"{type(estimator).__name__} is to return labelled arrays (transform output "
+            "'xarray'), which scikit-learn cannot yet: call qtokfeatures.enable_xarray_output() "
+            "first"
+        )
+    if output in ("default", XARRAY) or not isinstance(features, xr.DataArray):
         return features
     if output == "pandas" and isinstance(X, pd.Series):
         return pd.DataFrame(features.values, index=X.index)

@@ -12,7 +12,7 @@ from sklearn.base import TransformerMixin
 
 from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
 from qtokfeatures.estimators.encoding import EncodedClips, encode_clips
-from qtokfeatures.estimators.inputs import are_codes, clip_items
+from qtokfeatures.estimators.inputs import are_codes, clip_items, table_width
 from qtokfeatures.estimators.presets import feature_transformer
 from qtokfeatures.estimators.rows import fill_missing_rows, label_rows, plain_if_wrapped
 from qtokfeatures.exceptions import InputError, NotFittedError, SkippedClipWarning
@@ -63,6 +63,8 @@ class QTokenizer(TransformerMixin, CodecHolder):
         The fitted transformer of codes.
     spec_ : CodecSpec
         The codec that the features were fitted with.
+    n_features_in_ : int
+        Samples of each clip, where X was a table of numbers. Clips of other lengths may follow.
 
     See Also
     --------
@@ -121,7 +123,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
         -------
         self
         """
-        self._fit(self._encode(X), y)
+        self._fit(X, self._encode(X), y)
         return self
 
     def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
@@ -142,7 +144,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
             As :meth:`transform`.
         """
         encoded = self._encode(X)
-        self._fit(encoded, y)
+        self._fit(X, encoded, y)
         return plain_if_wrapped(self._features(encoded), self, X)
 
     def transform(self, X: Any) -> Any:
@@ -302,7 +304,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
             )
         return encoded
 
-    def _fit(self, encoded: EncodedClips, y: Any) -> None:
+    def _fit(self, X: Any, encoded: EncodedClips, y: Any) -> None:
         if encoded.errors and not encoded.kept:
             raise InputError(
                 f"none of the {len(encoded.clip_ids)} clips could be used; the first error: "
@@ -313,6 +315,10 @@ class QTokenizer(TransformerMixin, CodecHolder):
         y = None if y is None else np.asarray(y)[encoded.kept]
         self.features_ = features.fit(CodeSequence(encoded.dataset), y)
         self.spec_ = codec.spec
+        self.__dict__.pop("n_features_in_", None)
+        width = table_width(X)
+        if width is not None:
+            self.n_features_in_ = width
 
     def _features(self, encoded: EncodedClips) -> Any:
         values = self.features_.transform(CodeSequence(encoded.dataset))
@@ -333,6 +339,5 @@ class QTokenizer(TransformerMixin, CodecHolder):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []
         return tags

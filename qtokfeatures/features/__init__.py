@@ -2,8 +2,8 @@
 
 Counting (:mod:`~qtokfeatures.features.counts`), merging codes into bins
 (:mod:`~qtokfeatures.features.binning`), weighting counts
-(:mod:`~qtokfeatures.features.weighting`) and pooling frames into one vector a clip
-(:mod:`~qtokfeatures.features.pooling`). The scikit-learn faces are in
+(:mod:`~qtokfeatures.features.weighting`, :mod:`~qtokfeatures.features.tfidf`) and pooling frames
+into one vector a clip (:mod:`~qtokfeatures.features.pooling`). The scikit-learn faces are in
 :mod:`qtokfeatures.estimators`.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 from qtokfeatures.features.binning import merge_codes
 from qtokfeatures.features.counts import TokenCounts, count_tokens, join_ngrams
 from qtokfeatures.features.pooling import POOLINGS, SEGMENTED, pool_frames
+from qtokfeatures.features.tfidf import inverse_document_frequency, unit_rows
 from qtokfeatures.features.weighting import WEIGHTINGS, weight_counts
 
 __all__ = [
@@ -20,8 +21,10 @@ __all__ = [
     "WEIGHTINGS",
     "TokenCounts",
     "count_tokens",
+    "inverse_document_frequency",
     "join_ngrams",
     "merge_codes",
     "pool_frames",
+    "unit_rows",
     "weight_counts",
 ]

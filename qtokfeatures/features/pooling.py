@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -49,11 +50,13 @@ _STATISTICS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "delta": _delta,
 }
 
-#: Names that :func:`pool_frames` takes.
+#: Names that :func:`pool_frames` takes, beside quantiles such as ``"q25"``: ``"q0"`` to ``"q100"``,
+#: in per cent.
 POOLINGS = tuple(_STATISTICS)
 
-#: Those that tell where the frames lie, and that are taken of each segment where there are several.
-#: The others tell how the frames spread and move, for which a segment of a short clip has too few.
+#: Those that tell where the frames lie, as quantiles do, and that are taken of each segment where
+#: there are several. The others tell how the frames spread and move, for which a segment of a short
+#: clip has too few.
 SEGMENTED = ("mean", "min", "max", "median")
 
 
@@ -63,7 +66,7 @@ def check_pooling(pooling: str | Sequence[str]) -> tuple[str, ...]:
     Parameters
     ----------
     pooling : str or sequence of str
-        One or several of :data:`POOLINGS`.
+        One or several of :data:`POOLINGS`, or quantiles.
 
     Returns
     -------
@@ -76,15 +79,15 @@ def check_pooling(pooling: str | Sequence[str]) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> check_pooling("mean")
-    ('mean',)
+    >>> check_pooling("mean"), check_pooling(["q25", "q75"])
+    (('mean',), ('q25', 'q75'))
     """
     names = (pooling,) if isinstance(pooling, str) else tuple(pooling)
-    unknown = [name for name in names if name not in POOLINGS]
+    unknown = [name for name in names if name not in POOLINGS and _percent(name) is None]
     if unknown or not names or len(set(names)) < len(names):
         raise InputError(
-            f"pooling must be one or several different names of {', '.join(POOLINGS)}; "
-            f"got {pooling!r}"
+            f"pooling must be one or several different names of {', '.join(POOLINGS)} "
+            f"or a quantile in per cent, q0 to q100; got {pooling!r}"
         )
     return names
 
@@ -128,7 +131,7 @@ def pooled_blocks(
     Parameters
     ----------
     pooling : str or sequence of str
-        One or several of :data:`POOLINGS`.
+        One or several of :data:`POOLINGS`, or quantiles.
     segments : int, default=1
         Segments that a clip is cut into.
 
@@ -151,7 +154,7 @@ def pooled_blocks(
     return tuple(
         (name, segment)
         for name in names
-        for segment in (range(count) if count > 1 and name in SEGMENTED else (None,))
+        for segment in (range(count) if count > 1 and _is_segmented(name) else (None,))
     )
 
 
@@ -166,13 +169,14 @@ def pool_frames(
         At least one frame.
     pooling : str or sequence of str, default=("mean", "std")
         Statistics over the frames: ``"mean"``, ``"std"`` (population, 0 for one frame), ``"min"``,
-        ``"max"``, ``"median"``, ``"delta"`` (mean absolute step from frame to frame).
+        ``"max"``, ``"median"``, ``"delta"`` (mean absolute step from frame to frame), and
+        quantiles in per cent, ``"q0"`` to ``"q100"``, interpolated linearly.
     segments : int, default=1
-        Cut the frames into so many segments of equal duration and take those statistics that are
-        in :data:`SEGMENTED` of each, so that the order of sounds counts: ``("mean", "std")`` with
-        3 gives the means of beginning, middle and end, and the standard deviation of the whole. A
-        frame that lies in two segments counts in both; so a clip may have fewer frames than
-        segments.
+        Cut the frames into so many segments of equal duration and take quantiles and those
+        statistics that are in :data:`SEGMENTED` of each, so that the order of sounds counts:
+        ``("mean", "std")`` with 3 gives the means of beginning, middle and end, and the standard
+        deviation of the whole. A frame that lies in two segments counts in both; so a clip may
+        have fewer frames than segments.
 
     Returns
     -------
@@ -196,10 +200,27 @@ def pool_frames(
     if frames.ndim != 2 or len(frames) == 0:
         raise InputError(f"frames must be (frame, dim) with a frame at least, got {frames.shape}")
     pooled = [
-        _STATISTICS[name](frames if segment is None else _segment(frames, segment, segments))
+        _statistic(name)(frames if segment is None else _segment(frames, segment, segments))
         for name, segment in pooled_blocks(pooling, segments)
     ]
     return np.concatenate(pooled).astype(np.float32)
+
+
+def _percent(name: object) -> int | None:
+    """Return the per cent of a quantile, None for what is no name of one."""
+    found = re.fullmatch(r"q(0|[1-9]\d?|100)", name) if isinstance(name, str) else None
+    return int(found[1]) if found else None
+
+
+def _is_segmented(name: str) -> bool:
+    return name in SEGMENTED or _percent(name) is not None
+
+
+def _statistic(name: str) -> Callable[[FloatArray], FloatArray]:
+    percent = _percent(name)
+    if percent is None:
+        return _STATISTICS[name]
+    return lambda frames: np.asarray(np.percentile(frames, percent, axis=0))
 
 
 def _segment(frames: FloatArray, segment: int, segments: int) -> FloatArray:

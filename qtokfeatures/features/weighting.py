@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from qtokfeatures.exceptions import InputError
 
-#: Names that :func:`weight_counts` takes.
+#: Names that :func:`weight_counts` takes. Each looks at one clip alone.
 WEIGHTINGS = ("count", "relative", "hellinger")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
 import threading
 import uuid
@@ -18,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled.cache_entry import parse_entry, serialise_entry
+from qtokfeatures.labelled.claims import Claims, FolderClaims
 
 Codes = npt.NDArray[np.int16]
 
 MEMORY_BYTES = 256 * 2**20
 """Default size of a memory cache: about 180 hours of 16 codebooks at 12.5 frames a second."""
-
-_MAGIC = b"qtok-codes-1 "
 
 
 class CodeCache(ABC):
@@ -88,6 +87,16 @@ class CodeCache(ABC):
         codes : ndarray of int16 (codebook, frame)
             Codes.
         """
+
+    def claims(self) -> Claims:
+        """Return claims on entries that are about to be made.
+
+        Returns
+        -------
+        Claims
+            They keep others from making the same entries, where others share the cache.
+        """
+        return Claims()
 
 
 class NoCache(CodeCache):
@@ -208,8 +217,9 @@ class FolderCache(CodeCache):
     """Codes in a folder that many processes may share.
 
     Each entry is one file: a line with the SHA-256 of the rest, then the codes as ``.npy``. Files
-    appear whole or not at all, and one that has been damaged counts as absent. The folder is made
-    when the first codes are kept; it grows without limit and may be deleted at any time.
+    appear whole or not at all, one that has been damaged counts as absent, and while one process
+    makes an entry others wait for it (:class:`~qtokfeatures.labelled.claims.Claims`). The folder
+    is made when it is first needed; it grows without limit and may be deleted at any time.
 
     Parameters
     ----------
@@ -241,7 +251,7 @@ class FolderCache(CodeCache):
         ndarray of int16 (codebook, frame) or None
         """
         try:
-            return _parse(self._file(key).read_bytes())
+            return parse_entry(self._file(key).read_bytes())
         except OSError:
             return None
 
@@ -259,13 +269,22 @@ class FolderCache(CodeCache):
         temporary = target.with_name(f".{key}.{uuid.uuid4().hex}.tmp")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(_serialise(np.asarray(codes, dtype=np.int16)))
+            temporary.write_bytes(serialise_entry(np.asarray(codes, dtype=np.int16)))
             temporary.replace(target)
         except OSError as error:
             self._warn(error)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+    def claims(self) -> Claims:
+        """Return claims on entries that are about to be made, seen by all that share the folder.
+
+        Returns
+        -------
+        Claims
+        """
+        return FolderClaims(self.path)
 
     def clear(self) -> None:
         """Delete every entry."""
@@ -323,18 +342,3 @@ _process_caches: dict[int, MemoryCache] = {}
 def _process_cache() -> MemoryCache:
     """Return this process's cache; a forked child makes its own, with a lock that nobody holds."""
     return _process_caches.setdefault(os.getpid(), MemoryCache())
-
-
-def _serialise(codes: Codes) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, codes, allow_pickle=False)
-    body = buffer.getvalue()
-    return _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
-
-
-def _parse(content: bytes) -> Codes | None:
-    head, _, body = content.partition(b"\n")
-    if head != _MAGIC + hashlib.sha256(body).hexdigest().encode():
-        return None
-    codes = np.load(io.BytesIO(body), allow_pickle=False)
-    return codes if codes.dtype == np.int16 and codes.ndim == 2 else None

@@ -58,6 +58,38 @@ def test_only_some_codebooks(codes, band_codec) -> None:
     np.testing.assert_allclose(features.values, expected, atol=1e-6)
 
 
+def test_each_codebook_by_itself(codes) -> None:
+    apart = CodeEmbedding(codebooks=[0, 2], combine="concatenate", segments=2)
+    features = apart.fit_transform(codes)
+    parts = [CodeEmbedding(codebooks=[k], segments=2).fit_transform(codes) for k in (0, 2)]
+    np.testing.assert_array_equal(features.values, np.concatenate(parts, axis=1))
+    assert features.codebook.values.tolist() == [0] * 24 + [2] * 24
+    assert features.segment.values.tolist() == 2 * parts[0].segment.values.tolist()
+    assert features.feature.values[[0, 47]].tolist() == [
+        "codebook0_mean_segment0_0",
+        "codebook2_std_7",
+    ]
+
+
+def test_means_of_the_codebooks_sum_to_the_mean_of_the_sum(codes) -> None:
+    apart = CodeEmbedding(pooling="mean", combine="concatenate").fit_transform(codes)
+    summed = CodeEmbedding(pooling="mean").fit_transform(codes)
+    total = apart.values.reshape(8, 3, 8).sum(axis=1)
+    np.testing.assert_allclose(total, summed.values, atol=1e-5)
+
+
+def test_quantiles_say_where_they_come_from(codes, band_codec) -> None:
+    features = CodeEmbedding(pooling=["q10", "q90"]).fit_transform(codes)
+    expected = np.quantile(embedded(codes, band_codec)[3], 0.9, axis=0)
+    np.testing.assert_allclose(features.values[3, 8:], expected, atol=1e-6)
+    assert features.statistic.values[[0, 8]].tolist() == ["q10", "q90"]
+
+
+def test_another_way_to_combine_is_refused_by_fit(codes) -> None:
+    with pytest.raises(InputError, match="combine must be one of sum, concatenate; got 'stack'"):
+        CodeEmbedding(combine="stack").fit(codes)
+
+
 def test_rows_do_not_depend_on_the_other_clips(codes) -> None:
     embedding = CodeEmbedding().fit(codes)
     some = embedding.transform(CodeSequence(codes)[[5, 1]])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 from sklearn.base import clone
+from sklearn.feature_extraction.text import TfidfTransformer
 
 from qtokfeatures.estimators import TokenHistogram
 from qtokfeatures.exceptions import CodecError, CodecMismatchError, InputError, NotFittedError
@@ -76,7 +77,7 @@ def test_a_clip_shorter_than_the_run_has_no_runs(codes) -> None:
     assert table.values[~short].any(axis=1).all()
 
 
-@pytest.mark.parametrize("weighting", ["hellinger", "relative", "count"])
+@pytest.mark.parametrize("weighting", ["hellinger", "relative", "count", "tfidf"])
 @pytest.mark.parametrize("ngram", [1, 2])
 def test_sparse_equals_dense(codes, weighting: str, ngram: int) -> None:
     options = {"bins": 6, "weighting": weighting, "ngram": ngram}
@@ -88,6 +89,24 @@ def test_sparse_equals_dense(codes, weighting: str, ngram: int) -> None:
     assert rows.dtype == np.float32
     np.testing.assert_array_equal(rows.toarray(), dense.transform(codes).values)
     assert (sparse.get_feature_names_out() == dense.get_feature_names_out()).all()
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_tfidf_weighs_by_the_clips_of_fit(codes, sparse: bool) -> None:
+    counts = TokenHistogram(bins=6, weighting="count").fit_transform(codes)
+    reference = TfidfTransformer().fit(counts.values[:5])
+    histogram = TokenHistogram(bins=6, weighting="tfidf", sparse_output=sparse)
+    rows = histogram.fit(CodeSequence(codes)[:5]).transform(codes)
+    values = rows.toarray() if sparse else rows.values
+    expected = reference.transform(counts.values).toarray()
+    np.testing.assert_allclose(values, expected, atol=1e-6)
+    np.testing.assert_allclose(histogram.idf_, reference.idf_)
+
+
+def test_runs_of_one_codebook(codes) -> None:
+    pairs = TokenHistogram(codebooks=[1], ngram=2, bins=4, sparse_output=True).fit(codes)
+    assert pairs.transform(codes).shape == (8, 16)
+    assert pairs.get_feature_names_out()[5] == "codebook1_bin1_bin1"
 
 
 def test_rows_do_not_depend_on_the_other_clips(codes) -> None:
@@ -138,7 +157,7 @@ def test_pandas_output(codes) -> None:
         ({"bins": 33}, "from 1 to 32, the number of codes, got 33"),
         ({"ngram": 0}, "ngram must be a whole number of at least 1"),
         ({"ngram": None}, "ngram must be a whole number of at least 1"),
-        ({"weighting": "tfidf"}, "hellinger; got 'tfidf'"),
+        ({"weighting": "bm25"}, "hellinger, tfidf; got 'bm25'"),
         ({"codebooks": 4}, "indices from 0 to 2; got 4"),
         ({"codebooks": [0, 0]}, r"got \[0, 0\]"),
         ({"codebooks": []}, r"got \[\]"),

@@ -90,6 +90,30 @@ class TestWhatXMayBe:
         self.same_rows(tokenizer, rows, expected)
         self.same_rows(tokenizer, list(rows), expected)
 
+    def test_a_table_of_objects_that_are_numbers(self, tokenizer, clips) -> None:
+        rows = np.stack([y[:8000] for y in clips])
+        expected = tokenizer.fit_transform(rows)
+        self.same_rows(tokenizer, rows.astype(object), expected)
+
+    def test_polars(self, tokenizer, files) -> None:
+        polars = pytest.importorskip("polars")
+        expected = tokenizer.fit_transform(files)
+        table = polars.DataFrame({"path": files})
+        self.same_rows(tokenizer, table, expected)
+        self.same_rows(tokenizer, table["path"], expected)
+        with pytest.raises(InputError, match=r"2 columns \(path, kind\)"):
+            tokenizer.fit(table.with_columns(kind=polars.lit("noise")))
+
+    def test_a_wrong_cell_is_a_type_error_too(self, tokenizer) -> None:
+        with pytest.raises(TypeError, match=r"X\[0, 1\] is a set"):
+            tokenizer.fit(np.array([[None, {1}]], dtype=object))
+
+    def test_the_width_of_a_table_is_known_and_not_held_to(self, tokenizer, clips) -> None:
+        rows = np.stack([y[:8000] for y in clips])
+        assert tokenizer.fit(rows).n_features_in_ == 8000
+        assert tokenizer.transform(rows[:, :4000]).shape == (8, N_FEATURES)
+        assert not hasattr(tokenizer.fit(clips), "n_features_in_")
+
     @pytest.mark.parametrize(
         ("X", "message"),
         [
@@ -108,6 +132,11 @@ class TestWhatXMayBe:
             (pd.DataFrame(), "without columns"),
             (scipy.sparse.csr_array((2, 3)), "sparse matrix"),
             (np.array([["a", "b"]]), r"table of shape \(1, 2\)"),
+            (np.array([["a", "b"]], dtype=object), r"table of shape \(1, 2\)"),
+            (np.zeros(24000), "Reshape your data"),
+            (np.zeros((2, 800), dtype=complex), "Complex data not supported"),
+            (np.zeros((2, 0)), r"0 feature\(s\) \(shape=\(2, 0\)\).*a clip has one sample"),
+            (np.array([[0.1, 0.2], [0.3, {}]], dtype=object), r"X\[1, 1\] is a dict: float"),
         ],
     )
     def test_what_is_no_list_of_clips_is_refused(self, tokenizer, X, message: str) -> None:

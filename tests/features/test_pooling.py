@@ -98,3 +98,21 @@ def test_wrong_numbers_of_segments_are_refused(segments: object) -> None:
 def test_blocks_are_named_in_the_order_of_the_numbers() -> None:
     assert pooled_blocks(("delta", "max"), 2) == (("delta", None), ("max", 0), ("max", 1))
     assert pooled_blocks("mean") == (("mean", None),)
+
+
+@pytest.mark.parametrize(("name", "percent"), [("q0", 0), ("q5", 5), ("q25", 25), ("q100", 100)])
+def test_quantiles(name: str, percent: int) -> None:
+    expected = np.quantile(FRAMES, percent / 100, axis=0)
+    np.testing.assert_allclose(pool_frames(FRAMES, name), expected, rtol=1e-6)
+
+
+def test_quantiles_of_segments() -> None:
+    assert pooled_blocks(("q25", "std"), 2) == (("q25", 0), ("q25", 1), ("std", None))
+    frames = np.arange(6.0)[:, None]
+    assert pool_frames(frames, "q50", segments=2).tolist() == [1.0, 4.0]
+
+
+@pytest.mark.parametrize("name", ["q101", "q-1", "q05", "q", "q2.5", "Q25", "q25 ", "q٣"])
+def test_what_is_no_quantile(name: str) -> None:
+    with pytest.raises(InputError, match=r"quantile in per cent, q0 to q100; got"):
+        check_pooling(["mean", name])

@@ -10,6 +10,7 @@ import pytest
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodeCache, FolderCache, MemoryCache, NoCache, resolve_cache
+from qtokfeatures.labelled.cache_entry import serialise_entry
 
 KEY = CodeCache.key(np.zeros(4, np.float32), 24000, "f00d")
 
@@ -171,12 +172,27 @@ def test_entries_hold_no_pickle(tmp_path):
 
 
 def test_a_valid_entry_of_something_else_is_refused(tmp_path):
-    from qtokfeatures.labelled.cache import _serialise
-
     cache = FolderCache(tmp_path)
     cache.put(KEY, codes_of(3))
-    _entry(cache).write_bytes(_serialise(np.zeros(3)))
+    _entry(cache).write_bytes(serialise_entry(np.zeros(3)))
     assert cache.get(KEY) is None
+
+
+@pytest.mark.parametrize("other", [np.zeros((2, 3)), np.zeros((2, 3), np.int32)])
+def test_numbers_of_another_type_are_refused(tmp_path, other):
+    cache = FolderCache(tmp_path)
+    cache.put(KEY, codes_of(3))
+    _entry(cache).write_bytes(serialise_entry(other))
+    assert cache.get(KEY) is None
+
+
+@pytest.mark.parametrize("n_frames", [0, 1, 7])
+def test_any_layout_is_kept_as_codes(tmp_path, n_frames):
+    cache = FolderCache(tmp_path)
+    codes = np.arange(4 * n_frames, dtype=np.int16).reshape(n_frames, 4).T
+    cache.put(KEY, codes)
+    np.testing.assert_array_equal(cache.get(KEY), codes)
+    assert cache.get(KEY).flags.writeable
 
 
 def test_folder_is_made_when_needed_and_leaves_no_temporary_files(tmp_path):

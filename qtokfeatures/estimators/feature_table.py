@@ -1,0 +1,170 @@
+"""Labelled features that can be set side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import schema
+
+
+class FeatureTable(xr.DataArray):  # type: ignore[no-untyped-call]
+    """A DataArray (clip, feature) that also has ``columns``.
+
+    scikit-learn's unions ask tables for their ``columns`` when they set them side by side. In
+    everything else it is the DataArray that it was made of.
+
+    Examples
+    --------
+    >>> table = FeatureTable([[1.0, 2.0]], dims=("clip", "feature"), coords={"feature": ["a", "b"]})
+    >>> table.columns
+    ['a', 'b']
+    """
+
+    __slots__ = ()
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the features, or their numbers where they have none."""
+        if self.ndim != 2:
+            raise AttributeError(f"columns are those of a table, and this has {self.ndim} dims")
+        return [str(name) for name in self[str(self.dims[1])].values]
+
+    @property
+    def feature_names_in_(self) -> list[str]:
+        """The same, for a FunctionTransformer, which looks for them on its X."""
+        return self.columns
+
+    @classmethod
+    def of(cls, array: xr.DataArray) -> FeatureTable:
+        """Take over everything of an array, without copying its numbers."""
+        return cls(array.variable, coords=array.coords, name=array.name)
+
+
+def side_by_side(parts: Sequence[xr.DataArray]) -> FeatureTable:
+    """Join features of the same clips, row by row, along the features.
+
+    Parameters
+    ----------
+    parts : sequence of DataArray (clip, feature)
+        Features of the same clips in the same order.
+
+    Returns
+    -------
+    FeatureTable
+        With the labels of all clips; where parts disagree, those of the first. A coordinate of the
+        features that a part lacks is -1, NaN or "" there.
+
+    Raises
+    ------
+    InputError
+        If the parts have different rows.
+
+    Examples
+    --------
+    >>> one = xr.DataArray([[1.0]], dims=("clip", "feature"), coords={"bin": ("feature", [3])})
+    >>> two = xr.DataArray([[2.0]], dims=("clip", "feature"), coords={"clip": ["a.wav"]})
+    >>> both = side_by_side([one, two])
+    >>> both.values.tolist(), both["bin"].values.tolist(), both["clip"].values.tolist()
+    ([[1.0, 2.0]], [3, -1], ['a.wav'])
+    """
+    rows = {(str(part.dims[0]), part.shape[0]) for part in parts}
+    if len(rows) > 1:
+        found = ", ".join(f"{size} along {dim!r}" for dim, size in sorted(rows))
+        raise InputError(f"features to be set side by side must have the same rows, got {found}")
+    values = np.concatenate([part.values for part in parts], axis=1)
+    table = FeatureTable(
+        values,
+        coords=row_coords(parts[0]),
+        dims=(parts[0].dims[0], schema.FEATURE),
+        name=parts[0].name,
+        attrs=_common_attrs(parts),
+    )
+    return table.assign_coords(_joined_feature_coords(parts) | _further_row_coords(parts))
+
+
+def row_coords(array: xr.DataArray) -> Any:
+    """Return the coordinates of the rows, and those of the whole.
+
+    Parameters
+    ----------
+    array : DataArray of two dims
+        Features.
+
+    Returns
+    -------
+    xarray.Coordinates
+    """
+    return array.coords.to_dataset().drop_dims([array.dims[1]], errors="ignore").coords
+
+
+def column_coords(array: xr.DataArray) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the values of the coordinates of the features, their names left out.
+
+    Parameters
+    ----------
+    array : DataArray of two dims
+        Features.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (feature,)
+    """
+    dim = array.dims[1]
+    return {
+        str(name): coord.values
+        for name, coord in array.coords.variables.items()
+        if coord.dims == (dim,) and name != dim
+    }
+
+
+def _further_row_coords(parts: Sequence[xr.DataArray]) -> dict[str, Any]:
+    """Return the labels of the rows that the first part lacks."""
+    rows, known = parts[0].dims[0], set(parts[0].coords)
+    found: dict[str, Any] = {}
+    for part in parts[1:]:
+        for name, coord in part.coords.variables.items():
+            if coord.dims == (rows,) and name not in known:
+                found.setdefault(str(name), coord.to_base_variable())
+    return found
+
+
+def _joined_feature_coords(parts: Sequence[xr.DataArray]) -> dict[str, Any]:
+    names = np.concatenate([part[str(part.dims[1])].values.astype(str) for part in parts])
+    coords: dict[str, Any] = {schema.FEATURE: (schema.FEATURE, names)}
+    of_parts = [column_coords(part) for part in parts]
+    for name in dict.fromkeys(name for found in of_parts for name in found):
+        values = next(found[name] for found in of_parts if name in found)
+        pieces = [
+            found[name] if name in found else _absent(values, part.shape[1])
+            for found, part in zip(of_parts, parts, strict=True)
+        ]
+        coords[name] = (schema.FEATURE, np.concatenate(pieces))
+    return coords
+
+
+def _absent(like: np.ndarray[Any, Any], length: int) -> np.ndarray[Any, Any]:
+    """What stands where features have no such coordinate."""
+    if like.dtype.kind in "UOT":
+        return np.full(length, "")
+    return np.full(length, -1 if like.dtype.kind in "iub" else np.nan)
+
+
+def _common_attrs(parts: Sequence[xr.DataArray]) -> dict[str, Any]:
+    """Return the attributes of all parts that have any, where they agree."""
+    described = [part.attrs for part in parts if part.attrs]
+    if not described:
+        return {}
+    return {
+        name: value
+        for name, value in described[0].items()
+        if all(name in attrs and _equal(attrs[name], value) for attrs in described[1:])
+    }
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return bool(np.array_equal(np.asarray(one), np.asarray(other)))
