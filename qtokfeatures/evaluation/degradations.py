@@ -96,7 +96,8 @@ def add_hiss(
     0.1
     """
     sections = signal.butter(1, min(from_hz, 0.45 * sr), "highpass", fs=sr, output="sos")
-    return mix(y, signal.sosfilt(sections, rng.standard_normal(len(y))), snr_db=snr_db)
+    noise = signal.sosfilt(sections, rng.standard_normal(len(y)))
+    return mix(y, noise.astype(np.float32), snr_db=snr_db)
 
 
 def add_crackle(
@@ -133,7 +134,7 @@ def add_crackle(
     >>> bool(0 < np.mean(crackling != y) < 0.1)
     True
     """
-    clicks = np.zeros(len(y))
+    clicks = np.zeros(len(y), dtype=np.float32)
     for start in rng.integers(0, len(y), rng.poisson(clicks_per_s * len(y) / sr)):
         length = max(1, round(rng.uniform(*_CLICK_S) * sr))
         shape = rng.standard_normal(length) * np.exp(-3 * np.arange(length) / length)

@@ -105,7 +105,7 @@ class RecordingChain:
         """
         rng = np.random.default_rng((seed, zlib.crc32(f"{self.name}/{key}".encode())))
         given = check_mono(y, key)
-        out = np.asarray(given, dtype=np.float64)
+        out = given
         if self.wobbles:
             out = wow_and_flutter(out, sr, rng, wobbles=self.wobbles)
         if self.band_hz is not None:

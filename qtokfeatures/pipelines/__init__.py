@@ -12,7 +12,12 @@ from qtokfeatures.pipelines.classifiers import (
     make_label_classifier,
     make_timbre_classifier,
 )
-from qtokfeatures.pipelines.clustering import Clustering, find_clusters, make_clustering_pipeline
+from qtokfeatures.pipelines.clustering import (
+    Clustering,
+    find_clusters,
+    make_clustering_pipeline,
+    rank_clusters,
+)
 from qtokfeatures.pipelines.manifest import (
     Manifest,
     Recording,
@@ -57,6 +62,7 @@ __all__ = [
     "make_era_classifier",
     "make_label_classifier",
     "make_timbre_classifier",
+    "rank_clusters",
     "read_manifest",
     "save_classifier",
     "telling_table",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import warnings
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.utils.validation import check_is_fitted
 
-from qtokfeatures.pipelines.splits import group_splits
+from qtokfeatures.pipelines.splits import group_splits, lonely_classes
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+class LonelyClassWarning(UserWarning):
+    """A class has only one group, so that nothing is known of others."""
 
 
 class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -53,7 +58,7 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
     """
 
     # With metadata routing, pipe.fit(X, y, groups=...) reaches this step without being told.
-    __metadata_request__fit = {"groups": True}
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": True}
 
     def __init__(
         self, estimator: Any, *, method: str = "sigmoid", n_splits: int = 5, seed: int = 0
@@ -83,10 +88,22 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         Raises
         ------
         InputError
-            If there are fewer than two classes, or a class has only one group.
+            If there are fewer than two classes, or a class has only one clip.
+
+        Warns
+        -----
+        LonelyClassWarning
+            If a class has only one group.
         """
         X = _plain(X)
-        splits = group_splits(y, groups, n_splits=self.n_splits, seed=self.seed)
+        if groups is not None and (lonely := lonely_classes(y, groups)):
+            warnings.warn(
+                f"only one group has {', '.join(map(str, lonely))}: probabilities of that are "
+                "calibrated on clips of the group it was trained on, and promise too much",
+                LonelyClassWarning,
+                stacklevel=2,
+            )
+        splits = group_splits(y, groups, n_splits=self.n_splits, seed=self.seed, strict=False)
         self.calibrated_ = CalibratedClassifierCV(
             self.estimator, method=self.method, cv=splits, ensemble=False
         ).fit(X, y)

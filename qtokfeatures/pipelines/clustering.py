@@ -34,12 +34,15 @@ class Clustering:
         Cluster of each clip; cluster 0 is the largest, −1 is none.
     distances : ndarray (clip,)
         Distance of each clip to its cluster's centre; NaN where it has none.
+    space : ndarray (clip, dimension)
+        Where the clips lie: features, or what a reduction left of them.
     fitted_labels : tuple of int
         What the fitted estimator calls cluster 0, 1, ….
     """
 
     labels: npt.NDArray[np.int64]
     distances: npt.NDArray[np.float64]
+    space: npt.NDArray[np.float64]
     fitted_labels: tuple[int, ...]
 
     @property
@@ -184,7 +187,7 @@ def rank_clusters(fitted: npt.ArrayLike, space: npt.ArrayLike) -> Clustering:
         labels[members] = rank
         middle = table[members].mean(axis=0)
         distances[members] = np.linalg.norm(table[members] - middle, axis=1)
-    return Clustering(labels, distances, tuple(int(name) for name in ranked))
+    return Clustering(labels, distances, table, tuple(int(name) for name in ranked))
 
 
 def _clusterer(method: str, n_clusters: int | None, min_cluster_size: int, seed: int) -> Any:

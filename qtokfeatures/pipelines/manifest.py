@@ -60,7 +60,7 @@ class Manifest:
 def read_manifest(
     path: str | PathLike[str], *, label: str, group: str | None, audio: str | None = None
 ) -> Manifest:
-    """Read a table of labelled recordings.
+    r"""Read a table of labelled recordings.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def read_manifest(
     --------
     >>> from pathlib import Path
     >>> _ = Path("clip.wav").write_bytes(b"")
-    >>> _ = Path("list.csv").write_text("path,instrument\\nclip.wav,flute\\ngone.wav,oboe\\n")
+    >>> _ = Path("list.csv").write_text("path,instrument\nclip.wav,flute\ngone.wav,oboe\n")
     >>> found = read_manifest("list.csv", label="instrument", group=None)
     >>> found.recordings[0].label, found.errors
     ('flute', [('list.csv, row 3', 'no such file: gone.wav')])
@@ -125,9 +125,7 @@ def default_group(path: str | PathLike[str]) -> str | None:
     return next((name for name in GROUP_COLUMNS if rows and name in rows[0]), None)
 
 
-def folder_manifest(
-    folder: str | PathLike[str], *, group_pattern: str | None = None
-) -> Manifest:
+def folder_manifest(folder: str | PathLike[str], *, group_pattern: str | None = None) -> Manifest:
     """List a corpus that has one folder for each class.
 
     Parameters

@@ -23,6 +23,7 @@ def group_splits(
     *,
     n_splits: int = 5,
     seed: int = 0,
+    strict: bool = True,
 ) -> list[Split]:
     """Split clips into folds: classes in equal shares, groups whole.
 
@@ -37,6 +38,8 @@ def group_splits(
         Folds, at the most: no more than the class with the fewest groups has.
     seed : int, default=0
         Seed of the shuffling.
+    strict : bool, default=True
+        Whether a class of one group is an error. Otherwise its clips are split singly.
 
     Returns
     -------
@@ -57,6 +60,8 @@ def group_splits(
     """
     classes, labels = np.unique(np.asarray(y), return_inverse=True)
     of = np.arange(len(labels)) if groups is None else _numbered(groups, len(labels))
+    if not strict:
+        of = _with_lonely_split(labels, of)
     if len(classes) < 2:
         raise InputError(f"expected at least two classes, got 1 class: {classes.tolist()}")
     if n_splits < 2:
@@ -80,10 +85,42 @@ def _numbered(groups: npt.ArrayLike, n_clips: int) -> npt.NDArray[np.int64]:
     return numbers.astype(np.int64)
 
 
+def _with_lonely_split(labels: Any, groups: Any) -> Any:
+    """Make a group of each clip of the classes that have one group."""
+    split = groups.copy()
+    for label in lonely_classes(labels, groups):
+        rows = np.flatnonzero(labels == label)
+        split[rows] = groups.max() + 1 + rows
+    return split
+
+
+def lonely_classes(y: npt.ArrayLike, groups: npt.ArrayLike) -> list[Any]:
+    """Return the classes that have only one group.
+
+    Parameters
+    ----------
+    y : array_like, shape (clip,)
+        The class of each clip.
+    groups : array_like, shape (clip,)
+        The group of each clip.
+
+    Returns
+    -------
+    list
+        Such classes, sorted.
+
+    Examples
+    --------
+    >>> lonely_classes(["a", "a", "b", "b"], [1, 2, 3, 3])
+    ['b']
+    """
+    labels, of = np.asarray(y), np.asarray(groups)
+    return [name for name in np.unique(labels).tolist() if len(set(of[labels == name])) < 2]
+
+
 def _fewest_groups(classes: Any, labels: Any, groups: Any) -> int:
-    """Count the groups of each class; a class of one group can be trained on or tested, not both."""
-    counts = [len(np.unique(groups[labels == label])) for label in range(len(classes))]
-    lonely = [str(name) for name, count in zip(classes, counts, strict=True) if count < 2]
+    """Count the groups of each class; with one group it is trained on or tested, not both."""
+    lonely = [str(classes[label]) for label in lonely_classes(labels, groups)]
     if lonely:
         named = ", ".join(lonely[:_MOST_NAMED]) + (", …" if len(lonely) > _MOST_NAMED else "")
         raise InputError(
@@ -91,7 +128,7 @@ def _fewest_groups(classes: Any, labels: Any, groups: Any) -> int:
             f"classes have one: {named}; give more groups or leave these classes out. Without "
             "groups, every class needs two clips"
         )
-    return min(counts)
+    return min(len(set(groups[labels == label])) for label in range(len(classes)))
 
 
 def _folds(labels: Any, groups: Any, n_splits: int, seed: int) -> list[Split]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import skops.io
 
@@ -140,9 +140,7 @@ def save_classifier(
     return target
 
 
-def load_classifier(
-    path: str | PathLike[str], *, trusted: Iterable[str] = ()
-) -> StoredClassifier:
+def load_classifier(path: str | PathLike[str], *, trusted: Iterable[str] = ()) -> StoredClassifier:
     """Read a classifier from a file.
 
     The codec is looked up when it is first needed, by name and revision; a codec of other weights
@@ -176,7 +174,9 @@ def load_classifier(
         )
     found = skops.io.loads(content, trusted=[*TRUSTED, *trusted])
     if not (isinstance(found, dict) and found.pop("format", None) == FORMAT):
-        raise InputError(f"{source}: expected a classifier of format {FORMAT!r}, got something else")
+        raise InputError(
+            f"{source}: expected a classifier of format {FORMAT!r}, got something else"
+        )
     return StoredClassifier(**found)
 
 

@@ -210,9 +210,9 @@ def _histogram(tokenizer: Any) -> TokenHistogram:
         codec, codebooks, bins = own.codec, own.codebooks, own.bins
     else:
         codec, codebooks, bins = tokenizer.codec, COARSE_CODEBOOKS, TokenHistogram().bins
-    return TokenHistogram(
-        codec=codec, codebooks=codebooks, bins=bins, weighting="count"
-    ).set_output(transform="default")
+    counted = TokenHistogram(codec=codec, codebooks=codebooks, bins=bins, weighting="count")
+    counted.set_output(transform="default")
+    return counted
 
 
 def _most_telling(
