@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from qtokfeatures.exceptions import InputError
 from qtokfeatures.pipelines.splits import group_splits, lonely_classes
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
             If a class has only one group.
         """
         X = _plain(X)
+        y = _checked_classes(y)
         if groups is not None and (lonely := lonely_classes(y, groups)):
             warnings.warn(
                 f"only one group has {', '.join(map(str, lonely))}: probabilities of that are "
@@ -141,6 +144,23 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         """
         check_is_fitted(self)
         return np.asarray(self.calibrated_.predict(_plain(X)))
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import get_tags
+
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = get_tags(self.estimator).input_tags.sparse
+        return tags
+
+
+def _checked_classes(y: Any) -> npt.NDArray[Any]:
+    if y is None:
+        raise InputError(
+            "GroupCalibratedClassifier requires y to be passed, but the target y is None"
+        )
+    classes = column_or_1d(y, warn=True)
+    check_classification_targets(classes)
+    return np.asarray(classes)
 
 
 def _plain(X: Any) -> Any:

@@ -62,7 +62,7 @@ class SilhouetteKMeans(ClusterMixin, BaseEstimator):
         -------
         self
         """
-        table = check_array(np.asarray(X), dtype=np.float64)
+        table = check_array(X, dtype=np.float64)
         n_different = len(np.unique(table, axis=0))
         numbers = range(2, min(self.most, n_different - 1) + 1) or [1]
         tried = [
@@ -89,7 +89,7 @@ class SilhouetteKMeans(ClusterMixin, BaseEstimator):
         ndarray of int, shape (clip,)
         """
         check_is_fitted(self)
-        return np.asarray(self.kmeans_.predict(check_array(np.asarray(X), dtype=np.float64)))
+        return np.asarray(self.kmeans_.predict(check_array(X, dtype=np.float64)))
 
 
 def _silhouette(table: npt.NDArray[np.float64], labels: npt.NDArray[Any]) -> float:
