@@ -7,8 +7,11 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -63,6 +66,20 @@ def test_groups_change_the_calibration(pipe, codes, labels, groups) -> None:
     with_groups = clone(pipe).fit(codes, labels, classifier__groups=groups).predict_proba(codes)
     without = clone(pipe).fit(codes, labels).predict_proba(codes)
     assert np.abs(with_groups - without).max() > 1e-3
+
+
+def test_groups_are_routed_where_scikit_learn_routes() -> None:
+    X, y, of = (
+        np.random.default_rng(0).normal(size=(40, 3)),
+        np.repeat(["a", "b"], 20),
+        np.arange(40),
+    )
+    model = make_pipeline(StandardScaler(), GroupCalibratedClassifier(SVC()))
+    named = clone(model).fit(X, y, groupcalibratedclassifier__groups=of // 5).predict_proba(X)
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = clone(model).fit(X, y, groups=of // 5).predict_proba(X)
+    np.testing.assert_array_equal(routed, named)
+    assert not np.array_equal(clone(model).fit(X, y).predict_proba(X), named)
 
 
 def test_a_class_of_one_instrument_is_named(pipe, codes, labels, groups) -> None:
