@@ -5,6 +5,7 @@ from . import evaluation as evaluation
 from . import exceptions as exceptions
 from . import features as features
 from . import labelled as labelled
+from . import pipelines as pipelines
 from . import training as training
 from . import viz as viz
 from .audio import load_audio as load_audio
@@ -40,5 +41,9 @@ from .labelled import append_codes as append_codes
 from .labelled import concat_codes as concat_codes
 from .labelled import load_codes as load_codes
 from .labelled import save_codes as save_codes
+from .pipelines import make_clustering_pipeline as make_clustering_pipeline
+from .pipelines import make_era_classifier as make_era_classifier
+from .pipelines import make_label_classifier as make_label_classifier
+from .pipelines import make_timbre_classifier as make_timbre_classifier
 
 __version__: str

@@ -9,6 +9,7 @@ import typer
 from qtokfeatures import __version__
 from qtokfeatures.apps import (
     cli_bench,
+    cli_classify,
     cli_cluster,
     cli_codec,
     cli_codes,
@@ -40,6 +41,7 @@ app.command("roundtrip")(cli_roundtrip.roundtrip)
 app.command("features")(cli_features.features)
 app.command("cluster")(cli_cluster.cluster)
 app.command("verify")(cli_bench.verify)
+app.add_typer(cli_classify.app, name="classify")
 app.add_typer(cli_codec.app, name="codec")
 app.add_typer(cli_bench.app, name="bench")
 

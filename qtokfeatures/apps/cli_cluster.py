@@ -21,7 +21,8 @@ from qtokfeatures.apps.cli_options import (
     Seed,
     SoundsOrCodes,
 )
-from qtokfeatures.apps.cluster_run import ClusterRun, run_clustering
+from qtokfeatures.apps.cluster_files import write_labelled_array, write_labels
+from qtokfeatures.apps.cluster_run import ClusterOptions, ClusterRun, run_clustering
 from qtokfeatures.apps.file_names import refuse_to_overwrite
 
 if TYPE_CHECKING:
@@ -41,6 +42,26 @@ def cluster(
             help="Colour of the map: cluster, folder, or a label of the codes file.",
         ),
     ] = "cluster",
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            metavar="kmeans|hdbscan",
+            help="k-means puts every clip into a cluster, HDBSCAN only those in dense places.",
+        ),
+    ] = "kmeans",
+    reduce: Annotated[
+        str | None,
+        typer.Option(
+            "--reduce",
+            metavar="svd|umap",
+            help="Reduce the features before; by default they are taken as they are.",
+            show_default=False,
+        ),
+    ] = None,
+    min_size: Annotated[
+        int, typer.Option("--min-size", min=2, help="Fewest clips in a cluster of HDBSCAN.")
+    ] = 5,
     codebooks: Codebooks = None,
     seed: Seed = 0,
     codec: CodecName = None,
@@ -48,9 +69,10 @@ def cluster(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Cluster sounds by their tokens; write labels.csv, map.png and clusters.html."""
+    """Cluster sounds by their tokens; write tables, a map, and a page to look and listen."""
     report = Report(as_json=as_json, quiet=quiet)
     check_kind(kind)
+    check_method(method, reduce, n_clusters)
     output_folder(output)
     gathered = gather_codes(files, codec=codec, device=device, report=report)
     if gathered is None:
@@ -58,35 +80,77 @@ def cluster(
         return
     ds, opened = gathered
     check_cluster_count(n_clusters, ds.sizes["clip"])
-    paths = {name: output / name for name in ("labels.csv", "map.png", "clusters.html")}
-    refuse_to_overwrite(paths.values(), [*files, *ds["source"].values.tolist()])
-    run = run_clustering(
-        ds,
-        opened,
+    options = ClusterOptions(
         n_clusters=n_clusters,
+        method=method,
+        reduce=reduce,
+        min_cluster_size=min_size,
         features=kind,
         codebooks=codebooks,
         seed=seed,
-        names=display_names(ds),
-        kinds=known_kinds(ds, color_by),
     )
-    _write(run, paths, report, color_by)
-    sizes = [len(run.clustering.nearest(c)) for c in range(run.clustering.n_clusters)]
+    names, kinds = display_names(ds), known_kinds(ds, color_by)
+    run = run_clustering(ds, opened, options, names=names, kinds=kinds)
+    paths = (
+        output / "labels.csv",
+        output / "labels.nc",
+        output / "map.png",
+        output / "clusters.html",
+    )
+    clusters = range(run.clustering.n_clusters)
+    sounds = {cluster: output / f"prototype_{cluster}.wav" for cluster in clusters}
+    refuse_to_overwrite([*paths, *sounds.values()], [*files, *ds["source"].values.tolist()])
+    _write(run, paths, sounds, report, color_by)
+    sizes = [len(run.clustering.nearest(cluster)) for cluster in clusters]
+    alone = len(run.clustering.nearest(-1))
     report.finish(
         {
             "output": output,
             "clips": len(run.names),
             "clusters": run.clustering.n_clusters,
             "sizes": sizes,
+            "in no cluster": alone,
+            "prototypes": list(sounds.values()),
             "map": run.projection.method,
             "labels": dict(zip(ds["clip"].values.tolist(), run.clustering.labels, strict=True)),
         },
         [
-            f"{len(run.names)} clips in clusters of {', '.join(map(str, sizes))}",
+            _summary(len(run.names), sizes, alone),
             f"map by {run.projection.method}",
-            *(f"  {path}" for path in paths.values()),
+            *(f"  {path}" for path in (*paths, *sounds.values())),
         ],
     )
+
+
+def check_method(method: str, reduce: str | None, n_clusters: int | None) -> None:
+    """Refuse an unknown way of clustering.
+
+    Parameters
+    ----------
+    method, reduce : str
+        What the user asked for.
+    n_clusters : int, optional
+        How many clusters the user asked for.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there is none of that name, or HDBSCAN is told a number.
+    """
+    from qtokfeatures.pipelines.clustering import METHODS, REDUCTIONS
+
+    if method not in METHODS:
+        raise typer.BadParameter(
+            f"{method!r} is not one of {', '.join(METHODS)}", param_hint="'--method'"
+        )
+    if reduce is not None and reduce not in REDUCTIONS:
+        raise typer.BadParameter(
+            f"{reduce!r} is not one of {', '.join(REDUCTIONS)}", param_hint="'--reduce'"
+        )
+    if method == "hdbscan" and n_clusters is not None:
+        raise typer.BadParameter(
+            "HDBSCAN finds the number itself; use --min-size instead", param_hint="'-k'"
+        )
 
 
 def check_cluster_count(n_clusters: int | None, n_clips: int) -> None:
@@ -154,15 +218,39 @@ def known_kinds(ds: xr.Dataset, what: str) -> list[str]:
     return [str(value) for value in ds[what].values]
 
 
-def _write(run: ClusterRun, paths: dict[str, Path], report: Report, color_by: str) -> None:
-    from qtokfeatures.viz.cluster_page import cluster_report, draw_cluster_map
+def _write(
+    run: ClusterRun,
+    paths: tuple[Path, Path, Path, Path],
+    sounds: dict[int, Path],
+    report: Report,
+    color_by: str,
+) -> None:
+    from qtokfeatures.audio import write_audio
+    from qtokfeatures.viz.cluster_page import SoundOfCluster, cluster_report, draw_cluster_map
     from qtokfeatures.viz.figures import write_whole
+    from qtokfeatures.viz.listening import compact_uri
 
+    table, array, picture, page = paths
     clips = run.shown_clips(report)
     title = f"{len(clips)} clips by their tokens"
     drawn = draw_cluster_map(clips, run.projection, title=title, kind_title=color_by)
     lead = f"{run.clustering.n_clusters} clusters. Codec: {run.codec.spec.describe()}."
-    html = cluster_report(clips, drawn, title=title, lead=lead)
-    run.write_labels(paths["labels.csv"])
-    write_whole(paths["map.png"], drawn.png)
-    write_whole(paths["clusters.html"], html.encode("utf-8"))
+    prototypes = run.prototypes()
+    heard = {
+        cluster: SoundOfCluster(
+            compact_uri(one.y, one.sr), f"decoded from the tokens of {run.names[one.row]}"
+        )
+        for cluster, one in prototypes.items()
+    }
+    html = cluster_report(clips, drawn, title=title, lead=lead, prototypes=heard)
+    write_labels(run, table)
+    write_labelled_array(run, array)
+    write_whole(picture, drawn.png)
+    write_whole(page, html.encode("utf-8"))
+    for cluster, one in prototypes.items():
+        write_audio(sounds[cluster], one.y, one.sr)
+
+
+def _summary(n_clips: int, sizes: list[int], alone: int) -> str:
+    groups = f"clusters of {', '.join(map(str, sizes))}" if sizes else "no clusters"
+    return f"{n_clips} clips in {groups}" + (f"; {alone} in none" if alone else "")

@@ -15,7 +15,8 @@ from qtokfeatures.apps.cli_console import Report
 from qtokfeatures.apps.cli_inputs import encode_sounds, find_sounds, open_codec, output_folder
 from qtokfeatures.apps.cli_options import AsJson, Clusters, CodecName, Device, Quiet, Seed
 from qtokfeatures.apps.cli_roundtrip import warm_up, write_page
-from qtokfeatures.apps.cluster_run import ClusterRun, run_clustering
+from qtokfeatures.apps.cluster_files import write_labels
+from qtokfeatures.apps.cluster_run import ClusterOptions, ClusterRun, run_clustering
 from qtokfeatures.apps.file_names import file_stems, refuse_to_overwrite
 from qtokfeatures.exceptions import InputError
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from qtokfeatures.viz.roundtrip import Roundtrip
 
 _MOST_DECODED = 3
-_FEATURES = "histogram"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +91,7 @@ def demo(
     run = run_clustering(
         ds,
         opened,
-        n_clusters=n_clusters,
-        features=_FEATURES,
-        codebooks=None,
-        seed=seed,
+        ClusterOptions(n_clusters=n_clusters, seed=seed),
         names=display_names(ds),
         kinds=_kinds(ds, material),
     )
@@ -179,7 +176,7 @@ def _write(
     compared = [(one, roundtrip_pictures(one)) for one in roundtrips.values()]
     write_page(page, demo_report(clips, drawn, compared, title=material.title, lead=_lead(run)))
     write_whole(picture, drawn.png)
-    run.write_labels(labels)
+    write_labels(run, labels)
     run.ds.qtok.save(codes)
     for path, one in decoded.items():
         write_audio(path, one.y_hat, one.sr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -106,15 +106,39 @@ def compute_features(
     typer.BadParameter
         If there are not so many codebooks.
     """
-    from qtokfeatures.estimators.presets import feature_transformer
-
-    n_codebooks = ds.sizes["codebook"]
-    check_codebook_count(codebooks, n_codebooks)
-    transformer = feature_transformer(kind, codec, n_codebooks)
-    if codebooks is not None:
-        transformer.set_params(codebooks=codebooks)
+    transformer = chosen_features(kind, codec, codebooks, n_codebooks=ds.sizes["codebook"])
     table: xr.DataArray = transformer.fit_transform(ds)
     return table
+
+
+def chosen_features(kind: str, codec: Codec, codebooks: int | None, *, n_codebooks: int) -> Any:
+    """Return the transformer of codes that the options ask for.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    codec : Codec
+        The codec of the codes.
+    codebooks : int, optional
+        Only the first so many; what suits the kind by default.
+    n_codebooks : int
+        How many the codes have.
+
+    Returns
+    -------
+    transformer
+
+    Raises
+    ------
+    typer.BadParameter
+        If there are not so many codebooks.
+    """
+    from qtokfeatures.estimators.presets import feature_transformer
+
+    check_codebook_count(codebooks, n_codebooks)
+    transformer = feature_transformer(kind, codec, n_codebooks)
+    return transformer if codebooks is None else transformer.set_params(codebooks=codebooks)
 
 
 def _write(table: xr.DataArray, output: Path) -> None:

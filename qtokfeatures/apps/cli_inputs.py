@@ -122,7 +122,12 @@ def encode_sounds(codec: Codec, sounds: Sequence[str], report: Report) -> xr.Dat
 
 
 def gather_codes(
-    arguments: Sequence[str], *, codec: str | None, device: str, report: Report
+    arguments: Sequence[str],
+    *,
+    codec: str | None,
+    device: str,
+    report: Report,
+    opened: Codec | None = None,
 ) -> tuple[xr.Dataset, Codec] | None:
     """Make codes of everything that was given: audio is encoded, codes files are read.
 
@@ -136,6 +141,8 @@ def gather_codes(
         Where it runs.
     report : Report
         Is told of what fails.
+    opened : Codec, optional
+        A codec that is loaded already; then no other is looked for.
 
     Returns
     -------
@@ -148,7 +155,8 @@ def gather_codes(
     sounds = find_sounds([argument for argument in arguments if not is_codes(argument)], report)
     if not (parts or sounds):
         return None
-    opened = codec_of(parts[0], codec, device) if parts else open_codec(codec, device)
+    if opened is None:
+        opened = codec_of(parts[0], codec, device) if parts else open_codec(codec, device)
     encoded = encode_sounds(opened, sounds, report)
     if encoded is not None:
         parts.append(encoded)

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtokfeatures.apps.cli_console import Report
-from qtokfeatures.apps.cli_features import compute_features
-from qtokfeatures.apps.clustering import Clustering, cluster_clips
+from qtokfeatures.apps.cli_features import chosen_features
 from qtokfeatures.exceptions import QtokError
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qtokfeatures.codecs import Codec
+    from qtokfeatures.pipelines import Clustering, Prototype
     from qtokfeatures.viz.cluster_page import ClusteredClip
     from qtokfeatures.viz.projection import Projection
 
@@ -81,33 +81,22 @@ class ClusterRun:
                 for row in rows
             ]
 
-    def write_labels(self, path: Path) -> None:
-        """Write one row per clip: its cluster, its place on the map, and its labels."""
-        import pandas as pd
+    def prototypes(self) -> dict[int, Prototype]:
+        """Make a sound for each cluster that stands for it."""
+        from qtokfeatures.pipelines import hear_medoid
 
-        from qtokfeatures.labelled.replacing import replacing
-
-        coords = {
-            str(name): coord.values
-            for name, coord in self.ds.coords.items()
-            if coord.dims == ("clip",) and name != "clip"
+        found = self.clustering
+        return {
+            cluster: hear_medoid(self.codec, self.ds, found.space, found.labels == cluster)
+            for cluster in range(found.n_clusters)
         }
-        found = {
-            "clip": self.ds["clip"].values,
-            "cluster": self.clustering.labels,
-            "x": self.projection.xy[:, 0],
-            "y": self.projection.xy[:, 1],
-        }
-        table = pd.DataFrame(found | {n: v for n, v in coords.items() if n not in found})
-        with replacing(path) as fresh:
-            table.to_csv(fresh, index=False, encoding="utf-8", float_format="%.6g")
 
     def _heard(self) -> set[int]:
         """Choose clips to hear: of every cluster equally many, the most typical first."""
         if len(self.names) <= _MOST_PLAYERS:
             return set(range(len(self.names)))
-        each = max(2, _MOST_PLAYERS // self.clustering.n_clusters)
-        clusters = range(self.clustering.n_clusters)
+        clusters = sorted(set(self.clustering.labels.tolist()))
+        each = max(2, _MOST_PLAYERS // len(clusters))
         return {row for cluster in clusters for row in self.clustering.nearest(cluster)[:each]}
 
     def _player(self, row: int) -> str:
@@ -132,14 +121,42 @@ class ClusterRun:
             return None
 
 
+@dataclass(frozen=True)
+class ClusterOptions:
+    """How clips are clustered.
+
+    Parameters
+    ----------
+    n_clusters : int, optional
+        How many clusters of k-means; chosen by silhouette by default.
+    method : str
+        ``"kmeans"`` or ``"hdbscan"``.
+    reduce : str, optional
+        ``"svd"`` or ``"umap"``; nothing by default.
+    min_cluster_size : int
+        Fewest clips that HDBSCAN calls a cluster.
+    features : str
+        Which features.
+    codebooks : int, optional
+        Only the first so many.
+    seed : int
+        Seed of clustering and map.
+    """
+
+    n_clusters: int | None = None
+    method: str = "kmeans"
+    reduce: str | None = None
+    min_cluster_size: int = 5
+    features: str = "histogram"
+    codebooks: int | None = None
+    seed: int = 0
+
+
 def run_clustering(
     ds: xr.Dataset,
     codec: Codec,
+    options: ClusterOptions,
     *,
-    n_clusters: int | None,
-    features: str,
-    codebooks: int | None,
-    seed: int,
     names: Sequence[str],
     kinds: Sequence[str],
 ) -> ClusterRun:
@@ -151,14 +168,8 @@ def run_clustering(
         Codes.
     codec : Codec
         The codec that made them.
-    n_clusters : int, optional
-        How many clusters; chosen by silhouette by default.
-    features : str
-        Which features.
-    codebooks : int, optional
-        Only the first so many.
-    seed : int
-        Seed of clustering and map.
+    options : ClusterOptions
+        How.
     names : sequence of str
         What each clip is called on the page.
     kinds : sequence of str
@@ -169,14 +180,26 @@ def run_clustering(
     ClusterRun
         The result.
     """
+    from qtokfeatures.pipelines import find_clusters, make_clustering_pipeline
     from qtokfeatures.viz.projection import project
 
-    table = compute_features(ds, codec, kind=features, codebooks=codebooks).values
+    features = chosen_features(
+        options.features, codec, options.codebooks, n_codebooks=ds.sizes["codebook"]
+    )
+    pipe = make_clustering_pipeline(
+        codec,
+        n_clusters=options.n_clusters,
+        method=options.method,
+        reduce=options.reduce,
+        min_cluster_size=options.min_cluster_size,
+        features=features,
+        seed=options.seed,
+    )
     return ClusterRun(
         ds=ds,
         codec=codec,
-        clustering=cluster_clips(table, n_clusters, seed=seed),
-        projection=project(table, seed=seed),
+        clustering=find_clusters(pipe, ds),
+        projection=project(pipe[0].transform(ds).values, seed=options.seed),
         names=names,
         kinds=kinds,
     )

@@ -1,6 +1,9 @@
+from .classifier_page import classifier_report as classifier_report
 from .clip_map import draw_map as draw_map
 from .clip_map import map_figure as map_figure
 from .cluster_page import cluster_report as cluster_report
+from .confusion import confusion_figure as confusion_figure
+from .confusion import draw_confusion as draw_confusion
 from .contact_sheet import SheetPair as SheetPair
 from .contact_sheet import contact_sheet as contact_sheet
 from .contact_sheet import save_sheet as save_sheet

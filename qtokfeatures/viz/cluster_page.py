@@ -42,6 +42,22 @@ class ClusteredClip:
 
 
 @dataclass(frozen=True)
+class SoundOfCluster:
+    """What a cluster sounds like.
+
+    Parameters
+    ----------
+    audio : str
+        ``data:`` URL that plays it.
+    note : str
+        How it was made.
+    """
+
+    audio: str
+    note: str
+
+
+@dataclass(frozen=True)
 class ClusterMap:
     """A drawn map.
 
@@ -61,7 +77,12 @@ class ClusterMap:
 
 
 def cluster_report(
-    clips: Sequence[ClusteredClip], drawn: ClusterMap, *, title: str, lead: str = ""
+    clips: Sequence[ClusteredClip],
+    drawn: ClusterMap,
+    *,
+    title: str,
+    lead: str = "",
+    prototypes: Mapping[int, SoundOfCluster] | None = None,
 ) -> str:
     """Return a page with the map and, cluster by cluster, players.
 
@@ -75,13 +96,15 @@ def cluster_report(
         The page's heading.
     lead : str
         One paragraph below it.
+    prototypes : mapping of int to SoundOfCluster, optional
+        What stands for each cluster, to be heard first.
 
     Returns
     -------
     str
         A complete HTML document that needs nothing else.
     """
-    return page(title, [*map_blocks(drawn), *cluster_sections(clips)], lead=lead)
+    return page(title, [*map_blocks(drawn), *cluster_sections(clips, prototypes)], lead=lead)
 
 
 def draw_cluster_map(
@@ -109,7 +132,7 @@ def draw_cluster_map(
     figure = map_figure(
         projection,
         names=[clip.name for clip in clips],
-        groups=[clip.kind if known else f"cluster {clip.cluster}" for clip in clips],
+        groups=[clip.kind if known else cluster_name(clip.cluster) for clip in clips],
         group_title=kind_title if known else "",
         title=title,
     )
@@ -127,19 +150,34 @@ def map_blocks(drawn: ClusterMap) -> list[Markup]:
     return [picture(drawn.png, alt="map of the clips", caption=caption, spots=[drawn.spots])]
 
 
-def cluster_sections(clips: Sequence[ClusteredClip]) -> list[Markup]:
+def cluster_name(cluster: int) -> str:
+    """Return what a cluster is called; −1 is that of the clips in none.
+
+    Examples
+    --------
+    >>> cluster_name(3), cluster_name(-1)
+    ('cluster 3', 'no cluster')
+    """
+    return "no cluster" if cluster < 0 else f"cluster {cluster}"
+
+
+def cluster_sections(
+    clips: Sequence[ClusteredClip], prototypes: Mapping[int, SoundOfCluster] | None = None
+) -> list[Markup]:
     """Return a table of the clusters, and one section of players for each of them."""
     members: dict[int, dict[int, ClusteredClip]] = {}
     for index, clip in enumerate(clips):
         members.setdefault(clip.cluster, {})[index] = clip
-    clusters = sorted(members.items())
-    return [_overview(clusters), *(_cluster_section(*cluster) for cluster in clusters)]
+    clusters = sorted(members.items(), key=lambda item: (item[0] < 0, item[0]))
+    heard = prototypes or {}
+    sections = [_cluster_section(number, clips, heard.get(number)) for number, clips in clusters]
+    return [_overview(clusters), *sections]
 
 
 def _overview(clusters: Sequence[tuple[int, Mapping[int, ClusteredClip]]]) -> Markup:
     rows = [
         (
-            element("a", f"Cluster {cluster}", href=f"#{_section_anchor(cluster)}"),
+            element("a", cluster_name(cluster).capitalize(), href=f"#{_section_anchor(cluster)}"),
             len(members),
             _composition(members.values()) or _some_names(members.values()),
         )
@@ -148,7 +186,9 @@ def _overview(clusters: Sequence[tuple[int, Mapping[int, ClusteredClip]]]) -> Ma
     return table(("cluster", "clips", "what is in it"), rows)
 
 
-def _cluster_section(cluster: int, members: Mapping[int, ClusteredClip]) -> Markup:
+def _cluster_section(
+    cluster: int, members: Mapping[int, ClusteredClip], prototype: SoundOfCluster | None
+) -> Markup:
     heard = [
         player(
             clip.name,
@@ -163,12 +203,18 @@ def _cluster_section(cluster: int, members: Mapping[int, ClusteredClip]) -> Mark
     count = f"{len(members)} clip{'s' if len(members) > 1 else ''}"
     composition = _composition(members.values())
     return section(
-        f"Cluster {cluster}: {count}",
+        f"{cluster_name(cluster).capitalize()}: {count}",
         element("p", composition, class_="faint") if composition else "",
+        _prototype_card(cluster, prototype) if prototype else "",
         cards(heard),
         element("p", _listing(silent), class_="faint") if silent else "",
         anchor=_section_anchor(cluster),
     )
+
+
+def _prototype_card(cluster: int, prototype: SoundOfCluster) -> Markup:
+    name = f"What {cluster_name(cluster)} sounds like"
+    return cards([player(name, prototype.audio, note=prototype.note)])
 
 
 def _composition(clips: Iterable[ClusteredClip]) -> str:
@@ -192,7 +238,7 @@ def _listing(names: Sequence[str]) -> str:
 
 
 def _section_anchor(cluster: int) -> str:
-    return f"cluster-{cluster}"
+    return "no-cluster" if cluster < 0 else f"cluster-{cluster}"
 
 
 def _anchor(index: int) -> str:

@@ -8,44 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile as sf
 import xarray as xr
-
-from qtokfeatures.apps.clustering import cluster_clips
-
-BLOBS = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], [5, 4, 3], axis=0)
-BLOBS += np.random.default_rng(0).normal(0, 0.3, BLOBS.shape)
 
 
 @pytest.fixture(autouse=True)
 def _no_umap(monkeypatch: pytest.MonkeyPatch) -> None:
     """UMAP takes ten seconds to compile; tests/viz has its own tests of it."""
     monkeypatch.setattr("qtokfeatures.viz.projection._umap_fits", lambda table: False)
-
-
-# -------------------------------------------------------------------------- the groups
-
-
-def test_the_number_of_groups_is_found() -> None:
-    found = cluster_clips(BLOBS, None)
-    assert found.n_clusters == 3
-    assert found.labels.tolist() == [0] * 5 + [1] * 4 + [2] * 3
-
-
-def test_typical_clips_are_nearest_to_the_middle() -> None:
-    found = cluster_clips(BLOBS, 3)
-    middle = np.linalg.norm(BLOBS[:5] - BLOBS[:5].mean(axis=0), axis=1).argmin()
-    assert found.most_typical()[0] == middle
-    assert sorted(found.nearest(1)) == [5, 6, 7, 8]
-
-
-@pytest.mark.parametrize(("n_clips", "n_clusters"), [(1, 1), (2, 1), (3, 2)])
-def test_few_clips(n_clips: int, n_clusters: int) -> None:
-    assert cluster_clips(BLOBS[-n_clips:], None).n_clusters == n_clusters
-
-
-def test_no_more_groups_than_different_clips() -> None:
-    assert cluster_clips(np.ones((6, 2)), 4).n_clusters == 1
-    assert cluster_clips(np.ones((6, 2)), None).n_clusters == 1
 
 
 # ---------------------------------------------------------------------------- features
@@ -89,8 +59,11 @@ def test_cluster_writes_table_map_and_page(qtok, sounds: Path) -> None:
     assert ran.code == 0
     assert {path.name for path in Path("out").iterdir()} == {
         "labels.csv",
+        "labels.nc",
         "map.png",
         "clusters.html",
+        "prototype_0.wav",
+        "prototype_1.wav",
     }
     table = pd.read_csv("out/labels.csv")
     assert set(table["cluster"]) == {0, 1}
@@ -98,8 +71,53 @@ def test_cluster_writes_table_map_and_page(qtok, sounds: Path) -> None:
     assert dict(zip(table["clip"], table["cluster"], strict=True)) == ran.json["labels"]
     assert ran.json["map"] == "PCA"
     html = Path("out/clusters.html").read_text(encoding="utf-8")
-    assert html.count("<audio") == html.count('class="spot"') == 5
+    assert html.count('class="spot"') == 5
+    assert html.count("<audio") == 5 + 2
+    assert html.count("What cluster") == 2 * html.count("decoded from the tokens of")
     assert "c&#x27;s &lt;d&gt;" in html
+
+
+def test_the_labelled_array_says_what_the_table_says(qtok, sounds: Path) -> None:
+    assert qtok("cluster", sounds, "-k", "2", "-o", "out").code == 0
+    table = pd.read_csv("out/labels.csv")
+    with xr.open_dataset("out/labels.nc") as ds:
+        assert ds["cluster"].dims == ("clip",)
+        assert ds["clip"].values.tolist() == table["clip"].tolist()
+        assert ds["cluster"].values.tolist() == table["cluster"].tolist()
+        assert ds["source"].values.tolist() == table["source"].tolist()
+        np.testing.assert_allclose(ds["x"], table["x"], rtol=1e-4, atol=1e-6)
+
+
+def test_prototypes_are_decoded_tokens_of_a_member(qtok, small_codec, sounds: Path) -> None:
+    ran = qtok("cluster", sounds, "-k", "2", "-o", "out", "--json")
+    y, sr = sf.read(ran.json["prototypes"][1], dtype="float32")
+    members = [clip for clip, cluster in ran.json["labels"].items() if cluster == 1]
+    paths = {path.name: path for path in sounds.rglob("*.*")}
+    decoded = [small_codec.decode(small_codec.encode(paths[clip]))[0] for clip in members]
+    assert sr == 24000
+    whole = [np.clip(one, -1, 1) for one in decoded]  # random weights go beyond full scale
+    assert any(len(one) == len(y) and np.allclose(one, y, atol=1e-3) for one in whole)
+
+
+def test_hdbscan_may_leave_all_clips_alone(qtok, sounds: Path) -> None:
+    ran = qtok("cluster", sounds, "--method", "hdbscan", "-o", "out", "--json")
+    assert ran.code == 0
+    assert (ran.json["clusters"], ran.json["in no cluster"]) == (0, 5)
+    assert set(pd.read_csv("out/labels.csv")["cluster"]) == {-1}
+    assert "No cluster: 5 clips" in Path("out/clusters.html").read_text(encoding="utf-8")
+
+
+def test_features_can_be_reduced_before(qtok, sounds: Path) -> None:
+    assert qtok("cluster", sounds, "-k", "2", "--reduce", "svd", "-o", "out").code == 0
+    assert set(pd.read_csv("out/labels.csv")["cluster"]) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--method", "gmm"], ["--reduce", "tsne"], ["--method", "hdbscan", "-k", "2"]],
+)
+def test_unknown_ways_of_clustering_are_usage(qtok, sounds: Path, options: list[str]) -> None:
+    assert qtok("cluster", sounds, "-o", "out", *options).code == 2
 
 
 def test_the_same_seed_gives_the_same_files(qtok, sounds: Path) -> None:
@@ -113,7 +131,7 @@ def test_codes_are_heard_when_the_recordings_are_gone(qtok, sounds: Path) -> Non
     assert qtok("encode", sounds, "-o", "codes.nc").code == 0
     shutil.rmtree(sounds)
     assert qtok("cluster", "codes.nc", "-k", "2", "-o", "out").code == 0
-    assert Path("out/clusters.html").read_text(encoding="utf-8").count("data:audio") == 5
+    assert Path("out/clusters.html").read_text(encoding="utf-8").count("data:audio") == 5 + 2
 
 
 def test_audio_and_codes_together(qtok, sounds: Path) -> None:

@@ -1,0 +1,218 @@
+"""Pipelines from audio to clusters, and what a clustering found."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import HDBSCAN, KMeans
+from sklearn.decomposition import TruncatedSVD
+from sklearn.exceptions import ConvergenceWarning
+
+from qtokfeatures.estimators import Pipeline, QTokenizer
+from qtokfeatures.exceptions import InputError, MissingExtraError
+from qtokfeatures.pipelines.silhouette import SilhouetteKMeans
+
+METHODS: Final = ("kmeans", "hdbscan")
+REDUCTIONS: Final = ("svd", "umap")
+NOISE: Final = -1
+"""The label of clips that HDBSCAN puts into no cluster."""
+
+_COMPONENTS: Final = {"svd": 20, "umap": 5}
+
+
+@dataclass(frozen=True, eq=False)
+class Clustering:
+    """Groups of clips.
+
+    Parameters
+    ----------
+    labels : ndarray of int (clip,)
+        Cluster of each clip; cluster 0 is the largest, −1 is none.
+    distances : ndarray (clip,)
+        Distance of each clip to its cluster's centre; NaN where it has none.
+    space : ndarray (clip, dimension)
+        Where the clips lie: features, or what a reduction left of them.
+    fitted_labels : tuple of int
+        What the fitted estimator calls cluster 0, 1, ….
+    """
+
+    labels: npt.NDArray[np.int64]
+    distances: npt.NDArray[np.float64]
+    space: npt.NDArray[np.float64]
+    fitted_labels: tuple[int, ...]
+
+    @property
+    def n_clusters(self) -> int:
+        """How many clusters there are, not counting clips that are in none."""
+        return len(self.fitted_labels)
+
+    def most_typical(self) -> list[int]:
+        """Return, cluster by cluster, the clip that is nearest to the centre."""
+        return [self.nearest(cluster)[0] for cluster in range(self.n_clusters)]
+
+    def nearest(self, cluster: int) -> list[int]:
+        """Return the clips of a cluster, the one nearest to the centre first."""
+        by_distance = self.distances.argsort(kind="stable")
+        return [int(row) for row in by_distance if self.labels[row] == cluster]
+
+
+def make_clustering_pipeline(
+    codec: Any = "mini",
+    *,
+    n_clusters: int | None = None,
+    method: str = "kmeans",
+    reduce: str | None = None,
+    n_components: int | None = None,
+    min_cluster_size: int = 5,
+    features: Any = "histogram",
+    cache: Any = "memory",
+    device: str = "auto",
+    seed: int = 0,
+) -> Pipeline:
+    """Make a pipeline that clusters audio by its tokens.
+
+    Parameters
+    ----------
+    codec : str, path or Codec, default="mini"
+        As in :class:`~qtokfeatures.QTokenizer`.
+    n_clusters : int, default=None
+        Clusters of k-means. None finds the number, 2 to 12, whose clusters stand apart best
+        (:class:`~qtokfeatures.pipelines.SilhouetteKMeans`). HDBSCAN finds it always.
+    method : {"kmeans", "hdbscan"}, default="kmeans"
+        k-means puts every clip into a cluster; HDBSCAN finds dense ones of any shape, and gives
+        the label −1 to clips in none.
+    reduce : {"svd", "umap"}, default=None
+        What stands between features and clusters: TruncatedSVD, or UMAP (extra ``viz``), which
+        suits HDBSCAN. Neither by default.
+    n_components : int, default=None
+        Dimensions that are left: 20 for SVD, 5 for UMAP by default.
+    min_cluster_size : int, default=5
+        Fewest clips that HDBSCAN calls a cluster.
+    features : {"histogram", "embedding", "both"} or transformer, default="histogram"
+        As in QTokenizer.
+    cache : "memory", path or None, default="memory"
+        As in QTokenizer.
+    device : str, default="auto"
+        As in QTokenizer.
+    seed : int, default=0
+        Seed of k-means, SVD and UMAP.
+
+    Returns
+    -------
+    Pipeline
+        ``fit_predict(files)`` returns the cluster of each.
+
+    Raises
+    ------
+    InputError
+        If `method` or `reduce` is unknown, or `n_clusters` is given to HDBSCAN.
+    MissingExtraError
+        If UMAP is asked for and not installed.
+
+    Examples
+    --------
+    >>> import qtokfeatures as qt
+    >>> pipe = qt.make_clustering_pipeline(n_clusters=3, reduce="svd", n_components=4)
+    >>> [name for name, _ in pipe.steps]
+    ['qtokenizer', 'truncatedsvd', 'kmeans']
+    >>> len(pipe.fit_predict(qt.example_files()[:12]))
+    12
+    """
+    steps = [QTokenizer(codec, features=features, cache=cache, device=device)]
+    if reduce is not None:
+        steps.append(_reduction(reduce, n_components, seed))
+    return Pipeline([*steps, _clusterer(method, n_clusters, min_cluster_size, seed)])
+
+
+def find_clusters(pipe: Pipeline, X: Any) -> Clustering:
+    """Fit a clustering pipeline, and name its clusters by size.
+
+    Parameters
+    ----------
+    pipe : Pipeline
+        From :func:`make_clustering_pipeline`; it is fitted.
+    X : list of audio or codes
+        What its first step takes.
+
+    Returns
+    -------
+    Clustering
+        Fewer clusters than asked for when fewer clips differ.
+
+    Examples
+    --------
+    >>> import qtokfeatures as qt
+    >>> pipe = qt.make_clustering_pipeline(n_clusters=2)
+    >>> found = find_clusters(pipe, qt.example_files()[:6])
+    >>> found.n_clusters, sorted(set(found.labels.tolist()))
+    (2, [0, 1])
+    """
+    space = np.asarray(pipe[:-1].fit_transform(X), dtype=np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different clips than clusters
+        fitted = np.asarray(pipe[-1].fit_predict(space))
+    return rank_clusters(fitted, space)
+
+
+def rank_clusters(fitted: npt.ArrayLike, space: npt.ArrayLike) -> Clustering:
+    """Name clusters by size, and measure how far clips lie from the middle of their own.
+
+    Parameters
+    ----------
+    fitted : array_like of int, shape (clip,)
+        Labels as an estimator gave them; negative ones are no cluster.
+    space : array_like, shape (clip, dimension)
+        Where the clips lie.
+
+    Returns
+    -------
+    Clustering
+
+    Examples
+    --------
+    >>> rank_clusters([7, 7, 2, -1], [[0.0], [2.0], [5.0], [9.0]]).labels.tolist()
+    [0, 0, 1, -1]
+    """
+    given, table = np.asarray(fitted), np.asarray(space, dtype=np.float64)
+    names, sizes = np.unique(given[given >= 0], return_counts=True)
+    ranked = names[np.argsort(-sizes, kind="stable")]
+    labels = np.full(len(given), NOISE, dtype=np.int64)
+    distances = np.full(len(given), np.nan)
+    for rank, name in enumerate(ranked):
+        members = given == name
+        labels[members] = rank
+        middle = table[members].mean(axis=0)
+        distances[members] = np.linalg.norm(table[members] - middle, axis=1)
+    return Clustering(labels, distances, table, tuple(int(name) for name in ranked))
+
+
+def _clusterer(method: str, n_clusters: int | None, min_cluster_size: int, seed: int) -> Any:
+    if method == "hdbscan":
+        if n_clusters is not None:
+            raise InputError(
+                f"HDBSCAN finds the number of clusters itself; n_clusters={n_clusters} is for "
+                "method='kmeans', min_cluster_size for HDBSCAN"
+            )
+        return HDBSCAN(min_cluster_size=min_cluster_size, copy=True)
+    if method != "kmeans":
+        raise InputError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
+    if n_clusters is None:
+        return SilhouetteKMeans(random_state=seed)
+    return KMeans(n_clusters, n_init=10, random_state=seed)
+
+
+def _reduction(reduce: str, n_components: int | None, seed: int) -> Any:
+    if reduce not in REDUCTIONS:
+        raise InputError(f"reduce must be None or one of {', '.join(REDUCTIONS)}; got {reduce!r}")
+    components = _COMPONENTS[reduce] if n_components is None else n_components
+    if reduce == "svd":
+        return TruncatedSVD(components, random_state=seed)
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise MissingExtraError("umap-learn", extra="viz", purpose="UMAP") from error
+    return UMAP(n_components=components, init="pca", random_state=seed, n_jobs=1)

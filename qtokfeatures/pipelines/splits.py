@@ -1,0 +1,141 @@
+"""Splits that never put clips of one group (an instrument, a speaker, a track) on both sides."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from qtokfeatures.exceptions import InputError
+
+Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Rows to train on, rows to test on."""
+
+_ATTEMPTS: Final = 20
+_MOST_NAMED: Final = 5
+
+
+def group_splits(
+    y: npt.ArrayLike,
+    groups: npt.ArrayLike | None = None,
+    *,
+    n_splits: int = 5,
+    seed: int = 0,
+    strict: bool = True,
+) -> list[Split]:
+    """Split clips into folds: classes in equal shares, groups whole.
+
+    Parameters
+    ----------
+    y : array_like, shape (clip,)
+        The class of each clip.
+    groups : array_like, shape (clip,), default=None
+        What each clip comes from: the instrument, speaker, track or composer. None is a group for
+        each clip, which says nothing about new instruments or speakers.
+    n_splits : int, default=5
+        Folds, at the most: no more than the class with the fewest groups has.
+    seed : int, default=0
+        Seed of the shuffling.
+    strict : bool, default=True
+        Whether a class of one group is an error. Otherwise its clips are split singly.
+
+    Returns
+    -------
+    list of (ndarray, ndarray)
+        Rows to train on and rows to test on. Each row is tested once, and every class is among
+        the rows of every training part.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two classes, or a class has only one group. Names the classes.
+
+    Examples
+    --------
+    >>> splits = group_splits(["a", "a", "a", "b", "b", "b"], [1, 1, 2, 3, 4, 4])
+    >>> len(splits)
+    2
+    """
+    classes, labels = np.unique(np.asarray(y), return_inverse=True)
+    of = np.arange(len(labels)) if groups is None else _numbered(groups, len(labels))
+    if not strict:
+        of = _with_lonely_split(labels, of)
+    if len(classes) < 2:
+        raise InputError(f"expected at least two classes, got 1 class: {classes.tolist()}")
+    if n_splits < 2:
+        raise InputError(f"n_splits must be at least 2, got {n_splits}")
+    most = min(n_splits, _fewest_groups(classes, labels, of))
+    for folds in range(most, 1, -1):
+        for attempt in range(_ATTEMPTS):
+            splits = _folds(labels, None if groups is None else of, folds, seed + attempt)
+            if _are_complete(splits, labels, len(classes)):
+                return splits
+    raise InputError(
+        "no split keeps groups whole and leaves every class in training: too many classes share "
+        "their groups; give more groups"
+    )
+
+
+def _numbered(groups: npt.ArrayLike, n_clips: int) -> npt.NDArray[np.int64]:
+    numbers = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
+    if len(numbers) != n_clips:
+        raise InputError(f"groups has {len(numbers)} entries for {n_clips} clips")
+    return numbers.astype(np.int64)
+
+
+def _with_lonely_split(labels: Any, groups: Any) -> Any:
+    """Make a group of each clip of the classes that have one group."""
+    split = groups.copy()
+    for label in lonely_classes(labels, groups):
+        rows = np.flatnonzero(labels == label)
+        split[rows] = groups.max() + 1 + rows
+    return split
+
+
+def lonely_classes(y: npt.ArrayLike, groups: npt.ArrayLike) -> list[Any]:
+    """Return the classes that have only one group.
+
+    Parameters
+    ----------
+    y : array_like, shape (clip,)
+        The class of each clip.
+    groups : array_like, shape (clip,)
+        The group of each clip.
+
+    Returns
+    -------
+    list
+        Such classes, sorted.
+
+    Examples
+    --------
+    >>> lonely_classes(["a", "a", "b", "b"], [1, 2, 3, 3])
+    ['b']
+    """
+    labels, of = np.asarray(y), np.asarray(groups)
+    return [name for name in np.unique(labels).tolist() if len(set(of[labels == name])) < 2]
+
+
+def _fewest_groups(classes: Any, labels: Any, groups: Any) -> int:
+    """Count the groups of each class; with one group it is trained on or tested, not both."""
+    lonely = [str(classes[label]) for label in lonely_classes(labels, groups)]
+    if lonely:
+        named = ", ".join(lonely[:_MOST_NAMED]) + (", …" if len(lonely) > _MOST_NAMED else "")
+        raise InputError(
+            f"every class needs clips of two groups or more, and {len(lonely)} of {len(classes)} "
+            f"classes have one: {named}; give more groups or leave these classes out. Without "
+            "groups, every class needs two clips"
+        )
+    return min(len(set(groups[labels == label])) for label in range(len(classes)))
+
+
+def _folds(labels: Any, groups: Any, n_splits: int, seed: int) -> list[Split]:
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    folds = kind(n_splits, shuffle=True, random_state=seed)
+    return list(folds.split(np.zeros(len(labels)), labels, groups))
+
+
+def _are_complete(splits: list[Split], labels: Any, n_classes: int) -> bool:
+    return all(len(test) and len(np.unique(labels[train])) == n_classes for train, test in splits)

@@ -1,0 +1,281 @@
+"""The tokens that tell a class from the others, where they occur, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from qtokfeatures.estimators import TokenHistogram
+from qtokfeatures.estimators.presets import COARSE_CODEBOOKS
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import CodeSequence
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """A frame in which a token is heard.
+
+    Parameters
+    ----------
+    clip : str
+        Id of the clip.
+    source : str
+        Its path or URL.
+    time_s : float
+        Start of the frame in the clip, in seconds.
+    """
+
+    clip: str
+    source: str
+    time_s: float
+
+
+@dataclass(frozen=True)
+class TellingToken:
+    """A bin of similar codes that is more frequent in one class than in the others.
+
+    Parameters
+    ----------
+    label : str
+        The class.
+    codebook : int
+        The codebook, 0 being the coarsest.
+    bin : int
+        The bin of that codebook; the code itself where codes are not merged.
+    codes : tuple of int
+        The codes that were merged into it.
+    score : float
+        Log-odds against the other classes over its standard error.
+    share_here, share_elsewhere : float
+        Share of the frames in which it occurs, in this class and in the others.
+    n_clips : int
+        Clips of the class in which it occurs.
+    examples : tuple of Occurrence
+        Frames of the class in which it occurs, in different clips.
+    """
+
+    label: str
+    codebook: int
+    bin: int
+    codes: tuple[int, ...]
+    score: float
+    share_here: float
+    share_elsewhere: float
+    n_clips: int
+    examples: tuple[Occurrence, ...]
+
+
+def telling_tokens(
+    pipe: Any,
+    X: Any,
+    y: npt.ArrayLike,
+    groups: npt.ArrayLike | None = None,
+    *,
+    per_class: int = 5,
+    n_examples: int = 3,
+) -> list[TellingToken]:
+    """Find the tokens that are most typical of each class.
+
+    The score is the log-odds ratio of Monroe, Colaresi and Quinn ("Fightin' Words", Political
+    Analysis 16, 2008, section 3.5.1), with a Dirichlet prior of one frame a bin in the proportions
+    of all classes together. Frames of one clip are not independent, so it ranks tokens; it is no
+    test. A token that only one group of a class has is of that instrument or speaker, and is left
+    out.
+
+    Parameters
+    ----------
+    pipe : Pipeline
+        Whose first step is a fitted QTokenizer. Its TokenHistogram says which bins are counted;
+        with other features, those of ``TokenHistogram(codebooks=4)`` are.
+    X : list of audio or codes
+        Clips, such as those that it was fitted on.
+    y : array_like, shape (clip,)
+        Their classes.
+    groups : array_like, shape (clip,), default=None
+        What each clip comes from. None is a group for each clip.
+    per_class : int, default=5
+        Tokens a class, at the most.
+    n_examples : int, default=3
+        Frames a token, at the most.
+
+    Returns
+    -------
+    list of TellingToken
+        Class by class, the most typical first.
+
+    Raises
+    ------
+    InputError
+        If there is not one class, or group, for each clip.
+
+    Examples
+    --------
+    >>> import qtokfeatures as qt
+    >>> labels = qt.example_labels().query("pitch != '' and label in ('flute', 'guitar')")
+    >>> files = [qt.example_file(name) for name in labels["file"]]
+    >>> pipe = qt.make_timbre_classifier().fit(files, labels["label"])
+    >>> first = telling_tokens(pipe, files, labels["label"])[0]
+    >>> first.label, first.share_here > first.share_elsewhere
+    ('flute', True)
+    """
+    codes = CodeSequence(pipe[0].encode(X))
+    truth, of = np.asarray(y), np.arange(len(codes)) if groups is None else np.asarray(groups)
+    for name, values in (("y", truth), ("groups", of)):
+        if len(values) != len(codes):
+            raise InputError(f"{name} has {len(values)} entries for {len(codes)} clips")
+    histogram = _histogram(pipe[0]).fit(codes)
+    counts = histogram.transform(codes)
+    return [
+        _described(label, column, score, counts, histogram, codes, truth == label, n_examples)
+        for label in np.unique(truth)
+        for column, score in _most_telling(counts, truth == label, of, per_class)
+    ]
+
+
+def telling_table(tokens: Iterable[TellingToken]) -> pd.DataFrame:
+    """Return telling tokens as a table, for people and for CSV.
+
+    Parameters
+    ----------
+    tokens : iterable of TellingToken
+        From :func:`telling_tokens`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a token; the column ``examples`` reads ``clip @ time s``.
+
+    Examples
+    --------
+    >>> token = TellingToken("flute", 0, 7, (3, 9), 4.2, 0.5, 0.1, 4, (Occurrence("a", "a", 0.4),))
+    >>> telling_table([token])["examples"].item()
+    'a @ 0.40 s'
+    """
+    rows = [
+        {
+            "class": token.label,
+            "codebook": token.codebook,
+            "bin": token.bin,
+            "codes": " ".join(map(str, token.codes)),
+            "score": round(token.score, 2),
+            "share": round(token.share_here, 4),
+            "share elsewhere": round(token.share_elsewhere, 4),
+            "clips": token.n_clips,
+            "examples": "; ".join(f"{o.clip} @ {o.time_s:.2f} s" for o in token.examples),
+        }
+        for token in tokens
+    ]
+    return pd.DataFrame(rows)
+
+
+def log_odds(here: npt.ArrayLike, elsewhere: npt.ArrayLike) -> FloatArray:
+    """Score how much more frequent each token is in one set of frames than in another.
+
+    Parameters
+    ----------
+    here, elsewhere : array_like of int, shape (token,)
+        Frames with each token.
+
+    Returns
+    -------
+    ndarray, shape (token,)
+        Log-odds ratio over its standard error: above 0 for what is more frequent here.
+
+    Examples
+    --------
+    >>> log_odds([8, 2, 0], [2, 8, 0]).round(1).tolist()
+    [3.2, -3.2, 0.0]
+    """
+    a, b = np.asarray(here, dtype=float), np.asarray(elsewhere, dtype=float)
+    both = a + b
+    prior = len(both) * (both + 1e-9) / (both + 1e-9).sum()
+    odds_here = (a + prior) / (a.sum() - a + prior.sum() - prior)
+    odds_elsewhere = (b + prior) / (b.sum() - b + prior.sum() - prior)
+    spread = np.sqrt(1 / (a + prior) + 1 / (b + prior))
+    return np.asarray(np.log(odds_here / odds_elsewhere) / spread)
+
+
+def _histogram(tokenizer: Any) -> TokenHistogram:
+    """Count what the pipeline counts, as it is, if it counts single tokens."""
+    own = getattr(tokenizer, "features_", None)
+    if isinstance(own, TokenHistogram) and own.ngram == 1:
+        codec, codebooks, bins = own.codec, own.codebooks, own.bins
+    else:
+        codec, codebooks, bins = tokenizer.codec, COARSE_CODEBOOKS, TokenHistogram().bins
+    counted = TokenHistogram(codec=codec, codebooks=codebooks, bins=bins, weighting="count")
+    counted.set_output(transform="default")
+    return counted
+
+
+def _most_telling(
+    counts: xr.DataArray, here: Any, groups: Any, per_class: int
+) -> list[tuple[int, float]]:
+    table, codebook = counts.values, counts["codebook"].values
+    scores = np.empty(table.shape[1])
+    for k in np.unique(codebook):
+        columns = codebook == k
+        inside, outside = table[here][:, columns].sum(axis=0), table[~here][:, columns].sum(axis=0)
+        scores[columns] = log_odds(inside, outside)
+    own = np.unique(groups[here])
+    spread = sum((table[here & (groups == group)].sum(axis=0) > 0).astype(int) for group in own)
+    eligible = (scores > 0) & (spread >= min(2, len(own)))
+    ranked = np.argsort(-np.where(eligible, scores, -np.inf), kind="stable")[:per_class]
+    return [(int(column), float(scores[column])) for column in ranked if eligible[column]]
+
+
+def _described(
+    label: Any,
+    column: int,
+    score: float,
+    counts: xr.DataArray,
+    histogram: TokenHistogram,
+    codes: CodeSequence,
+    here: Any,
+    n_examples: int,
+) -> TellingToken:
+    codebook = int(counts["codebook"].values[column])
+    merged = histogram.bin_of_code_
+    number = int(counts["token" if merged is None else "bin"].values[column])
+    row = histogram.codebooks_.index(codebook)
+    members = (number,) if merged is None else tuple(np.flatnonzero(merged[row] == number).tolist())
+    frames = codes.dataset["frame_count"].values
+    counted = counts.values[:, column]
+    return TellingToken(
+        label=str(label),
+        codebook=codebook,
+        bin=number,
+        codes=members,
+        score=score,
+        share_here=float(counted[here].sum() / frames[here].sum()),
+        share_elsewhere=float(counted[~here].sum() / max(1, frames[~here].sum())),
+        n_clips=int((counted[here] > 0).sum()),
+        examples=_examples(codes, codebook, members, counted / frames * here, n_examples),
+    )
+
+
+def _examples(
+    codes: CodeSequence, codebook: int, members: tuple[int, ...], share: FloatArray, most: int
+) -> tuple[Occurrence, ...]:
+    """Name a frame in each of the clips in which a token takes the largest share."""
+    ds = codes.dataset
+    rows = [int(row) for row in np.argsort(-share, kind="stable")[:most] if share[row] > 0]
+    found = []
+    for row in rows:
+        frames = np.flatnonzero(np.isin(codes[row][codebook], members))
+        middle = int(frames[len(frames) // 2])
+        found.append(
+            Occurrence(
+                clip=str(ds["clip"].values[row]),
+                source=str(ds["source"].values[row]),
+                time_s=middle / codes.spec.frame_rate,
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,192 @@
+"""Classifiers: calibrated by groups, validated by groups, explained by tokens."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.pipelines import (
+    GroupCalibratedClassifier,
+    SilhouetteKMeans,
+    make_era_classifier,
+    make_label_classifier,
+    make_timbre_classifier,
+    telling_table,
+    telling_tokens,
+    validate_groups,
+)
+from qtokfeatures.pipelines.calibrated import LonelyClassWarning
+
+
+@parametrize_with_checks([GroupCalibratedClassifier(LogisticRegression()), SilhouetteKMeans(3)])
+@pytest.mark.filterwarnings("ignore")
+def test_scikit_learns_own_checks(estimator, check) -> None:
+    check(estimator)
+
+
+@pytest.fixture
+def pipe(paper):
+    return make_timbre_classifier(paper)
+
+
+def test_probabilities_are_probabilities(pipe, codes, labels, groups) -> None:
+    pipe.fit(codes, labels, classifier__groups=groups)
+    probabilities = pipe.predict_proba(codes)
+    assert pipe.classes_.tolist() == ["flute", "guitar", "piano"]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert (pipe.classes_[probabilities.argmax(axis=1)] == pipe.predict(codes)).all()
+    assert (pipe.predict(codes) == labels).mean() > 0.9
+
+
+def test_calibration_leaves_groups_out(paper, codes, labels, groups) -> None:
+    seen: list[tuple[set, set]] = []
+
+    class Noting(SVC):
+        def fit(self, X, y, sample_weight=None):
+            seen.append(len(y))
+            return super().fit(X, y, sample_weight)
+
+    make_label_classifier(paper, classifier=Noting()).fit(codes, labels, classifier__groups=groups)
+    # Three groups a class: three folds of two thirds, and all clips at last.
+    assert sorted(seen) == [24, 24, 24, 36]
+
+
+def test_groups_change_the_calibration(pipe, codes, labels, groups) -> None:
+    with_groups = clone(pipe).fit(codes, labels, classifier__groups=groups).predict_proba(codes)
+    without = clone(pipe).fit(codes, labels).predict_proba(codes)
+    assert np.abs(with_groups - without).max() > 1e-3
+
+
+def test_groups_are_routed_where_scikit_learn_routes() -> None:
+    X, y, of = (
+        np.random.default_rng(0).normal(size=(40, 3)),
+        np.repeat(["a", "b"], 20),
+        np.arange(40),
+    )
+    model = make_pipeline(StandardScaler(), GroupCalibratedClassifier(SVC()))
+    named = clone(model).fit(X, y, groupcalibratedclassifier__groups=of // 5).predict_proba(X)
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = clone(model).fit(X, y, groups=of // 5).predict_proba(X)
+    np.testing.assert_array_equal(routed, named)
+    assert not np.array_equal(clone(model).fit(X, y).predict_proba(X), named)
+
+
+def test_a_class_of_one_instrument_is_named(pipe, codes, labels, groups) -> None:
+    groups = np.where(labels == "flute", "the only flute", groups)
+    with pytest.warns(LonelyClassWarning, match="only one group has flute"):
+        pipe.fit(codes, labels, classifier__groups=groups)
+    with pytest.raises(InputError, match="1 of 3 classes have one: flute"):
+        validate_groups(pipe, codes, labels, groups)
+
+
+def test_validation_predicts_each_clip_once(pipe, codes, labels, groups) -> None:
+    found = validate_groups(pipe, codes, labels, groups)
+    assert found.confusion().to_numpy().sum() == len(labels)
+    assert found.confusion().to_numpy().sum(axis=1).tolist() == [12, 12, 12]
+    assert found.balanced_accuracy > 0.8
+    assert found.table().columns.tolist() == ["clip", "true", "predicted", "probability", "fold"]
+    for fold in set(found.fold):
+        assert not set(groups[found.fold == fold]) & set(groups[found.fold != fold])
+    assert not hasattr(pipe[-1], "calibrated_")
+
+
+def test_validation_shows_when_only_the_instrument_was_learnt(paper, codes, labels, groups) -> None:
+    """Labels that belong to instruments, not to what is heard, do not carry over to new ones."""
+    by_instrument = {name: ["a", "b"][i % 2] for i, name in enumerate(np.unique(groups))}
+    arbitrary = np.array([by_instrument[name] for name in groups])
+    found = validate_groups(make_label_classifier(paper), codes, arbitrary, groups)
+    assert found.balanced_accuracy < 0.75
+
+
+def test_validation_does_not_warn_of_what_it_does_itself(pipe, codes, labels, groups) -> None:
+    two = groups.copy()
+    two[(labels == "flute") & (groups == "instrument 2")] = "instrument 1"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LonelyClassWarning)
+        validate_groups(pipe, codes, labels, two)
+
+
+def test_a_scaler_stands_behind_all_but_histograms(paper) -> None:
+    assert [n for n, _ in make_timbre_classifier(paper).steps] == ["qtokenizer", "classifier"]
+    names = [name for name, _ in make_era_classifier(paper).steps]
+    assert names == ["qtokenizer", "standardscaler", "classifier"]
+
+
+def test_parameters_can_be_searched_and_cloned(paper) -> None:
+    pipe = clone(make_label_classifier(paper, features="embedding", method="isotonic"))
+    pipe.set_params(classifier__estimator__C=3.0, qtokenizer__features="both")
+    assert pipe["classifier"].estimator.C == 3.0
+    assert pipe["classifier"].method == "isotonic"
+
+
+# --------------------------------------------------------------------- telling tokens
+
+
+def test_the_planted_tokens_are_found(pipe, codes, labels, groups) -> None:
+    pipe.set_params(qtokenizer__features=_every_code())
+    pipe.fit(codes, labels)
+    first = {one.label: one for one in reversed(telling_tokens(pipe, codes, labels, groups))}
+    assert {name: (one.codebook, one.codes) for name, one in first.items()} == {
+        "flute": (0, (0,)),
+        "guitar": (0, (10,)),
+        "piano": (0, (20,)),
+    }
+    assert all(one.share_here > 0.3 > one.share_elsewhere for one in first.values())
+
+
+def test_a_telling_token_is_where_it_is_said_to_be(pipe, codes, labels, groups) -> None:
+    pipe.fit(codes, labels)
+    ids = codes.dataset["clip"].values.tolist()
+    found = telling_tokens(pipe, codes, labels, groups, per_class=2, n_examples=4)
+    assert len(found) == 6
+    for token in found:
+        assert len({one.clip for one in token.examples}) == len(token.examples) > 0
+        for one in token.examples:
+            row = ids.index(one.clip)
+            assert labels[row] == token.label
+            assert codes[row][token.codebook, round(one.time_s * 12.5)] in token.codes
+
+
+def test_a_token_of_one_instrument_tells_no_class(pipe, codes, labels, groups) -> None:
+    ds = codes.dataset.copy(deep=True)
+    own = np.isin(ds["clip_index"], np.flatnonzero(groups == "instrument 0"))
+    values = ds["codes"].values
+    values[1, own] = 31
+    pipe.set_params(qtokenizer__features=_every_code())
+    pipe.fit(ds, labels)
+    elsewhere = (labels == "flute") & (groups != "instrument 0")
+    values[1, np.isin(ds["clip_index"], np.flatnonzero(elsewhere)) & (values[1] == 31)] = 30
+    found = telling_tokens(pipe, ds, labels, groups)
+    assert (1, (31,)) not in {(t.codebook, t.codes) for t in found if t.label == "flute"}
+    alone = telling_tokens(pipe, ds, labels)
+    assert (1, (31,)) in {(t.codebook, t.codes) for t in alone if t.label == "flute"}
+
+
+def test_the_table_of_tokens_reads(pipe, codes, labels) -> None:
+    table = telling_table(telling_tokens(pipe.fit(codes, labels), codes, labels))
+    assert isinstance(table, pd.DataFrame)
+    assert {"class", "codebook", "bin", "codes", "score", "examples"} <= set(table.columns)
+    assert table["examples"].str.contains(r"clip\d+.wav @ \d").all()
+
+
+def test_labels_of_another_number_are_refused(pipe, codes, labels) -> None:
+    pipe.fit(codes, labels)
+    with pytest.raises(InputError, match="y has 3 entries for 36 clips"):
+        telling_tokens(pipe, codes, labels[:3])
+
+
+def _every_code():
+    from qtokfeatures.estimators import TokenHistogram
+
+    return TokenHistogram(bins=None)

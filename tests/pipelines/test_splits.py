@@ -1,0 +1,75 @@
+"""Splits keep groups whole and leave every class in training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.pipelines import group_splits
+
+# How many clips each group of each class has: two classes or more, two groups or more of each.
+corpora = st.lists(st.lists(st.integers(1, 4), min_size=2, max_size=5), min_size=2, max_size=4)
+
+
+def as_arrays(corpus: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    rows = [
+        (f"class {c}", f"group {c}-{g}")
+        for c, sizes in enumerate(corpus)
+        for g, size in enumerate(sizes)
+        for _ in range(size)
+    ]
+    y, groups = zip(*rows, strict=True)
+    return np.array(y), np.array(groups)
+
+
+@given(corpora, st.integers(2, 6), st.integers(0, 3))
+def test_groups_stay_whole_and_each_clip_is_tested_once(corpus, n_splits, seed) -> None:
+    y, groups = as_arrays(corpus)
+    splits = group_splits(y, groups, n_splits=n_splits, seed=seed)
+    assert sorted(np.concatenate([test for _, test in splits])) == list(range(len(y)))
+    for train, test in splits:
+        assert not set(groups[train]) & set(groups[test])
+        assert set(y[train]) == set(y)
+        assert sorted([*train, *test]) == list(range(len(y)))
+    assert 2 <= len(splits) <= min(n_splits, min(len(sizes) for sizes in corpus))
+
+
+def test_speakers_who_speak_all_classes_stay_whole() -> None:
+    speakers = np.repeat(["ann", "bob", "cid", "dan"], 6)
+    splits = group_splits(np.tile(["glad", "sad"], 12), speakers)
+    assert len(splits) == 4
+    assert all(len(set(speakers[test])) == 1 for _, test in splits)
+
+
+def test_without_groups_clips_are_groups() -> None:
+    assert len(group_splits(["a"] * 3 + ["b"] * 4)) == 3
+
+
+def test_the_same_seed_splits_alike() -> None:
+    y, groups = as_arrays([[2, 3, 1, 2], [1, 1, 4]])
+    one, again = (group_splits(y, groups, seed=3) for _ in range(2))
+    assert [t.tolist() for _, t in one] == [t.tolist() for _, t in again]
+
+
+@pytest.mark.parametrize(
+    ("y", "groups", "match"),
+    [
+        (["a", "a"], [1, 2], "at least two classes, got 1 class"),
+        (["a", "a", "b", "b"], [1, 2, 3, 3], "1 of 2 classes have one: b"),
+        (["a", "a", "b"], None, "every class needs two clips"),
+        (["a", "b"], [1, 2, 3], "3 entries for 2 clips"),
+    ],
+)
+def test_what_cannot_be_split_is_refused(y, groups, match) -> None:
+    with pytest.raises(InputError, match=match):
+        group_splits(y, groups)
+
+
+def test_a_lonely_class_can_be_split_by_clips_where_that_is_said() -> None:
+    y, groups = np.array(["a"] * 4 + ["b"] * 3), np.array([1, 1, 2, 2, 3, 3, 3])
+    for train, test in group_splits(y, groups, strict=False):
+        assert set(y[train]) == {"a", "b"}
+        assert not {1, 2} & set(groups[train]) & set(groups[test])
