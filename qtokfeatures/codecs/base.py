@@ -26,6 +26,7 @@ from qtokfeatures.codecs.batching import (
     latent_chunks,
 )
 from qtokfeatures.codecs.checks import as_codes, as_embedding
+from qtokfeatures.codecs.levels import frame_levels
 from qtokfeatures.codecs.streaming import StreamDecoder, StreamEncoder
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodecSpec, CodeSequence, as_code_sequence
@@ -237,6 +238,23 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
         for k in _chosen(codebooks, len(checked)):
             total += self.codebook_vectors(k)[checked[k]]
         return total
+
+    def levels(self, codes: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Return how loud each frame of codes is.
+
+        Parameters
+        ----------
+        codes : array of int, shape (codebook, frame)
+            Codes, from the first codebook on.
+
+        Returns
+        -------
+        ndarray of float32, shape (frame,)
+            Natural logarithm of the RMS amplitude, relative to full scale. `mini` reads it off
+            codebook 1; other codecs decode.
+        """
+        y, _ = self.decode(codes)
+        return frame_levels(y, self.spec.hop_length)
 
     def quantize(self, embedding: npt.ArrayLike) -> Codes:
         """Find the codes whose entries add up nearest to given vectors, layer by layer.

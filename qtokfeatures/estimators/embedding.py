@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from qtokfeatures.estimators.base import CodeTransformer
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.features.pooling import pool_frames, pooled_blocks
+from qtokfeatures.features.pooling import needs_levels, pool_frames, pooled_blocks
 from qtokfeatures.labelled import CodeSequence, feature_array
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ class CodeEmbedding(CodeTransformer):
         these. None is all.
     pooling : str or sequence of str, default=("mean", "std")
         Statistics over the frames; names of :data:`qtokfeatures.features.POOLINGS`, or quantiles
-        in per cent such as ``"q25"``.
+        in per cent such as ``"q25"``. ``"loud_mean"``, ``"loud_std"`` and ``"loudest"`` weigh
+        frames by the level that the codes tell, which a codec without levels among its codes has
+        to decode for; all codebooks count for that.
     segments : int, default=1
         Take mean, median, minimum and maximum of each of so many segments of a clip instead of
         all of it, so that the order of sounds counts: a word and its reverse then differ. See
@@ -125,16 +127,26 @@ class CodeEmbedding(CodeTransformer):
         codec, names = self._find_codec(self.spec_), self.get_feature_names_out().tolist()
         width = len(names) // len(self._origins())
         values = np.empty((len(sequence), len(names)), np.float32)
+        levels = self._levels(codec, sequence)
         for block, codebooks in enumerate(self._summed_codebooks()):
             columns = slice(block * width, (block + 1) * width)
-            for row, frames in enumerate(embed_clips(codec, sequence, codebooks)):
-                values[row, columns] = pool_frames(frames, self.pooling, segments=self.segments)
+            clips = embed_clips(codec, sequence, codebooks)
+            for row, (frames, level) in enumerate(zip(clips, levels, strict=True)):
+                values[row, columns] = pool_frames(
+                    frames, self.pooling, segments=self.segments, levels=level
+                )
         return feature_array(
             values,
             ds_or_clips=sequence,
             feature_coords=self._feature_coords(),
             feature_names=names,
         )
+
+    def _levels(self, codec: Any, sequence: CodeSequence) -> list[Any]:
+        """Levels of each clip's frames, where a statistic needs them."""
+        if not needs_levels(self.pooling):
+            return [None] * len(sequence)
+        return [codec.levels(codes) for codes in sequence]
 
     def _summed_codebooks(self) -> list[list[int]]:
         """The codebooks whose vectors are summed before they are pooled, one list a sum."""

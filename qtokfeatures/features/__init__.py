@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from qtokfeatures.features.binning import merge_codes
 from qtokfeatures.features.counts import TokenCounts, count_tokens, join_ngrams
-from qtokfeatures.features.pooling import POOLINGS, SEGMENTED, pool_frames
+from qtokfeatures.features.pooling import LOUD_POOLINGS, POOLINGS, SEGMENTED, needs_levels, pool_frames
 from qtokfeatures.features.tfidf import inverse_document_frequency, unit_rows
 from qtokfeatures.features.weighting import WEIGHTINGS, weight_counts
 
 __all__ = [
+    "LOUD_POOLINGS",
     "POOLINGS",
     "SEGMENTED",
     "WEIGHTINGS",
@@ -24,6 +25,7 @@ __all__ = [
     "inverse_document_frequency",
     "join_ngrams",
     "merge_codes",
+    "needs_levels",
     "pool_frames",
     "unit_rows",
     "weight_counts",

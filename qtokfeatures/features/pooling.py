@@ -41,6 +41,25 @@ def _delta(frames: FloatArray) -> FloatArray:
     return np.asarray(np.abs(np.diff(frames, axis=0)).mean(axis=0, dtype=np.float64))
 
 
+def _loudness(levels: FloatArray) -> FloatArray:
+    """Weights of frames, proportional to their amplitude; their sum is 1."""
+    weights = np.exp(np.asarray(levels, dtype=np.float64) - np.max(levels))
+    return np.asarray(weights / weights.sum())
+
+
+def _loud_mean(frames: FloatArray, levels: FloatArray) -> FloatArray:
+    return np.asarray(_loudness(levels) @ frames)
+
+
+def _loud_std(frames: FloatArray, levels: FloatArray) -> FloatArray:
+    weights = _loudness(levels)
+    return np.asarray(np.sqrt(weights @ np.square(frames - weights @ frames)))
+
+
+def _loudest(frames: FloatArray, levels: FloatArray) -> FloatArray:
+    return np.asarray(frames[np.argmax(levels)])
+
+
 _STATISTICS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "mean": _mean,
     "std": _std,
@@ -50,9 +69,18 @@ _STATISTICS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "delta": _delta,
 }
 
+_LOUD_STATISTICS: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
+    "loud_mean": _loud_mean,
+    "loud_std": _loud_std,
+    "loudest": _loudest,
+}
+
+#: Those that weigh frames by their level: a note counts, the silence behind it does not.
+LOUD_POOLINGS = tuple(_LOUD_STATISTICS)
+
 #: Names that :func:`pool_frames` takes, beside quantiles such as ``"q25"``: ``"q0"`` to ``"q100"``,
 #: in per cent.
-POOLINGS = tuple(_STATISTICS)
+POOLINGS = (*_STATISTICS, *LOUD_POOLINGS)
 
 #: Those that tell where the frames lie, as quantiles do, and that are taken of each segment where
 #: there are several. The others tell how the frames spread and move, for which a segment of a short
@@ -159,7 +187,11 @@ def pooled_blocks(
 
 
 def pool_frames(
-    frames: npt.ArrayLike, pooling: str | Sequence[str] = ("mean", "std"), *, segments: int = 1
+    frames: npt.ArrayLike,
+    pooling: str | Sequence[str] = ("mean", "std"),
+    *,
+    segments: int = 1,
+    levels: npt.ArrayLike | None = None,
 ) -> FloatArray:
     """Summarise the frames of one clip.
 
@@ -170,13 +202,16 @@ def pool_frames(
     pooling : str or sequence of str, default=("mean", "std")
         Statistics over the frames: ``"mean"``, ``"std"`` (population, 0 for one frame), ``"min"``,
         ``"max"``, ``"median"``, ``"delta"`` (mean absolute step from frame to frame), and
-        quantiles in per cent, ``"q0"`` to ``"q100"``, interpolated linearly.
+        quantiles in per cent, ``"q0"`` to ``"q100"``, interpolated linearly. ``"loud_mean"`` and
+        ``"loud_std"`` weigh each frame by its amplitude, ``"loudest"`` is the loudest frame.
     segments : int, default=1
         Cut the frames into so many segments of equal duration and take quantiles and those
         statistics that are in :data:`SEGMENTED` of each, so that the order of sounds counts:
         ``("mean", "std")`` with 3 gives the means of beginning, middle and end, and the standard
         deviation of the whole. A frame that lies in two segments counts in both; so a clip may
         have fewer frames than segments.
+    levels : array_like of float, shape (frame,), optional
+        Natural logarithm of each frame's amplitude; what is in :data:`LOUD_POOLINGS` needs it.
 
     Returns
     -------
@@ -187,12 +222,15 @@ def pool_frames(
     Raises
     ------
     InputError
-        If there are no frames, a statistic is unknown, or `segments` is less than 1.
+        If there are no frames, a statistic is unknown, `segments` is less than 1, or levels are
+        needed and not there for every frame.
 
     Examples
     --------
     >>> pool_frames([[0.0, 1.0], [2.0, 1.0]], ("mean", "std")).tolist()
     [1.0, 1.0, 1.0, 0.0]
+    >>> pool_frames([[5.0], [1.0]], ("mean", "loudest"), levels=[-9.0, -1.0]).tolist()
+    [3.0, 1.0]
     >>> pool_frames([[0.0], [2.0], [4.0], [8.0]], ("mean", "max"), segments=2).tolist()
     [1.0, 6.0, 2.0, 8.0]
     """
@@ -200,10 +238,42 @@ def pool_frames(
     if frames.ndim != 2 or len(frames) == 0:
         raise InputError(f"frames must be (frame, dim) with a frame at least, got {frames.shape}")
     pooled = [
-        _statistic(name)(frames if segment is None else _segment(frames, segment, segments))
+        _loud_statistic(name, frames, levels)
+        if name in LOUD_POOLINGS
+        else _statistic(name)(frames if segment is None else _segment(frames, segment, segments))
         for name, segment in pooled_blocks(pooling, segments)
     ]
     return np.concatenate(pooled).astype(np.float32)
+
+
+def needs_levels(pooling: str | Sequence[str]) -> bool:
+    """Tell whether a statistic of `pooling` weighs frames by their level.
+
+    Parameters
+    ----------
+    pooling : str or sequence of str
+        One or several of :data:`POOLINGS`, or quantiles.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> needs_levels("loudest"), needs_levels(("mean", "std"))
+    (True, False)
+    """
+    return any(name in LOUD_POOLINGS for name in check_pooling(pooling))
+
+
+def _loud_statistic(name: str, frames: FloatArray, levels: npt.ArrayLike | None) -> FloatArray:
+    given = np.asarray(np.nan if levels is None else levels, dtype=np.float64)
+    if given.shape != (len(frames),) or not np.isfinite(given).all():
+        raise InputError(
+            f"pooling {name!r} needs levels, one finite number for each of {len(frames)} frames; "
+            f"got {'none' if levels is None else f'an array of shape {given.shape}'}"
+        )
+    return _LOUD_STATISTICS[name](frames, given)
 
 
 def _percent(name: object) -> int | None:

@@ -93,6 +93,21 @@ def test_embed_refuses_codebooks_that_are_not_there(codec, sweep, chosen):
         codec.embed(codec.encode(sweep(0.2), sr=SR), codebooks=chosen)
 
 
+def test_levels_are_those_of_the_decoded_frames(codec, sweep):
+    codes = codec.encode(sweep(0.5), sr=24_000)
+    levels = codec.levels(codes)
+    assert levels.shape == (codes.shape[1],)
+    assert levels.dtype == np.float32
+    assert np.isfinite(levels).all()
+
+
+def test_mini_reads_levels_within_a_step(mini, sweep):
+    y = sweep(0.8)
+    wanted = np.log(np.sqrt(np.square(y.reshape(-1, 1920)).mean(axis=1)))
+    found = mini.levels(mini.encode(y, sr=24_000))
+    assert np.abs(found - wanted).max() < 0.1  # half a step of 1.6 dB is 0.092
+
+
 def test_quantising_latents_is_encoding(codec, sweep):
     y = sweep(3)
     np.testing.assert_array_equal(codec.quantize(codec.latents(y, sr=SR)), codec.encode(y, sr=SR))

@@ -64,6 +64,9 @@ class BandCodec:
         chosen = range(len(codes)) if codebooks is None else codebooks
         return sum(self._vectors[k][codes[k]] for k in chosen).astype(np.float32)
 
+    def levels(self, codes: np.ndarray) -> np.ndarray:
+        return self.embed(codes).mean(axis=1)
+
     def decode_many(self, ds: Any) -> list[tuple[np.ndarray, int]]:
         return [
             (np.full(int(n), codes.mean(), dtype=np.float32), int(sr))

@@ -85,6 +85,13 @@ def test_quantiles_say_where_they_come_from(codes, band_codec) -> None:
     assert features.statistic.values[[0, 8]].tolist() == ["q10", "q90"]
 
 
+def test_loud_statistics_take_the_levels_that_the_codes_tell(codes, band_codec) -> None:
+    features = CodeEmbedding(pooling=("mean", "loudest")).fit_transform(codes)
+    first = band_codec.embed(next(iter(CodeSequence(codes))))
+    loudest = first[np.argmax(first.mean(axis=1))]
+    np.testing.assert_allclose(features[0].sel(feature=features.statistic == "loudest"), loudest)
+
+
 def test_another_way_to_combine_is_refused_by_fit(codes) -> None:
     with pytest.raises(InputError, match="combine must be one of sum, concatenate; got 'stack'"):
         CodeEmbedding(combine="stack").fit(codes)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.features import POOLINGS, pool_frames
+from qtokfeatures.features import LOUD_POOLINGS, POOLINGS, pool_frames
 from qtokfeatures.features.pooling import check_pooling, pooled_blocks
 
 FRAMES = np.array([[0.0, 4.0], [2.0, 4.0], [1.0, 7.0]])
@@ -21,9 +21,18 @@ EXPECTED = {
 }
 
 
+LEVELS = [np.log(0.1), np.log(0.1), np.log(0.2)]  # the last frame counts twice
+EXPECTED |= {
+    "loud_mean": [1.0, 5.5],
+    "loud_std": [np.sqrt(0.5), 1.5],
+    "loudest": [1.0, 7.0],
+}
+
+
 @pytest.mark.parametrize("name", POOLINGS)
 def test_each_statistic(name: str) -> None:
-    np.testing.assert_allclose(pool_frames(FRAMES, name), EXPECTED[name], rtol=1e-6)
+    pooled = pool_frames(FRAMES, name, levels=LEVELS)
+    np.testing.assert_allclose(pooled, EXPECTED[name], rtol=1e-6)
 
 
 def test_statistics_follow_one_another() -> None:
@@ -34,8 +43,8 @@ def test_statistics_follow_one_another() -> None:
 
 @pytest.mark.parametrize("name", POOLINGS)
 def test_one_frame_is_enough(name: str) -> None:
-    pooled = pool_frames(FRAMES[:1], name)
-    expected = [0.0, 0.0] if name in ("std", "delta") else FRAMES[0]
+    pooled = pool_frames(FRAMES[:1], name, levels=[-3.0])
+    expected = [0.0, 0.0] if name in ("std", "loud_std", "delta") else FRAMES[0]
     np.testing.assert_array_equal(pooled, expected)
 
 
@@ -116,3 +125,28 @@ def test_quantiles_of_segments() -> None:
 def test_what_is_no_quantile(name: str) -> None:
     with pytest.raises(InputError, match=r"quantile in per cent, q0 to q100; got"):
         check_pooling(["mean", name])
+
+
+def test_loud_statistics_forget_silence() -> None:
+    rng = np.random.default_rng(0)
+    note, silence = rng.normal(size=(4, 3)), rng.normal(size=(6, 3))
+    frames = np.concatenate([note, silence])
+    levels = np.array([-2.0] * 4 + [-40.0] * 6)
+    mean, std, loudest = np.split(
+        pool_frames(frames, ("loud_mean", "loud_std", "loudest"), levels=levels), 3
+    )
+    np.testing.assert_allclose(mean, note.mean(axis=0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(std, note.std(axis=0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(loudest, note[0], rtol=1e-6)
+
+
+def test_loud_statistics_do_not_depend_on_the_gain() -> None:
+    frames, levels = np.random.default_rng(1).normal(size=(5, 2)), np.linspace(-9.0, -1.0, 5)
+    one, other = (pool_frames(frames, LOUD_POOLINGS, levels=levels + gain) for gain in (0.0, -6.9))
+    np.testing.assert_allclose(one, other, rtol=1e-5)
+
+
+@pytest.mark.parametrize("levels", [None, [0.0], [0.0, np.nan], [[0.0, 1.0]]])
+def test_loud_statistics_need_a_level_for_every_frame(levels: object) -> None:
+    with pytest.raises(InputError, match="needs levels, one finite number for each of 2 frames"):
+        pool_frames([[1.0], [2.0]], ("mean", "loudest"), levels=levels)

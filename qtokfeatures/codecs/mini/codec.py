@@ -8,9 +8,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from qtokfeatures.codecs.checks import as_codes
 from qtokfeatures.codecs.mini.config import HOP_LENGTH, SAMPLE_RATE, TINY
 from qtokfeatures.codecs.mini.model import DecoderState, EncoderState, MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights
@@ -74,6 +77,16 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
         embedding = self.model.embed(rows).reshape(codes.shape[0], codes.shape[2], -1)
         y: Tensor = self.model.decoder(embedding, state)
         return y
+
+    def levels(self, codes: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Read how loud each frame is off codebook 1; see :class:`~qtokfeatures.codecs.Codec`.
+
+        One codebook alone tells how loud its entries are on average.
+        """
+        first = as_codes(codes, self.spec)[:2].T.astype(np.int64)
+        with torch.inference_mode():
+            rows = torch.from_numpy(np.ascontiguousarray(first)).to(self.device)
+            return self.model.embed(rows)[:, -1].float().cpu().numpy()
 
     def entries(self, k: int) -> Tensor:
         """Entries of codebook `k`, (code, embedding_dim): meaning, shape, and the log level.
