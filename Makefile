@@ -19,7 +19,7 @@ endef
 # What the first version of mini measured, to set beside the present one.
 BENCH_BEFORE ?= docs/figures/mini-1-robustness.json
 
-.PHONY: help demo test test-all check format bench bench-codec docs clean
+.PHONY: help demo test test-all check format bench bench-codec bench-tasks docs clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ bench-codec: $(VENV)/.installed-dev  ## the figures of docs/mini.md
 	@$(BIN)/qtok bench digits $(BENCH_ARGS)
 	@$(BIN)/qtok bench robustness --before $(BENCH_BEFORE) $(BENCH_ARGS)
 	@$(BIN)/qtok bench speed $(BENCH_ARGS)
+
+bench-tasks: $(VENV)/.installed-dev  ## the figures of docs/tasks.md
+	@$(BIN)/qtok bench tasks $(BENCH_ARGS)
 
 docs: $(VENV)/.installed-dev  ## the documentation, as pages in site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

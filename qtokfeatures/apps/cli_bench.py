@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qtokfeatures.apps import cli_bench_speech, cli_bench_speed
+from qtokfeatures.apps import cli_bench_speech, cli_bench_speed, cli_bench_tasks
 from qtokfeatures.apps.bench_output import MAKE_COMMAND
 from qtokfeatures.apps.bench_sheets import draw_sheets
 from qtokfeatures.apps.cli_console import Report, print_json
@@ -25,6 +25,7 @@ app = typer.Typer(help="Benches: how good a codec is.", no_args_is_help=True)
 app.command("digits")(cli_bench_speech.digits)
 app.command("robustness")(cli_bench_speech.robustness)
 app.command("speed")(cli_bench_speed.speed)
+app.command("tasks")(cli_bench_tasks.tasks)
 
 
 @app.callback()

@@ -31,4 +31,5 @@ def frame_levels(y: npt.ArrayLike, hop_length: int) -> npt.NDArray[np.float32]:
     """
     frames = np.asarray(y, dtype=np.float64).reshape(-1, hop_length)
     ln_rms = 0.5 * np.log(np.maximum(np.square(frames).mean(axis=1), 1e-300))
-    return np.maximum(ln_rms, SILENCE_LN_LEVEL).astype(np.float32)
+    levels: npt.NDArray[np.float32] = np.maximum(ln_rms, SILENCE_LN_LEVEL).astype(np.float32)
+    return levels

@@ -11,7 +11,13 @@ from __future__ import annotations
 
 from qtokfeatures.features.binning import merge_codes
 from qtokfeatures.features.counts import TokenCounts, count_tokens, join_ngrams
-from qtokfeatures.features.pooling import LOUD_POOLINGS, POOLINGS, SEGMENTED, needs_levels, pool_frames
+from qtokfeatures.features.pooling import (
+    LOUD_POOLINGS,
+    POOLINGS,
+    SEGMENTED,
+    needs_levels,
+    pool_frames,
+)
 from qtokfeatures.features.tfidf import inverse_document_frequency, unit_rows
 from qtokfeatures.features.weighting import WEIGHTINGS, weight_counts
 

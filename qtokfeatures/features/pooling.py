@@ -12,6 +12,7 @@ import numpy.typing as npt
 from qtokfeatures.exceptions import InputError
 
 FloatArray = npt.NDArray[np.float32]
+Levels = npt.NDArray[np.float64]
 
 
 def _mean(frames: FloatArray) -> FloatArray:
@@ -41,22 +42,22 @@ def _delta(frames: FloatArray) -> FloatArray:
     return np.asarray(np.abs(np.diff(frames, axis=0)).mean(axis=0, dtype=np.float64))
 
 
-def _loudness(levels: FloatArray) -> FloatArray:
+def _loudness(levels: Levels) -> Levels:
     """Weights of frames, proportional to their amplitude; their sum is 1."""
     weights = np.exp(np.asarray(levels, dtype=np.float64) - np.max(levels))
     return np.asarray(weights / weights.sum())
 
 
-def _loud_mean(frames: FloatArray, levels: FloatArray) -> FloatArray:
+def _loud_mean(frames: FloatArray, levels: Levels) -> FloatArray:
     return np.asarray(_loudness(levels) @ frames)
 
 
-def _loud_std(frames: FloatArray, levels: FloatArray) -> FloatArray:
+def _loud_std(frames: FloatArray, levels: Levels) -> FloatArray:
     weights = _loudness(levels)
     return np.asarray(np.sqrt(weights @ np.square(frames - weights @ frames)))
 
 
-def _loudest(frames: FloatArray, levels: FloatArray) -> FloatArray:
+def _loudest(frames: FloatArray, levels: Levels) -> FloatArray:
     return np.asarray(frames[np.argmax(levels)])
 
 
@@ -69,7 +70,7 @@ _STATISTICS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "delta": _delta,
 }
 
-_LOUD_STATISTICS: dict[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
+_LOUD_STATISTICS: dict[str, Callable[[FloatArray, Levels], FloatArray]] = {
     "loud_mean": _loud_mean,
     "loud_std": _loud_std,
     "loudest": _loudest,

@@ -141,7 +141,8 @@ class Recipe:
 
         For a run that goes on from weights: their codebook 0 stays what it is.
         """
-        return replace(self, **dict.fromkeys((f"{stage}_steps" for stage in MEANING_STAGES), 0))
+        none: dict[str, Any] = dict.fromkeys((f"{stage}_steps" for stage in MEANING_STAGES), 0)
+        return replace(self, **none)
 
     def to_dict(self) -> dict[str, Any]:
         """Fields as JSON-ready values."""

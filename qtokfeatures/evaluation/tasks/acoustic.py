@@ -1,0 +1,100 @@
+"""What users would take instead of tokens: statistics by librosa, and openSMILE's functionals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.speech_metrics import require
+from qtokfeatures.features import pool_frames
+
+Matrix = npt.NDArray[np.float32]
+
+MFCC: Final = "MFCC"
+"""The baseline that differences are taken to."""
+
+_N_MFCC: Final = 20
+_DELTA_WIDTH: Final = 9
+
+
+def mfcc_statistics(waves: Iterable[FloatArray], sr: int) -> Matrix:
+    """Mean and standard deviation of 20 MFCC and their differences; librosa's own defaults.
+
+    Parameters
+    ----------
+    waves : iterable of ndarray of float32, shape (sample,)
+        Clips.
+    sr : int
+        Their rate, in Hz.
+
+    Returns
+    -------
+    ndarray of float32, shape (clip, 80)
+    """
+    librosa = require("librosa", purpose="MFCC")
+
+    def frames(y: FloatArray) -> Any:
+        mfcc = librosa.feature.mfcc(y=y, sr=sr, n_mfcc=_N_MFCC)
+        # Clips shorter than the window of differences repeat their edges.
+        delta = librosa.feature.delta(mfcc, width=_DELTA_WIDTH, mode="nearest")
+        return np.concatenate([mfcc, delta]).T
+
+    return np.stack([pool_frames(frames(y)) for y in waves])
+
+
+def log_mel_statistics(waves: Iterable[FloatArray], sr: int) -> Matrix:
+    """Mean and standard deviation of 128 mel bands in dB; librosa's own defaults.
+
+    Parameters
+    ----------
+    waves : iterable of ndarray of float32, shape (sample,)
+        Clips.
+    sr : int
+        Their rate, in Hz.
+
+    Returns
+    -------
+    ndarray of float32, shape (clip, 256)
+    """
+    librosa = require("librosa", purpose="log-mel spectra")
+
+    def frames(y: FloatArray) -> Any:
+        return librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=sr)).T
+
+    return np.stack([pool_frames(frames(y)) for y in waves])
+
+
+def egemaps(waves: Iterable[FloatArray], sr: int) -> Matrix:
+    """Functionals of eGeMAPSv02 (Eyben et al., 2016), by openSMILE.
+
+    Parameters
+    ----------
+    waves : iterable of ndarray of float32, shape (sample,)
+        Clips.
+    sr : int
+        Their rate, in Hz.
+
+    Returns
+    -------
+    ndarray of float32, shape (clip, 88)
+        0 where openSMILE finds nothing to measure.
+    """
+    opensmile = require("opensmile", purpose="eGeMAPS")
+    smile = opensmile.Smile(
+        feature_set=opensmile.FeatureSet.eGeMAPSv02,
+        feature_level=opensmile.FeatureLevel.Functionals,
+    )
+    rows = [smile.process_signal(y, sr).to_numpy()[0] for y in waves]
+    return np.nan_to_num(np.stack(rows).astype(np.float32))
+
+
+BASELINES: Final[dict[str, Callable[[Iterable[FloatArray], int], Matrix]]] = {
+    MFCC: mfcc_statistics,
+    "log-mel": log_mel_statistics,
+    "eGeMAPSv02 (openSMILE)": egemaps,
+}
+"""Name in tables to what computes it."""
