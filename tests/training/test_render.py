@@ -274,3 +274,19 @@ def test_texture_has_the_length_asked_for_and_peak_one(name: str):
         assert y.shape == (n_samples,)
         assert np.abs(y).max() == pytest.approx(1.0, abs=1e-6)
         assert np.isfinite(y).all()
+
+
+@needs_tools
+def test_notes_of_a_soundfont_follow_from_the_seed(monkeypatch):
+    monkeypatch.setattr(notes, "INSTRUMENTS", {"pipe": {"flute": 73}, "bass": {"tuba": 58}})
+    found = list(notes.render_notes(FLUID, per_instrument=2))
+    assert [note.name for note in found] == [
+        "fluid/flute/00",
+        "fluid/flute/01",
+        "fluid/tuba/00",
+        "fluid/tuba/01",
+    ]
+    assert {(note.instrument, note.family) for note in found} == {("flute", "pipe"), ("tuba", "bass")}
+    assert all(len(note.y) == 48_000 and 0.05 < np.abs(note.y).max() <= 1 for note in found)
+    again = list(notes.render_notes(FLUID, per_instrument=2))
+    np.testing.assert_array_equal(found[3].y, again[3].y)

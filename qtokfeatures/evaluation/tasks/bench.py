@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     AnyCodec: TypeAlias = Codec[Any, Any]
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "scikit-learn", "librosa", "opensmile")
+_CLUSTER_RESAMPLES: Final = 300
 _CLUSTER_SCORES: Final = {"ari": adjusted_rand_score, "nmi": normalized_mutual_info_score}
 
 Matrix = npt.NDArray[np.float32]
@@ -147,7 +148,9 @@ def _clustered(task: Task, features: Features, watch: Progress) -> tuple[Compare
         scores = {key: _agreement(key, task, own, everything) for key in _CLUSTER_SCORES}
         intervals = {
             key: paired_interval(
-                task.sounds.instances, partial(_gain, key, task, own, found[MFCC]), n_resamples=300
+                task.sounds.instances,
+                partial(_gain, key, task, own, found[MFCC]),
+                n_resamples=_CLUSTER_RESAMPLES,
             )
             for key in (_CLUSTER_SCORES if name != MFCC else ())
         }

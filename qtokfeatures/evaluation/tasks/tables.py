@@ -12,19 +12,20 @@ _TITLES: Final = {"accuracy": "accuracy, %", "ari": "ARI, %", "nmi": "NMI, %"}
 _PERCENT: Final = 100
 _METHOD: Final = (
     (
-        "Every feature has the same splits and the same choice: linear discriminants with shrinkage, "
-        "or an SVM with Gaussian kernel and C of 1, 10 or 100, standardised, chosen by three folds "
-        "within the training clips. Folds share no instance where every class has several. Clusters "
-        "are those of k-means on standardised features, as many as there are families, mean of five "
-        "seeds."
+        "Every feature has the same splits and the same choice: linear discriminants with "
+        "shrinkage, or an SVM with Gaussian kernel and C of 1, 10 or 100, standardised, chosen "
+        "by up to three folds within the training clips. Folds share no instance where every "
+        "class has several. Clusters are those of k-means on standardised features, as many as "
+        "there are families, mean of five seeds."
     ),
     (
         "Differences are to MFCC, in points, with 95 % bootstrap intervals over instances (an "
-        "instrument of a soundfont, a recorded instrument, a source of ESC-10), paired."
+        "instrument of a soundfont, a recorded instrument, a source of ESC-10), paired. In "
+        "training: accuracy of the learners chosen, within the training clips."
     ),
     (
-        "MFCC: librosa, 20 coefficients and their differences, mean and standard deviation; log-mel: "
-        "128 bands in dB, likewise."
+        "MFCC: librosa, 20 coefficients and their differences, mean and standard deviation; "
+        "log-mel: 128 bands in dB, likewise."
     ),
 )
 
@@ -72,8 +73,8 @@ def task_notes(result: TaskResult, *, command: str = "") -> tuple[str, ...]:
         f"Made by `{command}`." if command else "",
         *(f"{task}: {about}." for task, about in result.about.items()),
         (
-            f"The token feature to judge by, {result.chosen}, had the best mean accuracy within the "
-            "training folds of all tasks."
+            f"The token feature to judge by, {result.chosen}, had the best mean accuracy within "
+            "the training clips of all tasks."
         ),
         *_METHOD,
         *(f"{name} was left out: {reason}" for name, reason in result.skipped.items()),
