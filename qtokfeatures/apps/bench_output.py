@@ -29,11 +29,14 @@ class BenchOutput:
         Print JSON instead of tables.
     card : Path, optional
         Model card to put the tables into.
+    command : str, default MAKE_COMMAND
+        What makes the figures there.
     """
 
     section: str
     as_json: bool = False
     card: Path | None = None
+    command: str = MAKE_COMMAND
 
     def stages(self) -> AbstractContextManager[Callable[[str, int, int], None]]:
         """Show a bar while the bench runs; see :meth:`Report.stages`."""
@@ -66,5 +69,5 @@ class BenchOutput:
         else:
             print_tables(tables, notes(""), Console())
         if self.card is not None:
-            page = to_markdown(tables, notes(MAKE_COMMAND))
+            page = to_markdown(tables, notes(self.command))
             update_card(self.card, page, section=self.section)

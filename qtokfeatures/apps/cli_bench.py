@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
-from qtokfeatures.apps import cli_bench_speech, cli_bench_speed, cli_bench_tasks
+from qtokfeatures.apps import (
+    cli_bench_inverse,
+    cli_bench_speech,
+    cli_bench_speed,
+    cli_bench_tasks,
+)
 from qtokfeatures.apps.bench_output import MAKE_COMMAND
 from qtokfeatures.apps.bench_sheets import draw_sheets
 from qtokfeatures.apps.cli_console import Report, print_json
@@ -23,7 +28,9 @@ from qtokfeatures.apps.cli_options import (
 
 app = typer.Typer(help="Benches: how good a codec is.", no_args_is_help=True)
 app.command("digits")(cli_bench_speech.digits)
+app.command("inverse")(cli_bench_inverse.inverse)
 app.command("robustness")(cli_bench_speech.robustness)
+app.command("stability")(cli_bench_speech.stability)
 app.command("speed")(cli_bench_speed.speed)
 app.command("tasks")(cli_bench_tasks.tasks)
 

@@ -116,6 +116,51 @@ def robustness(
     )
 
 
+def stability(
+    data: BenchData = None,
+    per_digit: Annotated[
+        int,
+        typer.Option(
+            "--per-digit", metavar="N", min=2, help="Recordings of each digit by each speaker."
+        ),
+    ] = 5,
+    card: BenchCard = None,
+    codec: CodecName = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Tell spoken digits apart in noise, counting tokens by how steady they are."""
+    from qtokfeatures.estimators import TokenHistogram
+    from qtokfeatures.evaluation import digits as bench
+    from qtokfeatures.evaluation import find_shared_audio
+
+    opened, folder = open_codec(codec, device), data or find_shared_audio()
+    clips = bench.load_digits(folder, per_digit=per_digit)
+    output = BenchOutput(
+        "stability",
+        as_json=as_json,
+        card=card,
+        command="qtok bench stability --card docs/stability.md",
+    )
+    with output.stages() as on_progress:
+        result = bench.bench_weighting(
+            opened,
+            clips,
+            histograms={
+                "codebook 0": TokenHistogram(codebooks=1),
+                "codebooks 0–3": TokenHistogram(codebooks=4),
+                "all codebooks": TokenHistogram(),
+            },
+            talkers=bench.load_talkers(folder, sr=clips[0].sr),
+            on_progress=on_progress,
+        )
+    output.show(
+        result.to_dict(),
+        bench.weighting_tables(result),
+        lambda command: bench.weighting_notes(result, command=command),
+    )
+
+
 def digit_features() -> dict[str, Any]:
     """Return the features of tokens that digits are told apart by: name in tables, transformer."""
     from qtokfeatures.estimators import CodeEmbedding, TokenHistogram

@@ -18,6 +18,7 @@ from qtokfeatures.features import (
     count_tokens,
     inverse_document_frequency,
     join_ngrams,
+    join_weights,
     merge_codes,
     unit_rows,
     weight_counts,
@@ -64,6 +65,10 @@ class TokenHistogram(CodeTransformer):
         scikit-learn's ``TfidfTransformer`` does.
     sparse_output : bool, default=False
         Return a SciPy CSR array instead of a labelled array. A labelled array is dense.
+    weights : str, default=None
+        Name of a variable (codebook, frame) of the codes that holds the probability that a token
+        changes, as :func:`qtokfeatures.token_stability` returns it: each token then counts one
+        minus that. None counts all tokens alike.
 
     Attributes
     ----------
@@ -107,6 +112,7 @@ class TokenHistogram(CodeTransformer):
         ngram: int = 1,
         weighting: str = "hellinger",
         sparse_output: bool = False,
+        weights: str | None = None,
     ) -> None:
         self.codec = codec
         self.codebooks = codebooks
@@ -114,6 +120,7 @@ class TokenHistogram(CodeTransformer):
         self.ngram = ngram
         self.weighting = weighting
         self.sparse_output = sparse_output
+        self.weights = weights
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
         """Name the features, such as ``codebook0_bin12`` or ``codebook3_token7_token90``.
@@ -161,10 +168,30 @@ class TokenHistogram(CodeTransformer):
         tokens = ds["codes"].values[self.codebooks_[row]]
         if self.bin_of_code_ is not None:
             tokens = self.bin_of_code_[row][tokens]
+        frame_count = ds["frame_count"].values
         runs, run_count = join_ngrams(
-            tokens, ds["frame_count"].values, n_tokens=self.n_tokens_, ngram=self.ngram
+            tokens, frame_count, n_tokens=self.n_tokens_, ngram=self.ngram
         )
-        return count_tokens(runs, run_count, n_tokens=self.n_tokens_**self.ngram)
+        weights = self._token_weights(sequence, row)
+        if weights is not None:
+            weights = join_weights(weights, frame_count, ngram=self.ngram)
+        n_runs = self.n_tokens_**self.ngram
+        return count_tokens(runs, run_count, n_tokens=n_runs, weights=weights)
+
+    def _token_weights(self, sequence: CodeSequence, row: int) -> npt.NDArray[np.float64] | None:
+        """Return what each token of one codebook counts, or None if all count alike."""
+        if self.weights is None:
+            return None
+        ds = sequence.dataset
+        if self.weights not in ds or ds[self.weights].dims != ds["codes"].dims:
+            raise InputError(
+                f"the codes have no variable {self.weights!r} with dimensions (codebook, frame): "
+                f"ds[{self.weights!r}] = qtokfeatures.token_stability(codec, items) adds one"
+            )
+        changes = ds[self.weights].values[self.codebooks_[row]].astype(np.float64)
+        if not ((changes >= 0) & (changes <= 1)).all():
+            raise InputError(f"variable {self.weights!r} must hold probabilities, 0 … 1")
+        return np.asarray(1 - changes)
 
     def _dense(self, sequence: CodeSequence) -> npt.NDArray[np.float32]:
         """Weight the counts of all codebooks, as one array that is filled block by block."""

@@ -20,6 +20,7 @@ from qtokfeatures.evaluation.peers import Codec2, GriffinLim, Opus, Peer, defaul
 from qtokfeatures.evaluation.ranking import RankedClip, rank_clips
 from qtokfeatures.evaluation.scores import ClipScore, bootstrap_interval, score_reconstruction
 from qtokfeatures.evaluation.speech_metrics import pesq_wb, stoi
+from qtokfeatures.evaluation.stability import token_stability
 from qtokfeatures.evaluation.verify import verify
 from qtokfeatures.evaluation.verify_report import VerifyReport
 
@@ -56,6 +57,7 @@ __all__ = [
     "score_reconstruction",
     "select_clips",
     "stoi",
+    "token_stability",
     "update_card",
     "verify",
 ]

@@ -231,6 +231,59 @@ def gain(*, level_db: float = -20.0) -> Perturbation:
     return Perturbation(f"gain {level_db:g} dB".replace("-", "−"), change)
 
 
+def level(*, most_db: float = 3.0, seed: int = 0) -> Perturbation:
+    """A level a little higher or lower, another for each clip.
+
+    Parameters
+    ----------
+    most_db : float, default 3.0
+        Largest gain or attenuation, in dB.
+    seed : int, default 0
+        Another seed gives other levels.
+
+    Returns
+    -------
+    Perturbation
+    """
+
+    def change(y: FloatArray, sr: int, rng: np.random.Generator) -> FloatArray:
+        return y * np.float32(10 ** (rng.uniform(-most_db, most_db) / 20))
+
+    return Perturbation(f"level within {most_db:g} dB", change, seed)
+
+
+def shift(*, most_s: float = 0.005, seed: int = 0) -> Perturbation:
+    """A start a little earlier or later, another for each clip; zeros where nothing was.
+
+    Parameters
+    ----------
+    most_s : float, default 0.005
+        Largest shift, in seconds. Much less than a frame of 80 ms, frames still meet.
+    seed : int, default 0
+        Another seed gives other shifts.
+
+    Returns
+    -------
+    Perturbation
+
+    Examples
+    --------
+    >>> y = np.ones(8000, dtype=np.float32)
+    >>> moved = shift().apply(y, 8000, key="clip 1")
+    >>> int(np.sum(moved == 0)) <= 40
+    True
+    """
+
+    def change(y: FloatArray, sr: int, rng: np.random.Generator) -> FloatArray:
+        most = min(round(most_s * sr), len(y) - 1)
+        by = int(rng.integers(-most, most + 1))
+        moved = np.zeros_like(y)
+        moved[max(0, by) : len(y) + min(0, by)] = y[max(0, -by) : len(y) - max(0, by)]
+        return moved
+
+    return Perturbation(f"shift within {1000 * most_s:g} ms", change, seed)
+
+
 def noises(talkers: Sequence[FloatArray], *, seed: int = 0) -> tuple[Perturbation, ...]:
     """White noise and babble at every ratio of :data:`SNRS_DB`.
 

@@ -2,15 +2,18 @@
 
 Counting (:mod:`~qtokfeatures.features.counts`), merging codes into bins
 (:mod:`~qtokfeatures.features.binning`), weighting counts
-(:mod:`~qtokfeatures.features.weighting`, :mod:`~qtokfeatures.features.tfidf`) and pooling frames
-into one vector a clip (:mod:`~qtokfeatures.features.pooling`). The scikit-learn faces are in
+(:mod:`~qtokfeatures.features.weighting`, :mod:`~qtokfeatures.features.tfidf`), pooling frames
+into one vector a clip (:mod:`~qtokfeatures.features.pooling`), how often tokens change
+(:mod:`~qtokfeatures.features.stability`), how unusual they are
+(:mod:`~qtokfeatures.features.surprise`), and which frames have given features
+(:mod:`~qtokfeatures.features.resynthesis`). The scikit-learn faces are in
 :mod:`qtokfeatures.estimators`.
 """
 
 from __future__ import annotations
 
 from qtokfeatures.features.binning import merge_codes
-from qtokfeatures.features.counts import TokenCounts, count_tokens, join_ngrams
+from qtokfeatures.features.counts import TokenCounts, count_tokens, join_ngrams, join_weights
 from qtokfeatures.features.pooling import (
     LOUD_POOLINGS,
     POOLINGS,
@@ -18,6 +21,8 @@ from qtokfeatures.features.pooling import (
     needs_levels,
     pool_frames,
 )
+from qtokfeatures.features.stability import change_probability
+from qtokfeatures.features.surprise import mean_surprise, token_bits
 from qtokfeatures.features.tfidf import inverse_document_frequency, unit_rows
 from qtokfeatures.features.weighting import WEIGHTINGS, weight_counts
 
@@ -27,12 +32,16 @@ __all__ = [
     "SEGMENTED",
     "WEIGHTINGS",
     "TokenCounts",
+    "change_probability",
     "count_tokens",
     "inverse_document_frequency",
     "join_ngrams",
+    "join_weights",
+    "mean_surprise",
     "merge_codes",
     "needs_levels",
     "pool_frames",
+    "token_bits",
     "unit_rows",
     "weight_counts",
 ]

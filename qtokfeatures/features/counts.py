@@ -10,6 +10,7 @@ import numpy.typing as npt
 from qtokfeatures.exceptions import InputError
 
 IntArray = npt.NDArray[np.int64]
+NumberArray = npt.NDArray[np.int64 | np.float64]
 
 
 @dataclass(frozen=True)
@@ -23,28 +24,33 @@ class TokenCounts:
     token : ndarray of int64, shape (entry,)
         The token, ``0 … n_tokens - 1``.
     count : ndarray of int64, shape (entry,)
-        How often it occurs there, at least 1.
+        How often it occurs there, at least 1; with weights, float64, the sum of them.
     totals : ndarray of int64, shape (clip,)
-        All tokens of each clip.
+        All tokens of each clip; with weights, float64.
     n_tokens : int
         How many different tokens there could be.
     """
 
     clip: IntArray
     token: IntArray
-    count: IntArray
-    totals: IntArray
+    count: NumberArray
+    totals: NumberArray
     n_tokens: int
 
-    def dense(self) -> IntArray:
+    def dense(self) -> NumberArray:
         """Spread the counts into an array of shape (clip, token)."""
-        table = np.zeros((len(self.totals), self.n_tokens), dtype=np.int64)
+        shape = (len(self.totals), self.n_tokens)
+        table: NumberArray = np.zeros(shape, dtype=self.count.dtype)
         table[self.clip, self.token] = self.count
         return table
 
 
 def count_tokens(
-    tokens: npt.ArrayLike, frame_count: npt.ArrayLike, *, n_tokens: int
+    tokens: npt.ArrayLike,
+    frame_count: npt.ArrayLike,
+    *,
+    n_tokens: int,
+    weights: npt.ArrayLike | None = None,
 ) -> TokenCounts:
     """Count the tokens of each clip.
 
@@ -56,6 +62,8 @@ def count_tokens(
         Frames of each clip; their sum is the number of frames.
     n_tokens : int
         How many different tokens there could be.
+    weights : array_like of float, shape (frame,), optional
+        What each token counts, 0 or more; 1 by default.
 
     Returns
     -------
@@ -64,21 +72,30 @@ def count_tokens(
     Raises
     ------
     InputError
-        If a token is out of range, or the frame counts do not add up.
+        If a token or weight is out of range, or the frame counts do not add up.
 
     Examples
     --------
     >>> count_tokens([2, 2, 0, 1], [3, 1], n_tokens=3).dense()
     array([[1, 0, 2],
            [0, 1, 0]])
+    >>> count_tokens([2, 2, 0, 1], [3, 1], n_tokens=3, weights=[1, 0.5, 0, 1]).dense()
+    array([[0. , 0. , 1.5],
+           [0. , 1. , 0. ]])
     """
     tokens, frame_count = _as_frames(tokens, frame_count)
     if tokens.size and (tokens.min() < 0 or tokens.max() >= n_tokens):
         worst = tokens.min() if tokens.min() < 0 else tokens.max()
         raise InputError(f"tokens must be 0 … {n_tokens - 1}, got {worst}")
     clip = np.repeat(np.arange(len(frame_count)), frame_count)
-    cells, count = np.unique(clip * n_tokens + tokens, return_counts=True)
-    return TokenCounts(cells // n_tokens, cells % n_tokens, count, frame_count, n_tokens)
+    if weights is None:
+        cells, count = np.unique(clip * n_tokens + tokens, return_counts=True)
+        return TokenCounts(cells // n_tokens, cells % n_tokens, count, frame_count, n_tokens)
+    weights = _as_weights(weights, len(tokens))
+    cells, cell = np.unique(clip * n_tokens + tokens, return_inverse=True)
+    sums = np.bincount(cell.ravel(), weights, minlength=len(cells))
+    totals = np.bincount(clip, weights, minlength=len(frame_count))
+    return TokenCounts(cells // n_tokens, cells % n_tokens, sums, totals, n_tokens)
 
 
 def join_ngrams(
@@ -123,14 +140,58 @@ def join_ngrams(
         raise InputError(f"ngram must be at least 1, got {ngram}")
     if n_tokens**ngram > np.iinfo(np.int64).max:
         raise InputError(f"{n_tokens} tokens to the power of {ngram} do not fit into 64 bits")
-    run_count = np.maximum(frame_count - ngram + 1, 0)
-    clip_start = np.cumsum(frame_count) - frame_count
-    run_start = np.repeat(clip_start - (np.cumsum(run_count) - run_count), run_count)
-    first = np.arange(run_count.sum()) + run_start
+    first, run_count = _runs(frame_count, ngram)
     joined = np.zeros(len(first), dtype=np.int64)
     for step in range(ngram):
         joined = joined * n_tokens + tokens[first + step]
     return joined, run_count
+
+
+def join_weights(
+    weights: npt.ArrayLike, frame_count: npt.ArrayLike, *, ngram: int
+) -> npt.NDArray[np.float64]:
+    """Weight each run of `ngram` successive tokens by the product of its tokens' weights.
+
+    Parameters
+    ----------
+    weights : array_like of float, shape (frame,)
+        Weight of each token.
+    frame_count : array_like of int, shape (clip,)
+        Frames of each clip.
+    ngram : int
+        Length of a run, at least 1.
+
+    Returns
+    -------
+    ndarray of float64, shape (run,)
+        For the runs of :func:`join_ngrams`, in their order.
+
+    Examples
+    --------
+    >>> join_weights([1.0, 0.5, 0.5, 1.0], [3, 1], ngram=2).tolist()
+    [0.5, 0.25]
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    first, _ = _runs(np.asarray(frame_count, dtype=np.int64), ngram)
+    return np.asarray(np.prod([weights[first + step] for step in range(ngram)], axis=0))
+
+
+def _runs(frame_count: IntArray, ngram: int) -> tuple[IntArray, IntArray]:
+    """Return the first frame of each run that stays in its clip, and the runs of each clip."""
+    run_count = np.maximum(frame_count - ngram + 1, 0)
+    clip_start = np.cumsum(frame_count) - frame_count
+    run_start = np.repeat(clip_start - (np.cumsum(run_count) - run_count), run_count)
+    return np.arange(run_count.sum()) + run_start, run_count
+
+
+def _as_weights(weights: npt.ArrayLike, n_frames: int) -> npt.NDArray[np.float64]:
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.shape != (n_frames,) or not (weights >= 0).all():
+        raise InputError(
+            f"weights must be {n_frames} numbers of 0 or more, one a frame; got shape "
+            f"{weights.shape}" + ("" if weights.shape != (n_frames,) else " with others among them")
+        )
+    return weights
 
 
 def _as_frames(tokens: npt.ArrayLike, frame_count: npt.ArrayLike) -> tuple[IntArray, IntArray]:

@@ -57,4 +57,5 @@ def weight_counts(
 
 
 def _shares(counts: npt.NDArray[np.int64], totals: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    return np.asarray(counts / np.maximum(totals, 1), dtype=np.float64)
+    totals = np.asarray(totals)
+    return np.asarray(counts / np.where(totals > 0, totals, 1), dtype=np.float64)

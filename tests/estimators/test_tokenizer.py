@@ -374,11 +374,6 @@ class TestInverse:
             np.testing.assert_array_equal(y, expected)
         assert len(tokenizer.inverse_transform(CodeSequence(ds)[1:])) == 1
 
-    def test_pooled_features_are_refused(self, tokenizer, clips) -> None:
-        features = tokenizer.fit_transform(clips)
-        with pytest.raises(InputError, match="pooled features is not available in this version"):
-            tokenizer.inverse_transform(features)
-
 
 def test_nothing_warns(tokenizer, files) -> None:
     with warnings.catch_warnings():

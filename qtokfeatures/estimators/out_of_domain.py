@@ -1,0 +1,268 @@
+"""Which clips a codec was not made for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from sklearn.base import OutlierMixin
+
+from qtokfeatures.audio import AudioClip, load_many
+from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
+from qtokfeatures.estimators.domain_reference import MEASURES, DomainReference, reference_of
+from qtokfeatures.estimators.inputs import are_codes, clip_items
+from qtokfeatures.exceptions import InputError, NotFittedError
+from qtokfeatures.labelled import schema
+from qtokfeatures.labelled.naming import clip_ids_from_sources
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from qtokfeatures.codecs import Codec
+
+Labelled = TypeVar("Labelled", xr.Dataset, xr.DataArray)
+
+REFERENCES: Final = ("auto", "codec", "clips")
+
+
+class OutOfDomain(OutlierMixin, CodecHolder):
+    """Tell clips that a codec was not made for from the others.
+
+    Tokens of such clips may say little about them, and features made of them less. Two things are
+    measured of each clip: how far it is, decoded, from what it was (log-mel distance), and how
+    unusual its tokens are (mean bits a token under a reference, of the four coarsest codebooks).
+    Each is put on a scale where 0 is typical of the reference's clips and 1 their limit: the 99th
+    percentile, of the kind of clips where that is highest. The worse of the two is the clip's
+    score, with a minus sign, as in scikit-learn's detectors.
+
+    Parameters
+    ----------
+    codec : str, path or Codec, default="mini"
+        The codec; see :class:`~qtokfeatures.QTokenizer`.
+    sr : int, default=24000
+        Rate in Hz of bare arrays.
+    device : str, default="auto"
+        Where to load the codec.
+    reference : {"auto", "codec", "clips"}, default="auto"
+        What clips are compared with: the reference that comes with the codec, the clips of
+        :meth:`fit`, or the first where there is one and else the second. ``mini`` has one.
+    contamination : "auto" or float, default="auto"
+        Share of the clips of :meth:`fit` that are out of the domain, 0 … 0.5. With ``"auto"`` a
+        clip is out if its score is below -1, that is beyond the limit.
+
+    Attributes
+    ----------
+    reference_ : DomainReference
+        What clips are compared with.
+    offset_ : float
+        Score below which a clip is out of the domain.
+    spec_ : CodecSpec
+        The codec it was fitted with.
+
+    See Also
+    --------
+    QTokenizer : Features of clips.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import qtokfeatures as qt
+    >>> gate = OutOfDomain().fit(qt.example_files())
+    >>> clicks = np.zeros(24000)
+    >>> clicks[::50] = 1.0
+    >>> gate.predict([clicks]).tolist(), gate.predict(qt.example_files()[:3]).tolist()
+    ([-1], [1, 1, 1])
+    """
+
+    def __init__(
+        self,
+        codec: Any = "mini",
+        *,
+        sr: int = 24000,
+        device: str = "auto",
+        reference: str = "auto",
+        contamination: Any = "auto",
+    ) -> None:
+        self.codec = codec
+        self.sr = sr
+        self.device = device
+        self.reference = reference
+        self.contamination = contamination
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Take the reference of the codec, or make one of the clips, and set the offset.
+
+        Parameters
+        ----------
+        X : list of audio or array
+            Clips, as for :class:`~qtokfeatures.QTokenizer`; not codes, which are no audio. They are
+            only read where they are needed: with the codec's reference and ``"auto"`` nothing is
+            learned from them.
+        y : object, default=None
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        self._check_parameters()
+        codec = find_codec(self.codec, device=self.device)
+        self.reference_ = self._reference(codec, X)
+        self.spec_ = codec.spec
+        self.offset_ = -1.0
+        if self.contamination != "auto":
+            scores = self.score_samples(X)
+            self.offset_ = float(np.percentile(scores, 100.0 * self.contamination))
+        return self
+
+    def measure(self, X: Any) -> xr.DataArray:
+        """Return what is measured of clips.
+
+        Parameters
+        ----------
+        X : list of audio or array
+            Clips.
+
+        Returns
+        -------
+        xarray.DataArray of float64, shape (clip, measure)
+            ``"reconstruction_distance"`` in nepers, ``"token_surprise"`` in bits a token.
+        """
+        self._check_fitted()
+        codec = find_codec(self.codec, device=self.device)
+        self.spec_.check_matches(codec.spec)
+        sources: list[str] = []
+        values = self.reference_.measure(_noting(self._clips(X), sources), codec)
+        if not sources:
+            raise InputError("X holds no clips; at least one is needed")
+        coords = {schema.CLIP: clip_ids_from_sources(sources), "measure": list(MEASURES)}
+        return xr.DataArray(values, coords, (schema.CLIP, "measure"), name="domain_measures")
+
+    def score_samples(self, X: Any) -> npt.NDArray[np.float64]:
+        """Return how typical clips are of the domain: the higher, the more.
+
+        Parameters
+        ----------
+        X : list of audio or array
+            Clips.
+
+        Returns
+        -------
+        ndarray of float64, shape (clip,)
+            0 is typical of the reference, -1 at its limit.
+        """
+        measured = self.measure(X).values
+        return np.asarray(-self.reference_.excess(measured).max(axis=1))
+
+    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
+        """Return :meth:`score_samples` less `offset_`: negative for what is out of the domain.
+
+        Parameters
+        ----------
+        X : list of audio or array
+            Clips.
+
+        Returns
+        -------
+        ndarray of float64, shape (clip,)
+        """
+        return np.asarray(self.score_samples(X) - self.offset_)
+
+    def predict(self, X: Any) -> npt.NDArray[np.int64]:
+        """Tell clips that are out of the domain (-1) from the others (1).
+
+        Parameters
+        ----------
+        X : list of audio or array
+            Clips.
+
+        Returns
+        -------
+        ndarray of int64, shape (clip,)
+        """
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def mark(self, labelled: Labelled, X: Any = None) -> Labelled:
+        """Add the coordinates ``out_of_domain`` and ``domain_score`` to codes or features.
+
+        Parameters
+        ----------
+        labelled : xarray.Dataset or DataArray
+            Codes, features, or anything else with the dimension ``clip``.
+        X : list of audio or array, optional
+            The clips, in the same order; by default they are read again from where the coordinate
+            ``source`` says they came from.
+
+        Returns
+        -------
+        xarray.Dataset or DataArray
+            A copy with both coordinates, along ``clip``.
+
+        Raises
+        ------
+        InputError
+            If there are not as many clips.
+
+        Examples
+        --------
+        >>> import qtokfeatures as qt
+        >>> codes = qt.QTokenizer().encode(qt.example_files()[:2])
+        >>> marked = OutOfDomain().fit(qt.example_files()[:2]).mark(codes)
+        >>> marked["out_of_domain"].values.tolist()
+        [False, False]
+        """
+        clips = labelled[schema.SOURCE].values.tolist() if X is None else X
+        decision = self.decision_function(clips)
+        n_clips = labelled.sizes.get(schema.CLIP, 0)
+        if len(decision) != n_clips:
+            raise InputError(f"X has {len(decision)} clips, and what is to be marked {n_clips}")
+        return labelled.assign_coords(
+            out_of_domain=(schema.CLIP, decision < 0),
+            domain_score=(schema.CLIP, decision + self.offset_),
+        )
+
+    def _reference(self, codec: Codec, X: Any) -> DomainReference:
+        kept = None if self.reference == "clips" else reference_of(codec.spec)
+        if kept is not None:
+            return kept
+        if self.reference == "codec":
+            raise InputError(
+                f"no reference comes with {codec.spec.describe()}; use reference='clips' and fit "
+                "on clips that are within the domain"
+            )
+        return DomainReference.of_clips(self._clips(X), codec, origin="clips of fit")
+
+    def _clips(self, X: Any) -> Iterator[AudioClip]:
+        if are_codes(X):
+            raise InputError("X are codes; OutOfDomain needs the audio itself, to compare with")
+        for _, clip in load_many(clip_items(X), sr=self.sr, on_error="raise"):
+            if isinstance(clip, AudioClip):  # with on_error="raise" there is nothing else
+                yield clip
+
+    def _check_parameters(self) -> None:
+        if self.reference not in REFERENCES:
+            raise InputError(
+                f"reference must be one of {', '.join(REFERENCES)}; got {self.reference!r}"
+            )
+        share = self.contamination
+        is_number = isinstance(share, (int, float, np.number)) and not isinstance(share, bool)
+        if share != "auto" and not (is_number and 0 < share <= 0.5):
+            raise InputError(f"contamination must be 'auto' or in (0, 0.5], got {share!r}")
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "offset_"):
+            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        return tags
+
+
+def _noting(clips: Iterator[AudioClip], sources: list[str]) -> Iterator[AudioClip]:
+    for clip in clips:
+        sources.append(clip.source)
+        yield clip
