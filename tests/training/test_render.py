@@ -19,11 +19,11 @@ from qtokfeatures.training.render import (
     Rendered,
     ToolMissingError,
     missing_tools,
+    notes,
     render_material,
     soundfonts,
     tools,
 )
-from qtokfeatures.training.render import notes
 from qtokfeatures.training.render.drums import KITS
 from qtokfeatures.training.render.instruments import N_PROGRAMS, pitch_range
 from qtokfeatures.training.render.lexicon import number_in_words
