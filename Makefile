@@ -19,7 +19,8 @@ endef
 # What the first version of mini measured, to set beside the present one.
 BENCH_BEFORE ?= docs/figures/mini-1-robustness.json
 
-.PHONY: help demo test test-all check format bench bench-codec bench-tasks docs clean
+.PHONY: help demo test test-all check format bench bench-codec bench-tasks bench-inverse \
+	bench-stability docs clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -57,6 +58,12 @@ bench-codec: $(VENV)/.installed-dev  ## the figures of docs/mini.md
 
 bench-tasks: $(VENV)/.installed-dev  ## the figures of docs/tasks.md
 	@$(BIN)/qtok bench tasks $(BENCH_ARGS)
+
+bench-inverse: $(VENV)/.installed-dev  ## how close sounds made for features come to them
+	@$(BIN)/qtok bench inverse $(BENCH_ARGS)
+
+bench-stability: $(VENV)/.installed-dev  ## whether counting steady tokens more helps in noise
+	@$(BIN)/qtok bench stability $(BENCH_ARGS)
 
 docs: $(VENV)/.installed-dev  ## the documentation, as pages in site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

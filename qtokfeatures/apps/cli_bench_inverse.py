@@ -22,7 +22,7 @@ def inverse(
     data: BenchData = None,
     per_kind: Annotated[
         int, typer.Option("--per-kind", metavar="N", min=1, help="Held-out clips of each kind.")
-    ] = 10,
+    ] = 5,
     fit_per_kind: Annotated[
         int, typer.Option("--fit-per-kind", metavar="N", min=1, help="Clips of each kind to fit.")
     ] = 40,

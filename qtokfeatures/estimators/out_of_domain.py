@@ -13,7 +13,7 @@ from sklearn.base import OutlierMixin
 from qtokfeatures.audio import AudioClip, load_many
 from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
 from qtokfeatures.estimators.domain_reference import MEASURES, DomainReference, reference_of
-from qtokfeatures.estimators.inputs import are_codes, clip_items
+from qtokfeatures.estimators.inputs import are_codes, clip_items, table_width
 from qtokfeatures.exceptions import InputError, NotFittedError
 from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.naming import clip_ids_from_sources
@@ -61,6 +61,8 @@ class OutOfDomain(OutlierMixin, CodecHolder):
         Score below which a clip is out of the domain.
     spec_ : CodecSpec
         The codec it was fitted with.
+    n_features_in_ : int
+        Samples of each clip, where X was a table of numbers. Clips of other lengths may follow.
 
     See Also
     --------
@@ -98,8 +100,8 @@ class OutOfDomain(OutlierMixin, CodecHolder):
         Parameters
         ----------
         X : list of audio or array
-            Clips, as for :class:`~qtokfeatures.QTokenizer`; not codes, which are no audio. They are
-            only read where they are needed: with the codec's reference and ``"auto"`` nothing is
+            Clips, as for :class:`~qtokfeatures.QTokenizer`; not codes, which are no audio. With the
+            codec's reference and ``contamination="auto"`` they are only checked, and nothing is
             learned from them.
         y : object, default=None
             Ignored.
@@ -107,6 +109,13 @@ class OutOfDomain(OutlierMixin, CodecHolder):
         Returns
         -------
         self
+
+        Raises
+        ------
+        AudioError
+            If a clip cannot be used. Names it.
+        InputError
+            If there are no clips, or the codec has no reference and ``reference="codec"``.
         """
         self._check_parameters()
         codec = find_codec(self.codec, device=self.device)
@@ -116,6 +125,10 @@ class OutOfDomain(OutlierMixin, CodecHolder):
         if self.contamination != "auto":
             scores = self.score_samples(X)
             self.offset_ = float(np.percentile(scores, 100.0 * self.contamination))
+        self.__dict__.pop("n_features_in_", None)
+        width = table_width(X)
+        if width is not None:
+            self.n_features_in_ = width
         return self
 
     def measure(self, X: Any) -> xr.DataArray:
@@ -227,6 +240,7 @@ class OutOfDomain(OutlierMixin, CodecHolder):
     def _reference(self, codec: Codec, X: Any) -> DomainReference:
         kept = None if self.reference == "clips" else reference_of(codec.spec)
         if kept is not None:
+            self._check_clips(X)
             return kept
         if self.reference == "codec":
             raise InputError(
@@ -241,6 +255,12 @@ class OutOfDomain(OutlierMixin, CodecHolder):
         for _, clip in load_many(clip_items(X), sr=self.sr, on_error="raise"):
             if isinstance(clip, AudioClip):  # with on_error="raise" there is nothing else
                 yield clip
+
+    def _check_clips(self, X: Any) -> None:
+        """Read all clips, so that those that cannot be used are named now."""
+        n_clips = sum(1 for _ in self._clips(X))
+        if not n_clips:
+            raise InputError("X holds no clips; at least one is needed")
 
     def _check_parameters(self) -> None:
         if self.reference not in REFERENCES:

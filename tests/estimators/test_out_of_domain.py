@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 import qtokfeatures as qt
 from qtokfeatures.estimators.domain_reference import DomainReference, bundled_path, reference_of
-from qtokfeatures.exceptions import CodecError, InputError, NotFittedError
+from qtokfeatures.exceptions import AudioError, CodecError, InputError, NotFittedError
 
 NAMES = ("flute_C4.flac", "guitar_E4.flac", "speech_slt_1.flac", "rain_1.flac")
 
@@ -31,8 +31,8 @@ def strange() -> list:
 
 
 @pytest.fixture(scope="module")
-def gate() -> qt.OutOfDomain:
-    return qt.OutOfDomain().fit([])
+def gate(sounds) -> qt.OutOfDomain:
+    return qt.OutOfDomain().fit(sounds)
 
 
 class TestReference:
@@ -148,6 +148,14 @@ class TestAsEstimator:
         expected = gate.score_samples(sounds[:1])
         np.testing.assert_array_equal(again.score_samples(sounds[:1]), expected)
         assert not hasattr(clone(gate), "offset_")
+
+    def test_nothing_to_fit_on(self) -> None:
+        with pytest.raises(InputError, match="X holds no clips"):
+            qt.OutOfDomain().fit([])
+
+    def test_a_clip_that_cannot_be_used_is_named_in_fit(self, sounds) -> None:
+        with pytest.raises(AudioError, match=r"missing\.wav"):
+            qt.OutOfDomain().fit([*sounds, "missing.wav"])
 
     def test_not_fitted(self, sounds) -> None:
         with pytest.raises(NotFittedError, match="OutOfDomain is not fitted"):
