@@ -73,7 +73,7 @@ def task_features() -> dict[str, Any]:
         "histogram, 4 codebooks": TokenHistogram(codebooks=4),
         "embedding, mean and std": CodeEmbedding(),
         "embedding, mean, std and delta": CodeEmbedding(pooling=("mean", "std", "delta")),
-        "embedding, those and by loudness": CodeEmbedding(pooling=loud),
+        "embedding, these and by loudness": CodeEmbedding(pooling=loud),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.speech_metrics import require
+from qtokfeatures.exceptions import QtokError
 from qtokfeatures.features import pool_frames
 
 Matrix = npt.NDArray[np.float32]
@@ -82,8 +84,16 @@ def egemaps(waves: Iterable[FloatArray], sr: int) -> Matrix:
     -------
     ndarray of float32, shape (clip, 88)
         0 where openSMILE finds nothing to measure.
+
+    Raises
+    ------
+    QtokError
+        If openSMILE is not installed. Its licence allows research only, so no extra has it.
     """
-    opensmile = require("opensmile", purpose="eGeMAPS")
+    try:
+        opensmile = importlib.import_module("opensmile")
+    except ModuleNotFoundError as error:
+        raise QtokError("opensmile is not installed (pip install opensmile)") from error
     smile = opensmile.Smile(
         feature_set=opensmile.FeatureSet.eGeMAPSv02,
         feature_level=opensmile.FeatureLevel.Functionals,

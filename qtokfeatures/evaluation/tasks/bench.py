@@ -16,7 +16,7 @@ from qtokfeatures.evaluation.tasks.acoustic import BASELINES, MFCC
 from qtokfeatures.evaluation.tasks.learners import Learnt, classify, cluster
 from qtokfeatures.evaluation.tasks.result import Compared, TaskResult, paired_interval
 from qtokfeatures.evaluation.tasks.sounds import SAMPLE_RATE, Sounds, Task
-from qtokfeatures.exceptions import InputError, MissingExtraError
+from qtokfeatures.exceptions import InputError, QtokError
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -102,7 +102,7 @@ def _features(
     for name, compute in BASELINES.items():
         try:
             found[name] = compute(sounds.waves, SAMPLE_RATE)
-        except MissingExtraError as error:
+        except QtokError as error:
             if name == MFCC:
                 raise
             skipped[name] = str(error)
