@@ -79,10 +79,24 @@ def table_width(X: Any) -> int | None:
     Returns
     -------
     int or None
+
+    Examples
+    --------
+    >>> table_width([[0.0, 0.1, 0.2], [0.3, 0.4, 0.5]])
+    3
     """
+    if isinstance(X, list):
+        return _width_of_lists(X)
     is_table = len(getattr(X, "shape", ())) == 2 and not _is_frame(X)
     is_text = getattr(getattr(X, "dtype", None), "kind", "") in "UT"
     return int(X.shape[1]) if is_table and not is_text else None
+
+
+def _width_of_lists(rows: list[Any]) -> int | None:
+    widths = {len(row) if isinstance(row, list) else None for row in rows}
+    width = widths.pop() if len(widths) == 1 else None
+    is_numbers = width and isinstance(rows[0][0], (int, float, np.number))
+    return width if is_numbers else None
 
 
 def _is_frame(X: Any) -> bool:

@@ -62,7 +62,8 @@ class OutOfDomain(OutlierMixin, CodecHolder):
     spec_ : CodecSpec
         The codec it was fitted with.
     n_features_in_ : int
-        Samples of each clip, where X was a table of numbers. Clips of other lengths may follow.
+        Samples of each clip, where X was a table of numbers. Later tables are as wide; clips of
+        other lengths are passed as a list.
 
     See Also
     --------
@@ -118,6 +119,10 @@ class OutOfDomain(OutlierMixin, CodecHolder):
             If there are no clips, or the codec has no reference and ``reference="codec"``.
         """
         self._check_parameters()
+        self.__dict__.pop("n_features_in_", None)
+        width = table_width(X)
+        if width is not None:
+            self.n_features_in_ = width
         codec = find_codec(self.codec, device=self.device)
         self.reference_ = self._reference(codec, X)
         self.spec_ = codec.spec
@@ -125,10 +130,6 @@ class OutOfDomain(OutlierMixin, CodecHolder):
         if self.contamination != "auto":
             scores = self.score_samples(X)
             self.offset_ = float(np.percentile(scores, 100.0 * self.contamination))
-        self.__dict__.pop("n_features_in_", None)
-        width = table_width(X)
-        if width is not None:
-            self.n_features_in_ = width
         return self
 
     def measure(self, X: Any) -> xr.DataArray:
@@ -252,6 +253,12 @@ class OutOfDomain(OutlierMixin, CodecHolder):
     def _clips(self, X: Any) -> Iterator[AudioClip]:
         if are_codes(X):
             raise InputError("X are codes; OutOfDomain needs the audio itself, to compare with")
+        width, fitted = table_width(X), getattr(self, "n_features_in_", None)
+        if width is not None and fitted is not None and width != fitted:
+            raise InputError(
+                f"X has {width} features, but OutOfDomain is expecting {fitted} features as input: "
+                "a table has clips of the length of those of fit; pass others as a list, list(X)"
+            )
         for _, clip in load_many(clip_items(X), sr=self.sr, on_error="raise"):
             if isinstance(clip, AudioClip):  # with on_error="raise" there is nothing else
                 yield clip

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sklearn.utils import estimator_checks
 
-from qtokfeatures.estimators import QTokenizer, TokenHistogram
+from qtokfeatures.estimators import OutOfDomain, QTokenizer, TokenHistogram
 
 if not hasattr(estimator_checks, "estimator_checks_generator"):
     pytest.skip("scikit-learn < 1.6 knows no expected failures", allow_module_level=True)
@@ -20,16 +20,25 @@ if not hasattr(estimator_checks, "estimator_checks_generator"):
 #: One of each class. Rows of numbers are clips of equal length to those that take audio.
 ESTIMATORS = [
     QTokenizer(features=TokenHistogram(codebooks=1, bins=4)),
+    # By mini's own reference all clips of a few random samples are outliers.
+    OutOfDomain(reference="clips", contamination=0.1),
 ]
 
 CLIPS_DIFFER_IN_LENGTH = "transform takes clips that are longer or shorter than those of fit"
+INT64_IS_NO_AUDIO = "int64 has no full scale, so it is no audio"
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {
     "QTokenizer": {
         "check_n_features_in_after_fitting": CLIPS_DIFFER_IN_LENGTH,
         "check_transformer_general": CLIPS_DIFFER_IN_LENGTH,
-        "check_estimators_dtypes": "int64 has no full scale, so it is no audio",
+        "check_estimators_dtypes": INT64_IS_NO_AUDIO,
+    },
+    "OutOfDomain": {
+        "check_classifier_data_not_an_array": INT64_IS_NO_AUDIO,
+        "check_estimators_dtypes": INT64_IS_NO_AUDIO,
     },
 }
+
+SLOW_CHECKS = ("check_outliers_train", "check_outliers_fit_predict")
 
 MOST_EXPECTED_FAILURES = 3
 FEWEST_CHECKS = 40
@@ -49,7 +58,10 @@ def names_of_checks(estimator: Any) -> list[str]:
 
 @pytest.mark.filterwarnings("ignore")
 @estimator_checks.parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
-def test_as_scikit_learn_wants_it(estimator: Any, check: Any) -> None:
+def test_as_scikit_learn_wants_it(estimator: Any, check: Any, request: Any) -> None:
+    name = getattr(check, "func", check).__name__
+    if name in SLOW_CHECKS and not request.config.getoption("--slow"):
+        pytest.skip(f"slow: {name} decodes 300 clips several times; runs with --slow")
     check(estimator)
 
 

@@ -149,6 +149,13 @@ class TestAsEstimator:
         np.testing.assert_array_equal(again.score_samples(sounds[:1]), expected)
         assert not hasattr(clone(gate), "offset_")
 
+    def test_clips_of_another_length_are_passed_as_a_list(self) -> None:
+        rows = np.random.default_rng(0).normal(0, 0.1, (2, 4000))
+        gate = qt.OutOfDomain().fit(rows)
+        with pytest.raises(InputError, match=r"2000 features.*expecting 4000.*list\(X\)"):
+            gate.predict(rows[:, :2000])
+        assert gate.predict(list(rows[:, :2000])).shape == (2,)
+
     def test_nothing_to_fit_on(self) -> None:
         with pytest.raises(InputError, match="X holds no clips"):
             qt.OutOfDomain().fit([])
