@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from qtokfeatures.apps.bench_output import BenchOutput
@@ -70,6 +69,6 @@ def bundled_clips() -> tuple[list[BenchClip], list[BenchClip]]:
     from qtokfeatures.examples_audio import example_files
 
     loaded: list[Any] = [load_audio(file) for file in example_files()]
-    clips = [BenchClip(clip.source, "bundled", np.asarray(clip.y), clip.sr) for clip in loaded]
+    clips = [BenchClip(clip.source, "bundled", clip.y, clip.sr) for clip in loaded]
     held_out = clips[::_HELD_OUT_OF_BUNDLED]
     return [clip for clip in clips if clip not in held_out], held_out

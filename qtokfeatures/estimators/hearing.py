@@ -88,8 +88,8 @@ def hear(
     >>> noise = hear(pipe, cluster=pipe[-1].labels_[3])
     >>> noise.y.shape, noise.sr
     ((12000,), 24000)
-    >>> sorted(set(noise.frames["clip"].values.tolist()))
-    ['array-2', 'array-3']
+    >>> set(noise.frames["clip"].values.tolist()) <= {"array-2", "array-3"}
+    True
     """
     pipe = getattr(pipe, "best_estimator_", pipe)
     _check_pipeline(pipe)

@@ -31,6 +31,7 @@ SUFFIX: Final = ".skops"
 TRUSTED: Final = (
     "qtokfeatures.estimators.codec_source.CodecReference",
     "qtokfeatures.estimators.embedding.CodeEmbedding",
+    "qtokfeatures.estimators.frame_bank.FrameBank",
     "qtokfeatures.estimators.histogram.TokenHistogram",
     "qtokfeatures.estimators.pipeline.Pipeline",
     "qtokfeatures.estimators.presets.HistogramAndEmbedding",
