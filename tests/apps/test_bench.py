@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from qtokfeatures.apps import cli_bench_speed
+from qtokfeatures.apps import cli_bench_inverse, cli_bench_speed
 
 
 def test_verify_reports_and_exits_with_its_status(qtok, small_codec) -> None:
@@ -155,3 +155,33 @@ def test_bench_codec_draws_the_best_and_the_worst(qtok, manifest: Path, monkeypa
     assert ran.code == 0, ran.err
     drawn = sorted(path.name for path in Path("pictures").iterdir())
     assert drawn == ["mini-random-best.png", "mini-random-worst.png"]
+
+
+def test_bench_stability_fills_its_section(qtok, tmp_path: Path) -> None:
+    data = speech_folder(tmp_path / "shared")
+    card = card_with("stability")
+    ran = qtok("bench", "stability", "--data", data, "--per-digit", 2, "--card", card, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["recordings"] == 12
+    page = card.read_text(encoding="utf-8")
+    assert "| codebooks 0–3 | difference |" in page
+    assert "Made by `qtok bench stability --card docs/stability.md`." in page
+
+
+def test_bench_inverse_fills_its_section(qtok, manifest: Path, monkeypatch) -> None:
+    monkeypatch.setattr(cli_bench_inverse, "bundled_clips", lambda: ([], []))
+    monkeypatch.setattr(cli_bench_inverse, "_FEATURES", ("histogram",))
+    card = card_with("inverse")
+    ran = qtok(
+        "bench", "inverse", "--data", manifest, "--per-kind", 1, "--card", card, "--json"
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert {score["kind"] for score in ran.json["scores"]} == {"music", "environment"}
+    assert ran.json["n_fitted"] == 1
+    assert "| histogram | all | 2 |" in card.read_text(encoding="utf-8")
+
+
+def test_the_bundled_sounds_are_split() -> None:
+    fitted, held_out = cli_bench_inverse.bundled_clips()
+    assert len(held_out) == 11
+    assert not {clip.name for clip in fitted} & {clip.name for clip in held_out}
