@@ -165,7 +165,7 @@ def tables() -> dict[str, Settings]:
         "weighting": {
             f"{w}, first {n}": Setting(TokenHistogram(weighting=w, codebooks=n))
             for n in (4, 16)
-            for w in ("hellinger", "relative", "count")
+            for w in ("hellinger", "relative", "count", "tfidf")
         },
         "pairs": {
             f"first {n}, {b} bins": Setting(TokenHistogram(ngram=2, codebooks=n, bins=b))
@@ -181,10 +181,17 @@ def tables() -> dict[str, Settings]:
                 ["mean", "max"],
                 ["mean", "std", "delta"],
                 ["mean", "std", "min", "max"],
+                ["mean", "std", "q10", "q90"],
+                ["loud_mean", "loud_std"],
+                ["mean", "std", "delta", "loud_mean", "loud_std", "loudest"],
             )
         },
         "embedding": {
-            f"first {n}": Setting(CodeEmbedding(codebooks=n), scaled=True) for n in first
+            f"first {n}, {combine}": Setting(
+                CodeEmbedding(codebooks=n, combine=combine), scaled=True
+            )
+            for combine, numbers in (("sum", first), ("concatenate", (2, 4)))
+            for n in numbers
         },
         "presets": {
             name + (", scaled" if scaled else ""): Setting(name, scaled)
