@@ -1,43 +1,28 @@
-"""The codec protocol: what every codec does, and what a new one has to bring."""
+"""The codec protocol: audio to codes and back, for one clip, many, and streams."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Generic
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 import xarray as xr
-from torch import Tensor
-from typing_extensions import TypeVar
 
-from qtokfeatures.audio import AudioClip, iter_blocks, load_audio, resample, resampled_length
+from qtokfeatures.audio import AudioClip, iter_blocks, resample, resampled_length
 from qtokfeatures.audio.batches import OnError
-from qtokfeatures.codecs.batching import (
-    BATCH_S,
-    decode_all,
-    encode_blocks,
-    encode_items,
-    encode_waves,
-    frames_of,
-    latent_chunks,
-)
-from qtokfeatures.codecs.checks import as_codes, as_embedding
+from qtokfeatures.codecs.batching import decode_all, encode_blocks, encode_items, encode_waves
+from qtokfeatures.codecs.checks import as_codes
 from qtokfeatures.codecs.levels import frame_levels
+from qtokfeatures.codecs.network import Codes, DecoderState, EncoderState, Vectors
 from qtokfeatures.codecs.streaming import StreamDecoder, StreamEncoder
+from qtokfeatures.codecs.vectors import CodecVectors
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.labelled import CodecSpec, CodeSequence, as_code_sequence
-
-EncoderState = TypeVar("EncoderState", default=Any)
-DecoderState = TypeVar("DecoderState", default=Any)
-Codes = npt.NDArray[np.int16]
-Vectors = npt.NDArray[np.float32]
+from qtokfeatures.labelled import CodeSequence, as_code_sequence
 
 
-class Codec(ABC, Generic[EncoderState, DecoderState]):
+class Codec(CodecVectors[EncoderState, DecoderState]):
     """A neural audio codec: waveform ↔ codes.
 
     Made by :func:`~qtokfeatures.codecs.load_codec`. A codec is immutable; copying one gives the
@@ -50,68 +35,6 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
     device : torch.device
         Where the network runs.
     """
-
-    def __init__(self, spec: CodecSpec, device: torch.device) -> None:
-        self.spec, self.device = spec, device
-
-    # ------------------------------------------------------------- what a codec has to bring
-
-    @abstractmethod
-    def start_encoding(self) -> EncoderState:
-        """Return the encoder's state before the first sample."""
-
-    @abstractmethod
-    def latent_chunk(self, y: Tensor, state: EncoderState) -> Tensor:
-        """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``; moves `state` on."""
-
-    @abstractmethod
-    def code_chunk(self, latent: Tensor) -> Tensor:
-        """Quantise ``(batch, frame, dim)`` → int64 ``(batch, codebook, frame)``."""
-
-    @abstractmethod
-    def start_decoding(self) -> DecoderState:
-        """Return the decoder's state before the first frame."""
-
-    @abstractmethod
-    def decode_chunk(self, codes: Tensor, state: DecoderState) -> Tensor:
-        """Decode ``(batch, codebook, frame)`` → ``(batch, sample)``; moves `state` on."""
-
-    @abstractmethod
-    def codebook_vectors(self, k: int) -> Vectors:
-        """Entries of one of the encoder's codebooks.
-
-        Parameters
-        ----------
-        k : int
-            Codebook, 0 = coarsest.
-
-        Returns
-        -------
-        ndarray of float32, shape (code, dim)
-            One row an entry.
-        """
-
-    @property
-    def batch_s(self) -> float:
-        """Seconds of audio that go through the network at once, padding included."""
-        return BATCH_S
-
-    def padded_frames(self, frames: int) -> int:
-        """Say how many frames a batch is filled up to.
-
-        A codec that prepares itself for each length wants few of them.
-
-        Parameters
-        ----------
-        frames : int
-            What the longest clip has.
-
-        Returns
-        -------
-        int
-            As many, or more.
-        """
-        return frames
 
     # --------------------------------------------------------------------------- one clip
 
@@ -180,65 +103,6 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
             y = resample(y, orig_sr=self.spec.sample_rate, target_sr=rate)
         return (y if length is None else _fitted(y, length)), rate
 
-    def latents(self, audio: Any, *, sr: int | None = None) -> Vectors:
-        """Return the encoder's vectors before quantisation.
-
-        Parameters
-        ----------
-        audio : audio
-            As for :meth:`encode`.
-        sr : int, optional
-            Rate of a bare array, in Hz.
-
-        Returns
-        -------
-        ndarray of float32, shape (frame, dim)
-            One vector a frame.
-        """
-        clip = load_audio(audio, sr=sr, target_sr=self.spec.sample_rate)
-        with torch.inference_mode():
-            latents = torch.cat(list(latent_chunks(self, [clip.y])), dim=1)
-            frames = frames_of(len(clip.y), self.spec.hop_length)
-            return latents[0, :frames].float().cpu().numpy()
-
-    def project(self, latents: npt.ArrayLike) -> Vectors:
-        """Return what the codebooks quantise: latents in the space of their entries.
-
-        Parameters
-        ----------
-        latents : array of float, shape (frame, dim)
-            What :meth:`latents` returns.
-
-        Returns
-        -------
-        ndarray of float32, shape (frame, dim)
-            Vectors as wide as ``spec.embedding_dim``; for most codecs the latents themselves.
-        """
-        return np.asarray(latents, dtype=np.float32)
-
-    def embed(
-        self, codes: npt.ArrayLike, *, codebooks: int | Sequence[int] | None = None
-    ) -> Vectors:
-        """Return the vectors that frames of codes stand for.
-
-        Parameters
-        ----------
-        codes : array of int, shape (codebook, frame)
-            Codes, from the first codebook on.
-        codebooks : int or sequence of int, optional
-            The codebooks to add up: the first so many, or the ones named. All by default.
-
-        Returns
-        -------
-        ndarray of float32, shape (frame, dim)
-            Sum of the entries.
-        """
-        checked = as_codes(codes, self.spec)
-        total = np.zeros((checked.shape[1], self.spec.embedding_dim), dtype=np.float32)
-        for k in _chosen(codebooks, len(checked)):
-            total += self.codebook_vectors(k)[checked[k]]
-        return total
-
     def levels(self, codes: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Return how loud each frame of codes is.
 
@@ -255,24 +119,6 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
         """
         y, _ = self.decode(codes)
         return frame_levels(y, self.spec.hop_length)
-
-    def quantize(self, embedding: npt.ArrayLike) -> Codes:
-        """Find the codes whose entries add up nearest to given vectors, layer by layer.
-
-        Parameters
-        ----------
-        embedding : array of float, shape (frame, dim)
-            Vectors such as :meth:`embed` or :meth:`latents` return.
-
-        Returns
-        -------
-        ndarray of int16, shape (codebook, frame)
-            Codes. Approximate: greedy search need not find the entries that were added up.
-        """
-        vectors = as_embedding(embedding, self.spec)
-        with torch.inference_mode():
-            codes = self.code_chunk(torch.from_numpy(vectors)[None].to(self.device))
-        return codes[0].to(torch.int16).cpu().numpy()
 
     # -------------------------------------------------------------------------- many clips
 
@@ -399,20 +245,6 @@ class Codec(ABC, Generic[EncoderState, DecoderState]):
         finally:
             decoder.close()
 
-    # ------------------------------------------------------------------------ inner workings
-
-    def __copy__(self) -> Codec[EncoderState, DecoderState]:
-        """Return this object: nothing in it changes."""
-        return self
-
-    def __deepcopy__(self, memo: Mapping[int, Any]) -> Codec[EncoderState, DecoderState]:
-        """Return this object, so that `sklearn.base.clone` does not copy weights."""
-        return self
-
-    def __repr__(self) -> str:
-        """Name the codec, its fingerprint and its device."""
-        return f"<{type(self).__name__} {self.spec.describe()} on {self.device}>"
-
     def _as_original(self, y: Vectors, sr: int, n_samples: int) -> Vectors:
         rate = self.spec.sample_rate
         if sr != rate:
@@ -428,15 +260,3 @@ def _fitted(y: Vectors, length: int) -> Vectors:
     if len(y) >= length:
         return y[:length]
     return np.pad(y, (0, length - len(y)))
-
-
-def _chosen(codebooks: int | Sequence[int] | None, count: int) -> list[int]:
-    if codebooks is None:
-        return list(range(count))
-    chosen = list(range(codebooks)) if isinstance(codebooks, int) else [int(k) for k in codebooks]
-    if not chosen or min(chosen) < 0 or max(chosen) >= count:
-        raise InputError(
-            f"codebooks must name some of the {count} codebooks given (0 … {count - 1}), "
-            f"got {codebooks!r}"
-        )
-    return chosen

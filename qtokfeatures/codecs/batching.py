@@ -20,6 +20,7 @@ from qtokfeatures.labelled import build_codes
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs.base import Codec
+    from qtokfeatures.codecs.network import CodecNetwork
 
 CHUNK_S = 20.0
 """Longest stretch of a clip that goes through the network at once; memory does not grow past it."""
@@ -57,7 +58,9 @@ def encode_blocks(codec: Codec, blocks: Iterable[npt.NDArray[np.float32]]) -> np
         return np.concatenate([*parts, stream.flush()], axis=1)
 
 
-def latent_chunks(codec: Codec, waves: Sequence[npt.NDArray[np.float32]]) -> Iterator[Tensor]:
+def latent_chunks(
+    codec: CodecNetwork[Any, Any], waves: Sequence[npt.NDArray[np.float32]]
+) -> Iterator[Tensor]:
     """Yield ``(batch, frame, dim)`` of zero-padded clips, a stretch of time after another."""
     hop = codec.spec.hop_length
     longest = codec.padded_frames(max(frames_of(len(y), hop) for y in waves)) * hop

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
-from qtokfeatures.codecs.base import DecoderState, EncoderState
+from qtokfeatures.codecs.network import DecoderState, EncoderState
 from qtokfeatures.codecs.nn.precision import tf32
 from qtokfeatures.codecs.nn.quantizer import SplitQuantizer
 from qtokfeatures.codecs.qwen3.checkpoint import Checkpoint

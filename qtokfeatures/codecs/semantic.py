@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from qtokfeatures.codecs.base import DecoderState, EncoderState
 from qtokfeatures.codecs.checks import as_embedding
+from qtokfeatures.codecs.network import DecoderState, EncoderState
 from qtokfeatures.codecs.nn.precision import tf32
 from qtokfeatures.codecs.nn.quantizer import SplitQuantizer
 from qtokfeatures.codecs.stored import Model, StoredCodec

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from typing_extensions import Self, TypeVar
 
-from qtokfeatures.codecs.base import Codec, DecoderState, EncoderState
+from qtokfeatures.codecs.base import Codec
+from qtokfeatures.codecs.network import DecoderState, EncoderState
 from qtokfeatures.exceptions import CodecError, CodecMismatchError, InputError
 from qtokfeatures.labelled import CodecSpec
 

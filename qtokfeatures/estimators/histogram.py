@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
+from sklearn.feature_extraction.text import TfidfTransformer
 
 from qtokfeatures.estimators.base import CodeTransformer
 from qtokfeatures.exceptions import InputError
@@ -16,11 +17,9 @@ from qtokfeatures.features import (
     WEIGHTINGS,
     TokenCounts,
     count_tokens,
-    inverse_document_frequency,
     join_ngrams,
     join_weights,
     merge_codes,
-    unit_rows,
     weight_counts,
 )
 from qtokfeatures.labelled import CodeSequence, feature_array
@@ -81,8 +80,8 @@ class TokenHistogram(CodeTransformer):
     bin_of_code_ : ndarray of int16, shape (codebook, code), or None
         The bin of each code, one row for each of `codebooks_`. None without `bins`.
 
-    idf_ : ndarray of float64, shape (feature,), or None
-        Weight of each feature with ``weighting="tfidf"``.
+    tfidf_ : TfidfTransformer or None
+        With ``weighting="tfidf"``, scikit-learn's, fitted on the counts.
 
     See Also
     --------
@@ -150,13 +149,17 @@ class TokenHistogram(CodeTransformer):
         if self.bins is not None:
             codec = self._find_codec(spec)
             self.bin_of_code_ = np.stack([bins_of(codec, k, self.bins) for k in self.codebooks_])
-        self.idf_ = self._idf(sequence) if self.weighting == _TFIDF else None
+        self.tfidf_: Any = None
+        if self.weighting == _TFIDF:
+            self.tfidf_ = TfidfTransformer().fit(self._sparse(sequence))
 
     def _features(self, sequence: CodeSequence) -> Any:
+        find = self._sparse if self.tfidf_ is None else self._tfidf
         if self.sparse_output:
-            return self._scaled(self._sparse(sequence))
+            return find(sequence)
+        dense = self._dense(sequence) if self.tfidf_ is None else find(sequence).toarray()
         return feature_array(
-            self._scaled(self._dense(sequence)),
+            dense,
             ds_or_clips=sequence,
             feature_coords=self._feature_coords(),
             feature_names=self.get_feature_names_out().tolist(),
@@ -199,7 +202,7 @@ class TokenHistogram(CodeTransformer):
         values = np.empty((len(sequence), n_rows * width), dtype=np.float32)
         for row in range(n_rows):
             counts = self._count(sequence, row)
-            block = weight_counts(counts.dense(), counts.totals[:, None], self._of_one_clip())
+            block = weight_counts(counts.dense(), counts.totals[:, None], self.weighting)
             values[:, row * width : (row + 1) * width] = block
         return values
 
@@ -218,17 +221,9 @@ class TokenHistogram(CodeTransformer):
         """The part of the weighting that looks at one clip alone."""
         return "count" if self.weighting == _TFIDF else self.weighting
 
-    def _scaled(self, values: Any) -> Any:
-        if self.weighting != _TFIDF:
-            return values
-        if scipy.sparse.issparse(values):
-            return unit_rows(values @ scipy.sparse.diags_array(self.idf_))
-        return unit_rows(values * self.idf_)
-
-    def _idf(self, sequence: CodeSequence) -> npt.NDArray[np.float64]:
-        counts = [self._count(sequence, row) for row in range(len(self.codebooks_))]
-        found = [np.bincount(c.token, minlength=c.n_tokens) for c in counts]
-        return inverse_document_frequency(np.concatenate(found), len(sequence))
+    def _tfidf(self, sequence: CodeSequence) -> scipy.sparse.csr_array:
+        found = scipy.sparse.csr_array(self.tfidf_.transform(self._sparse(sequence)))
+        return found.astype(np.float32)
 
     def _feature_coords(self) -> dict[str, npt.NDArray[np.int64]]:
         """Say which codebook, and which bins or tokens, each feature comes from."""

@@ -92,6 +92,22 @@ def table_width(X: Any) -> int | None:
     return int(X.shape[1]) if is_table and not is_text else None
 
 
+def note_table_width(estimator: Any, X: Any) -> None:
+    """Set `n_features_in_` of an estimator that is being fitted on a table, and only then.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Which one.
+    X : object
+        What :meth:`fit` was given.
+    """
+    vars(estimator).pop("n_features_in_", None)
+    width = table_width(X)
+    if width is not None:
+        estimator.n_features_in_ = width
+
+
 def _width_of_lists(rows: list[Any]) -> int | None:
     widths = {len(row) if isinstance(row, list) else None for row in rows}
     width = widths.pop() if len(widths) == 1 else None

@@ -13,7 +13,7 @@ from sklearn.base import OutlierMixin
 from qtokfeatures.audio import AudioClip, load_many
 from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
 from qtokfeatures.estimators.domain_reference import MEASURES, DomainReference, reference_of
-from qtokfeatures.estimators.inputs import are_codes, clip_items, table_width
+from qtokfeatures.estimators.inputs import are_codes, clip_items, note_table_width, table_width
 from qtokfeatures.exceptions import InputError, NotFittedError
 from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.naming import clip_ids_from_sources
@@ -119,10 +119,7 @@ class OutOfDomain(OutlierMixin, CodecHolder):
             If there are no clips, or the codec has no reference and ``reference="codec"``.
         """
         self._check_parameters()
-        self.__dict__.pop("n_features_in_", None)
-        width = table_width(X)
-        if width is not None:
-            self.n_features_in_ = width
+        note_table_width(self, X)
         codec = find_codec(self.codec, device=self.device)
         self.reference_ = self._reference(codec, X)
         self.spec_ = codec.spec

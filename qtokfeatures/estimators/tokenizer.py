@@ -13,8 +13,8 @@ from sklearn.base import TransformerMixin
 from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
 from qtokfeatures.estimators.encoding import EncodedClips, encode_clips
 from qtokfeatures.estimators.frame_bank import FrameBank
-from qtokfeatures.estimators.inputs import are_codes, clip_items, table_width
-from qtokfeatures.estimators.inverse import PooledSound, sounds_of_features
+from qtokfeatures.estimators.inputs import are_codes, clip_items, note_table_width
+from qtokfeatures.estimators.inverse import InverseOfFeatures
 from qtokfeatures.estimators.presets import feature_transformer
 from qtokfeatures.estimators.rows import fill_missing_rows, label_rows, plain_if_wrapped
 from qtokfeatures.exceptions import InputError, NotFittedError, SkippedClipWarning
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
 
 
-class QTokenizer(TransformerMixin, CodecHolder):
+class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
     """Turn audio into features made from the tokens of a neural codec.
 
     It is the first step of a scikit-learn pipeline: X is a list of recordings, and what comes out
@@ -202,98 +202,6 @@ class QTokenizer(TransformerMixin, CodecHolder):
         """
         return self._encode(X).dataset
 
-    def inverse_transform(
-        self, X: Any, *, duration_s: float | None = None
-    ) -> list[npt.NDArray[np.float32]]:
-        """Turn codes back into audio, or make audio whose features are close to given ones.
-
-        Codes are decoded. For features, which say nothing of the order of frames, runs of real
-        frames are taken from those that :meth:`fit` kept and put together so that the features of
-        the sound, encoded again, come close (Euclidean distance) to the ones asked for. That is
-        approximate: ``docs/inverse.md`` says how close. It depends on X and on what was fitted
-        only. Scalers and projections between this step and X, such as StandardScaler and PCA, are
-        undone by ``pipe[:-1].inverse_transform(X)``.
-
-        Parameters
-        ----------
-        X : xarray.Dataset or CodeSequence, or array_like of shape (clip, feature)
-            Codes, such as :meth:`encode` returns; or features, such as :meth:`transform` returns,
-            the mean of several, or the centre of a cluster.
-        duration_s : float, optional
-            Length of each sound made for features, in seconds; by default the median of the clips
-            fitted on. Codes have their own.
-
-        Returns
-        -------
-        list of ndarray of float32, shape (sample,)
-            Of codes, at the rates ``X.sample_rate`` and of the lengths ``X.n_samples``; of
-            features, at the rate `sr`.
-
-        Raises
-        ------
-        InputError
-            If X is neither.
-        NotFittedError
-            If X are features and :meth:`fit` was not called.
-        CodecMismatchError
-            If another codec made these codes.
-
-        See Also
-        --------
-        hear : What a cluster or a class of a pipeline sounds like.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> tokenizer = QTokenizer(sr=16000)
-        >>> clips = np.random.default_rng(0).normal(0, 0.1, (2, 16000))
-        >>> [y.shape for y in tokenizer.inverse_transform(tokenizer.encode(clips))]
-        [(16000,), (16000,)]
-        >>> features = tokenizer.fit_transform(clips)
-        >>> [y.shape for y in tokenizer.inverse_transform(features.mean("clip"), duration_s=0.5)]
-        [(8000,)]
-        """
-        if not are_codes(X):
-            return [sound.y for sound in self.resynthesize(X, duration_s=duration_s)]
-        ds = as_code_sequence(X).dataset
-        codec = self._find_codec()
-        codec.spec.check_matches(ds.attrs)
-        return [y for y, _ in codec.decode_many(ds)]
-
-    def resynthesize(self, X: Any, *, duration_s: float | None = None) -> list[PooledSound]:
-        """Make audio for features, and say which real frames it is made of.
-
-        Parameters
-        ----------
-        X : array_like of shape (clip, feature)
-            Features, as for :meth:`inverse_transform`.
-        duration_s : float, optional
-            Length of each sound in seconds; by default the median of the clips fitted on.
-
-        Returns
-        -------
-        list of PooledSound
-            ``y``, at the rate `sr`, and ``frames``: clip and time of each frame.
-
-        Raises
-        ------
-        InputError
-            If X are no features of this tokenizer.
-        NotFittedError
-            If :meth:`fit` was not called.
-        """
-        self._check_fitted()
-        codec = self._find_codec()
-        self.spec_.check_matches(codec.spec)
-        return sounds_of_features(
-            X,
-            codec=codec,
-            transformer=self.features_,
-            bank=self.bank_,
-            sr=self.sr,
-            duration_s=duration_s,
-        )
-
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
         """Name the features.
 
@@ -374,10 +282,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
         self.features_ = features.fit(CodeSequence(encoded.dataset), y)
         self.spec_ = codec.spec
         self.bank_ = FrameBank.of_codes(encoded.dataset, rows=encoded.kept, y=y)
-        self.__dict__.pop("n_features_in_", None)
-        width = table_width(X)
-        if width is not None:
-            self.n_features_in_ = width
+        note_table_width(self, X)
 
     def _features(self, encoded: EncodedClips) -> Any:
         values = self.features_.transform(CodeSequence(encoded.dataset))

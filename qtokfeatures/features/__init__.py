@@ -2,7 +2,7 @@
 
 Counting (:mod:`~qtokfeatures.features.counts`), merging codes into bins
 (:mod:`~qtokfeatures.features.binning`), weighting counts
-(:mod:`~qtokfeatures.features.weighting`, :mod:`~qtokfeatures.features.tfidf`), pooling frames
+(:mod:`~qtokfeatures.features.weighting`), pooling frames
 into one vector a clip (:mod:`~qtokfeatures.features.pooling`), how often tokens change
 (:mod:`~qtokfeatures.features.stability`), how unusual they are
 (:mod:`~qtokfeatures.features.surprise`), and which frames have given features
@@ -23,7 +23,6 @@ from qtokfeatures.features.pooling import (
 )
 from qtokfeatures.features.stability import change_probability
 from qtokfeatures.features.surprise import mean_surprise, token_bits
-from qtokfeatures.features.tfidf import inverse_document_frequency, unit_rows
 from qtokfeatures.features.weighting import WEIGHTINGS, weight_counts
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "TokenCounts",
     "change_probability",
     "count_tokens",
-    "inverse_document_frequency",
     "join_ngrams",
     "join_weights",
     "mean_surprise",
@@ -42,6 +40,5 @@ __all__ = [
     "needs_levels",
     "pool_frames",
     "token_bits",
-    "unit_rows",
     "weight_counts",
 ]

@@ -100,7 +100,7 @@ def test_tfidf_weighs_by_the_clips_of_fit(codes, sparse: bool) -> None:
     values = rows.toarray() if sparse else rows.values
     expected = reference.transform(counts.values).toarray()
     np.testing.assert_allclose(values, expected, atol=1e-6)
-    np.testing.assert_allclose(histogram.idf_, reference.idf_)
+    np.testing.assert_allclose(histogram.tfidf_.idf_, reference.idf_)
 
 
 def test_runs_of_one_codebook(codes) -> None:

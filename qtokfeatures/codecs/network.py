@@ -1,0 +1,107 @@
+"""What a new codec has to bring: a network, in steps that carry their state."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Generic
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from typing_extensions import Self, TypeVar
+
+from qtokfeatures.codecs.batching import BATCH_S
+from qtokfeatures.labelled import CodecSpec
+
+EncoderState = TypeVar("EncoderState", default=Any)
+DecoderState = TypeVar("DecoderState", default=Any)
+Codes = npt.NDArray[np.int16]
+Vectors = npt.NDArray[np.float32]
+
+
+class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
+    """The network of a codec, and what is to be known of it.
+
+    :class:`~qtokfeatures.codecs.Codec` makes everything else of it.
+
+    Parameters
+    ----------
+    spec : CodecSpec
+        What its codes depend on.
+    device : torch.device
+        Where the network runs.
+    """
+
+    def __init__(self, spec: CodecSpec, device: torch.device) -> None:
+        self.spec, self.device = spec, device
+
+    @abstractmethod
+    def start_encoding(self) -> EncoderState:
+        """Return the encoder's state before the first sample."""
+
+    @abstractmethod
+    def latent_chunk(self, y: Tensor, state: EncoderState) -> Tensor:
+        """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``; moves `state` on."""
+
+    @abstractmethod
+    def code_chunk(self, latent: Tensor) -> Tensor:
+        """Quantise ``(batch, frame, dim)`` → int64 ``(batch, codebook, frame)``."""
+
+    @abstractmethod
+    def start_decoding(self) -> DecoderState:
+        """Return the decoder's state before the first frame."""
+
+    @abstractmethod
+    def decode_chunk(self, codes: Tensor, state: DecoderState) -> Tensor:
+        """Decode ``(batch, codebook, frame)`` → ``(batch, sample)``; moves `state` on."""
+
+    @abstractmethod
+    def codebook_vectors(self, k: int) -> Vectors:
+        """Entries of one of the encoder's codebooks.
+
+        Parameters
+        ----------
+        k : int
+            Codebook, 0 = coarsest.
+
+        Returns
+        -------
+        ndarray of float32, shape (code, dim)
+            One row an entry.
+        """
+
+    @property
+    def batch_s(self) -> float:
+        """Seconds of audio that go through the network at once, padding included."""
+        return BATCH_S
+
+    def padded_frames(self, frames: int) -> int:
+        """Say how many frames a batch is filled up to.
+
+        A codec that prepares itself for each length wants few of them.
+
+        Parameters
+        ----------
+        frames : int
+            What the longest clip has.
+
+        Returns
+        -------
+        int
+            As many, or more.
+        """
+        return frames
+
+    def __copy__(self) -> Self:
+        """Return this object: nothing in it changes."""
+        return self
+
+    def __deepcopy__(self, memo: Mapping[int, Any]) -> Self:
+        """Return this object, so that `sklearn.base.clone` does not copy weights."""
+        return self
+
+    def __repr__(self) -> str:
+        """Name the codec, its fingerprint and its device."""
+        return f"<{type(self).__name__} {self.spec.describe()} on {self.device}>"

@@ -1,0 +1,115 @@
+"""Codes and latents as vectors: what frames stand for, before and after quantisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from qtokfeatures.audio import load_audio
+from qtokfeatures.codecs.batching import frames_of, latent_chunks
+from qtokfeatures.codecs.checks import as_codes, as_embedding
+from qtokfeatures.codecs.network import (
+    CodecNetwork,
+    Codes,
+    DecoderState,
+    EncoderState,
+    Vectors,
+)
+from qtokfeatures.exceptions import InputError
+
+
+class CodecVectors(CodecNetwork[EncoderState, DecoderState]):
+    """The part of a codec that deals in vectors."""
+
+    def latents(self, audio: Any, *, sr: int | None = None) -> Vectors:
+        """Return the encoder's vectors before quantisation.
+
+        Parameters
+        ----------
+        audio : audio
+            As for :meth:`encode`.
+        sr : int, optional
+            Rate of a bare array, in Hz.
+
+        Returns
+        -------
+        ndarray of float32, shape (frame, dim)
+            One vector a frame.
+        """
+        clip = load_audio(audio, sr=sr, target_sr=self.spec.sample_rate)
+        with torch.inference_mode():
+            latents = torch.cat(list(latent_chunks(self, [clip.y])), dim=1)
+            frames = frames_of(len(clip.y), self.spec.hop_length)
+            return latents[0, :frames].float().cpu().numpy()
+
+    def project(self, latents: npt.ArrayLike) -> Vectors:
+        """Return what the codebooks quantise: latents in the space of their entries.
+
+        Parameters
+        ----------
+        latents : array of float, shape (frame, dim)
+            What :meth:`latents` returns.
+
+        Returns
+        -------
+        ndarray of float32, shape (frame, dim)
+            Vectors as wide as ``spec.embedding_dim``; for most codecs the latents themselves.
+        """
+        return np.asarray(latents, dtype=np.float32)
+
+    def embed(
+        self, codes: npt.ArrayLike, *, codebooks: int | Sequence[int] | None = None
+    ) -> Vectors:
+        """Return the vectors that frames of codes stand for.
+
+        Parameters
+        ----------
+        codes : array of int, shape (codebook, frame)
+            Codes, from the first codebook on.
+        codebooks : int or sequence of int, optional
+            The codebooks to add up: the first so many, or the ones named. All by default.
+
+        Returns
+        -------
+        ndarray of float32, shape (frame, dim)
+            Sum of the entries.
+        """
+        checked = as_codes(codes, self.spec)
+        total = np.zeros((checked.shape[1], self.spec.embedding_dim), dtype=np.float32)
+        for k in _chosen(codebooks, len(checked)):
+            total += self.codebook_vectors(k)[checked[k]]
+        return total
+
+    def quantize(self, embedding: npt.ArrayLike) -> Codes:
+        """Find the codes whose entries add up nearest to given vectors, layer by layer.
+
+        Parameters
+        ----------
+        embedding : array of float, shape (frame, dim)
+            Vectors such as :meth:`embed` or :meth:`latents` return.
+
+        Returns
+        -------
+        ndarray of int16, shape (codebook, frame)
+            Codes. Approximate: greedy search need not find the entries that were added up.
+        """
+        vectors = as_embedding(embedding, self.spec)
+        with torch.inference_mode():
+            codes = self.code_chunk(torch.from_numpy(vectors)[None].to(self.device))
+        return codes[0].to(torch.int16).cpu().numpy()
+
+
+def _chosen(codebooks: int | Sequence[int] | None, count: int) -> list[int]:
+    if codebooks is None:
+        return list(range(count))
+    chosen = list(range(codebooks)) if isinstance(codebooks, int) else [int(k) for k in codebooks]
+    if not chosen or min(chosen) < 0 or max(chosen) >= count:
+        raise InputError(
+            f"codebooks must name some of the {count} codebooks given (0 … {count - 1}), "
+            f"got {codebooks!r}"
+        )
+    return chosen
