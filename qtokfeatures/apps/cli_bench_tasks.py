@@ -67,13 +67,13 @@ def tasks(
 def task_features() -> dict[str, Any]:
     """Return the token features to choose from: name in tables, transformer."""
     from qtokfeatures.estimators import CodeEmbedding, TokenHistogram
+    from qtokfeatures.features import BY_LOUDNESS
 
-    loud = ("mean", "std", "delta", "loud_mean", "loud_std", "loudest")
     return {
         "histogram, 4 codebooks": TokenHistogram(codebooks=4),
         "embedding, mean and std": CodeEmbedding(),
         "embedding, mean, std and delta": CodeEmbedding(pooling=("mean", "std", "delta")),
-        "embedding, these and by loudness": CodeEmbedding(pooling=loud),
+        "embedding, these and by loudness": CodeEmbedding(pooling=BY_LOUDNESS),
     }
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from qtokfeatures.features.binning import merge_codes
 from qtokfeatures.features.counts import TokenCounts, count_tokens, join_ngrams, join_weights
 from qtokfeatures.features.pooling import (
+    BY_LOUDNESS,
     LOUD_POOLINGS,
     POOLINGS,
     SEGMENTED,
@@ -26,6 +27,7 @@ from qtokfeatures.features.surprise import mean_surprise, token_bits
 from qtokfeatures.features.weighting import WEIGHTINGS, weight_counts
 
 __all__ = [
+    "BY_LOUDNESS",
     "LOUD_POOLINGS",
     "POOLINGS",
     "SEGMENTED",

@@ -79,6 +79,9 @@ _LOUD_STATISTICS: dict[str, Callable[[FloatArray, Levels], FloatArray]] = {
 #: Those that weigh frames by their level: a note counts, the silence behind it does not.
 LOUD_POOLINGS = tuple(_LOUD_STATISTICS)
 
+#: Statistics that told instruments and environments apart best: ``docs/tasks.md``.
+BY_LOUDNESS = ("mean", "std", "delta", *LOUD_POOLINGS)
+
 #: Names that :func:`pool_frames` takes, beside quantiles such as ``"q25"``: ``"q0"`` to ``"q100"``,
 #: in per cent.
 POOLINGS = (*_STATISTICS, *LOUD_POOLINGS)

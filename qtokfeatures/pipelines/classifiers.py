@@ -7,7 +7,8 @@ from typing import Any
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from qtokfeatures.estimators import Pipeline, QTokenizer
+from qtokfeatures.estimators import CodeEmbedding, Pipeline, QTokenizer
+from qtokfeatures.features import BY_LOUDNESS
 from qtokfeatures.pipelines.calibrated import GroupCalibratedClassifier
 
 
@@ -88,7 +89,8 @@ def make_timbre_classifier(codec: Any = "mini", **options: Any) -> Pipeline:
     codec : str, path or Codec, default="mini"
         As in :class:`~qtokfeatures.QTokenizer`.
     **options : dict
-        Those of :func:`make_label_classifier`.
+        Those of :func:`make_label_classifier`; `features` is ``CodeEmbedding(pooling=BY_LOUDNESS)``
+        by default, which told instruments apart best (``docs/tasks.md``).
 
     Returns
     -------
@@ -98,9 +100,10 @@ def make_timbre_classifier(codec: Any = "mini", **options: Any) -> Pipeline:
     --------
     >>> import qtokfeatures as qt
     >>> [name for name, _ in qt.make_timbre_classifier().steps]
-    ['qtokenizer', 'classifier']
+    ['qtokenizer', 'standardscaler', 'classifier']
     """
-    return make_label_classifier(codec, **options)
+    features = CodeEmbedding(pooling=BY_LOUDNESS)
+    return make_label_classifier(codec, **{"features": features, **options})
 
 
 def make_era_classifier(codec: Any = "mini", **options: Any) -> Pipeline:

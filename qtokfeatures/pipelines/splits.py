@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +15,7 @@ Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 """Rows to train on, rows to test on."""
 
 _ATTEMPTS: Final = 20
+_DRAWS: Final = 500
 _MOST_NAMED: Final = 5
 
 
@@ -68,13 +70,17 @@ def group_splits(
         raise InputError(f"n_splits must be at least 2, got {n_splits}")
     most = min(n_splits, _fewest_groups(classes, labels, of))
     for folds in range(most, 1, -1):
-        for attempt in range(_ATTEMPTS):
-            splits = _folds(labels, None if groups is None else of, folds, seed + attempt)
+        balanced = (
+            _folds(labels, None if groups is None else of, folds, seed + attempt)
+            for attempt in range(_ATTEMPTS)
+        )
+        drawn = (_drawn_folds(of, folds, seed + attempt) for attempt in range(_DRAWS))
+        for splits in chain(balanced, drawn):
             if _are_complete(splits, labels, len(classes)):
                 return splits
     raise InputError(
         "no split keeps groups whole and leaves every class in training: too many classes share "
-        "their groups; give more groups"
+        "their groups; give more groups, or leave out classes that share all of theirs"
     )
 
 
@@ -135,6 +141,13 @@ def _folds(labels: Any, groups: Any, n_splits: int, seed: int) -> list[Split]:
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     folds = kind(n_splits, shuffle=True, random_state=seed)
     return list(folds.split(np.zeros(len(labels)), labels, groups))
+
+
+def _drawn_folds(groups: Any, n_splits: int, seed: int) -> list[Split]:
+    """Any folds that keep groups whole: where classes share groups, balanced ones may not do."""
+    numbers = np.unique(groups, return_inverse=True)[1]
+    fold = np.random.default_rng(seed).integers(n_splits, size=numbers.max() + 1)[numbers]
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_splits)]
 
 
 def _are_complete(splits: list[Split], labels: Any, n_classes: int) -> bool:

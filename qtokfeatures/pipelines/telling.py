@@ -209,7 +209,8 @@ def _histogram(tokenizer: Any) -> TokenHistogram:
     if isinstance(own, TokenHistogram) and own.ngram == 1:
         codec, codebooks, bins = own.codec, own.codebooks, own.bins
     else:
-        codec, codebooks, bins = tokenizer.codec, COARSE_CODEBOOKS, TokenHistogram().bins
+        codebooks = min(COARSE_CODEBOOKS, tokenizer.spec_.n_codebooks)
+        codec, bins = tokenizer.codec, TokenHistogram().bins
     counted = TokenHistogram(codec=codec, codebooks=codebooks, bins=bins, weighting="count")
     counted.set_output(transform="default")
     return counted

@@ -35,6 +35,9 @@ class PaperCodec:
     def codebook_vectors(self, k: int) -> np.ndarray:
         return np.arange(SIZE, dtype=np.float32)[:, None]
 
+    def levels(self, codes: np.ndarray) -> np.ndarray:
+        return codes[0].astype(np.float32)
+
     def embed(self, codes: np.ndarray, *, codebooks: Any = None) -> np.ndarray:
         return codes.T.astype(np.float32)
 

@@ -73,3 +73,14 @@ def test_a_lonely_class_can_be_split_by_clips_where_that_is_said() -> None:
     for train, test in group_splits(y, groups, strict=False):
         assert set(y[train]) == {"a", "b"}
         assert not {1, 2} & set(groups[train]) & set(groups[test])
+
+
+def test_classes_may_share_a_group_such_as_a_session() -> None:
+    y = np.array(["drums"] * 11 + ["bass"] * 11 + ["guitar"] * 14)
+    groups = np.array(["kit"] * 10 + ["session"] + ["fender"] * 10 + ["session"])
+    groups = np.concatenate([groups, ["gibson"] * 10 + ["strat"] * 3 + ["session"]])
+    splits = group_splits(y, groups)
+    for train, test in splits:
+        assert not set(groups[train]) & set(groups[test])
+        assert set(y[train]) == set(y)
+    assert sorted(np.concatenate([test for _, test in splits])) == list(range(len(y)))
