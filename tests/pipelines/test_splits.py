@@ -78,7 +78,7 @@ def test_a_lonely_class_can_be_split_by_clips_where_that_is_said() -> None:
 def test_classes_may_share_a_group_such_as_a_session() -> None:
     y = np.array(["drums"] * 11 + ["bass"] * 11 + ["guitar"] * 14)
     groups = np.array(["kit"] * 10 + ["session"] + ["fender"] * 10 + ["session"])
-    groups = np.concatenate([groups, ["gibson"] * 10 + ["strat"] * 3 + ["session"]])
+    groups = np.concatenate([groups, ["gibson"] * 10 + ["archtop"] * 3 + ["session"]])
     splits = group_splits(y, groups)
     for train, test in splits:
         assert not set(groups[train]) & set(groups[test])
