@@ -22,7 +22,7 @@ from qtokfeatures.apps.cli_options import (
     SoundsOrCodes,
 )
 from qtokfeatures.apps.cluster_files import write_labelled_array, write_labels
-from qtokfeatures.apps.cluster_run import ClusterOptions, ClusterRun, run_clustering
+from qtokfeatures.apps.cluster_run import PROTOTYPES, ClusterOptions, ClusterRun, run_clustering
 from qtokfeatures.apps.file_names import refuse_to_overwrite
 
 if TYPE_CHECKING:
@@ -63,6 +63,14 @@ def cluster(
         int, typer.Option("--min-size", min=2, help="Fewest clips in a cluster of HDBSCAN.")
     ] = 5,
     codebooks: Codebooks = None,
+    prototype: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(PROTOTYPES),
+            help="What stands for a cluster: its most typical clip, decoded from its tokens, or a "
+            "sound made for its centre (some seconds each).",
+        ),
+    ] = "clip",
     seed: Seed = 0,
     codec: CodecName = None,
     device: Device = "auto",
@@ -73,6 +81,7 @@ def cluster(
     report = Report(as_json=as_json, quiet=quiet)
     check_kind(kind)
     check_method(method, reduce, n_clusters)
+    check_prototype(prototype)
     output_folder(output)
     gathered = gather_codes(files, codec=codec, device=device, report=report)
     if gathered is None:
@@ -100,7 +109,7 @@ def cluster(
     clusters = range(run.clustering.n_clusters)
     sounds = {cluster: output / f"prototype_{cluster}.wav" for cluster in clusters}
     refuse_to_overwrite([*paths, *sounds.values()], [*files, *ds["source"].values.tolist()])
-    _write(run, paths, sounds, report, color_by)
+    _write(run, paths, sounds, report, color_by, prototype)
     sizes = [len(run.clustering.nearest(cluster)) for cluster in clusters]
     alone = len(run.clustering.nearest(-1))
     report.finish(
@@ -150,6 +159,25 @@ def check_method(method: str, reduce: str | None, n_clusters: int | None) -> Non
     if method == "hdbscan" and n_clusters is not None:
         raise typer.BadParameter(
             "HDBSCAN finds the number itself; use --min-size instead", param_hint="'-k'"
+        )
+
+
+def check_prototype(prototype: str) -> None:
+    """Refuse an unknown kind of prototype.
+
+    Parameters
+    ----------
+    prototype : str
+        What the user asked for.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there is none of that name.
+    """
+    if prototype not in PROTOTYPES:
+        raise typer.BadParameter(
+            f"{prototype!r} is not one of {', '.join(PROTOTYPES)}", param_hint="'--prototype'"
         )
 
 
@@ -224,6 +252,7 @@ def _write(
     sounds: dict[int, Path],
     report: Report,
     color_by: str,
+    prototype: str,
 ) -> None:
     from qtokfeatures.audio import write_audio
     from qtokfeatures.viz.cluster_page import SoundOfCluster, cluster_report, draw_cluster_map
@@ -235,11 +264,9 @@ def _write(
     title = f"{len(clips)} clips by their tokens"
     drawn = draw_cluster_map(clips, run.projection, title=title, kind_title=color_by)
     lead = f"{run.clustering.n_clusters} clusters. Codec: {run.codec.spec.describe()}."
-    prototypes = run.prototypes()
+    prototypes = run.prototypes(prototype, report)
     heard = {
-        cluster: SoundOfCluster(
-            compact_uri(one.y, one.sr), f"decoded from the tokens of {run.names[one.row]}"
-        )
+        cluster: SoundOfCluster(compact_uri(one.y, one.sr), one.origin)
         for cluster, one in prototypes.items()
     }
     html = cluster_report(clips, drawn, title=title, lead=lead, prototypes=heard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from qtokfeatures.apps.cli_console import Report
 from qtokfeatures.apps.cli_features import chosen_features
@@ -17,13 +17,34 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qtokfeatures.codecs import Codec
-    from qtokfeatures.pipelines import Clustering, Prototype
+    from qtokfeatures.estimators import Pipeline
+    from qtokfeatures.pipelines import Clustering
     from qtokfeatures.viz.cluster_page import ClusteredClip
     from qtokfeatures.viz.projection import Projection
+
+PROTOTYPES = ("clip", "centre")
 
 _MOST_PLAYERS = 60
 _EXCERPT_S = 6.0
 _EXCERPT_SR = 24000
+
+
+class ClusterSound(NamedTuple):
+    """A sound that stands for a cluster.
+
+    Parameters
+    ----------
+    y : ndarray of float32, shape (sample,)
+        Mono audio.
+    sr : int
+        Its rate in Hz.
+    origin : str
+        What it was made of, for people.
+    """
+
+    y: NDArray[np.float32]
+    sr: int
+    origin: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +57,8 @@ class ClusterRun:
         Their codes.
     codec : Codec
         The codec of the codes.
+    pipe : Pipeline
+        The fitted pipeline that clustered them.
     clustering : Clustering
         Which cluster each is in.
     projection : Projection
@@ -48,6 +71,7 @@ class ClusterRun:
 
     ds: xr.Dataset
     codec: Codec
+    pipe: Pipeline
     clustering: Clustering
     projection: Projection
     names: Sequence[str]
@@ -81,15 +105,42 @@ class ClusterRun:
                 for row in rows
             ]
 
-    def prototypes(self) -> dict[int, Prototype]:
-        """Make a sound for each cluster that stands for it."""
+    def prototypes(self, how: str, report: Report) -> dict[int, ClusterSound]:
+        """Make a sound for each cluster that stands for it.
+
+        Parameters
+        ----------
+        how : {"clip", "centre"}
+            Decode the tokens of the clip nearest to the centre, or make a sound for the centre.
+        report : Report
+            Shows the progress.
+
+        Returns
+        -------
+        dict of int to ClusterSound
+        """
+        make = self._typical_clip if how == "clip" else self._sound_of_centre
+        with report.tracked(range(self.clustering.n_clusters), "make prototypes") as clusters:
+            return {cluster: make(cluster) for cluster in clusters}
+
+    def _typical_clip(self, cluster: int) -> ClusterSound:
         from qtokfeatures.pipelines import hear_medoid
 
         found = self.clustering
-        return {
-            cluster: hear_medoid(self.codec, self.ds, found.space, found.labels == cluster)
-            for cluster in range(found.n_clusters)
-        }
+        heard = hear_medoid(self.codec, self.ds, found.space, found.labels == cluster)
+        return ClusterSound(
+            heard.y, heard.sr, f"decoded from the tokens of {self.names[heard.row]}"
+        )
+
+    def _sound_of_centre(self, cluster: int) -> ClusterSound:
+        from qtokfeatures.estimators import hear
+
+        heard = hear(self.pipe, cluster=self.clustering.fitted_labels[cluster])
+        clips = list(dict.fromkeys(map(str, heard.frames["clip"].values)))
+        more = f" and {len(clips) - 3} more" if len(clips) > 3 else ""
+        return ClusterSound(
+            heard.y, heard.sr, f"made for the centre, of frames of {', '.join(clips[:3])}{more}"
+        )
 
     def _heard(self) -> set[int]:
         """Choose clips to hear: of every cluster equally many, the most typical first."""
@@ -198,6 +249,7 @@ def run_clustering(
     return ClusterRun(
         ds=ds,
         codec=codec,
+        pipe=pipe,
         clustering=find_clusters(pipe, ds),
         projection=project(pipe[0].transform(ds).values, seed=options.seed),
         names=names,

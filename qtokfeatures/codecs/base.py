@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +102,9 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         if rate != self.spec.sample_rate:
             y = resample(y, orig_sr=self.spec.sample_rate, target_sr=rate)
         return (y if length is None else _fitted(y, length)), rate
+
+    #: Whether :meth:`levels` reads levels off the codes, without decoding them.
+    levels_in_codes: ClassVar[bool] = False
 
     def levels(self, codes: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Return how loud each frame of codes is.

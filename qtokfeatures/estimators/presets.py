@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from qtokfeatures.estimators.embedding import CodeEmbedding
 from qtokfeatures.estimators.feature_table import side_by_side
 from qtokfeatures.estimators.histogram import TokenHistogram
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.features import BY_LOUDNESS
 from qtokfeatures.labelled import CodeSequence
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 PRESETS = ("histogram", "embedding", "both")
 
 #: Codebooks in the histogram of a preset; ``docs/feature-defaults.md`` says why.
-COARSE_CODEBOOKS = 4
+COARSE_CODEBOOKS = 2
 
 
 class HistogramAndEmbedding(CodeTransformer):
@@ -36,11 +38,20 @@ class HistogramAndEmbedding(CodeTransformer):
         As in both of them.
     codebooks : int or sequence of int, default=None
         Codebooks of the histogram. The embedding is that of all codebooks.
+    pooling : str or sequence of str, default=("mean", "std")
+        Statistics of the embedding.
     """
 
-    def __init__(self, *, codec: Any = None, codebooks: Any = None) -> None:
+    def __init__(
+        self,
+        *,
+        codec: Any = None,
+        codebooks: Any = None,
+        pooling: str | Sequence[str] = ("mean", "std"),
+    ) -> None:
         self.codec = codec
         self.codebooks = codebooks
+        self.pooling = pooling
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
         """Name the features: those of the histogram, then those of the embedding.
@@ -62,7 +73,7 @@ class HistogramAndEmbedding(CodeTransformer):
             part.set_output(transform="default").fit(sequence)
             for part in (
                 TokenHistogram(codec=self.codec, codebooks=self.codebooks),
-                CodeEmbedding(codec=self.codec),
+                CodeEmbedding(codec=self.codec, pooling=self.pooling),
             )
         ]
 
@@ -93,7 +104,7 @@ def feature_transformer(features: Any, codec: Any, n_codebooks: int) -> Any:
         If `features` is an unknown name or no transformer.
     """
     if isinstance(features, str):
-        transformer = _preset(features, min(COARSE_CODEBOOKS, n_codebooks))
+        transformer = _preset(features, min(COARSE_CODEBOOKS, n_codebooks), preset_pooling(codec))
     elif hasattr(features, "transform") and not inspect.isclass(features):
         transformer = clone(features)
     else:
@@ -109,11 +120,28 @@ def feature_transformer(features: Any, codec: Any, n_codebooks: int) -> Any:
     return transformer.set_params(**dict.fromkeys(unnamed, codec))
 
 
-def _preset(name: str, codebooks: int) -> CodeTransformer:
+def preset_pooling(codec: Any) -> tuple[str, ...]:
+    """Return the statistics that the embedding of a preset has.
+
+    Parameters
+    ----------
+    codec : Codec
+        The codec of the codes.
+
+    Returns
+    -------
+    tuple of str
+        Those that measured best, which weigh frames by their level too; mean and standard
+        deviation where the codec would have to decode everything to tell levels.
+    """
+    return BY_LOUDNESS if codec.levels_in_codes else ("mean", "std")
+
+
+def _preset(name: str, codebooks: int, pooling: tuple[str, ...]) -> CodeTransformer:
     if name == "histogram":
         return TokenHistogram(codebooks=codebooks)
     if name == "embedding":
-        return CodeEmbedding()
+        return CodeEmbedding(pooling=pooling)
     if name == "both":
-        return HistogramAndEmbedding(codebooks=codebooks)
+        return HistogramAndEmbedding(codebooks=codebooks, pooling=pooling)
     raise InputError(f"features must be one of {', '.join(PRESETS)} or a transformer, got {name!r}")

@@ -41,9 +41,11 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
         first needed, once a process. It is never copied and never pickled: a pickle holds its
         name, revision and fingerprint.
     features : {"histogram", "embedding", "both"} or transformer, default="histogram"
-        What is made of the codes: ``TokenHistogram(codebooks=4)``, the coarse codebooks being
-        those that tell sounds apart; ``CodeEmbedding()``; both side by side; or any transformer
-        of a :class:`~qtokfeatures.CodeSequence`, whose parameters can then be searched as
+        What is made of the codes: ``TokenHistogram(codebooks=2)``, the coarse codebooks being
+        those that tell sounds apart; ``CodeEmbedding(pooling=BY_LOUDNESS)``, the statistics of
+        :data:`qtokfeatures.features.BY_LOUDNESS` (mean and standard deviation with a codec that
+        would have to decode to tell levels); both side by side; or any transformer of a
+        :class:`~qtokfeatures.CodeSequence`, whose parameters can then be searched as
         ``features__…``. Its ``codec``, where None, is this one.
     sr : int, default=24000
         Rate in Hz of bare arrays. Files, ``(y, sr)`` pairs and AudioClips have their own.

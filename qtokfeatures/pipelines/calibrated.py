@@ -90,12 +90,12 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         Raises
         ------
         InputError
-            If there are fewer than two classes, or a class has only one clip.
+            If there are fewer than two classes, or no class has two clips.
 
         Warns
         -----
         LonelyClassWarning
-            If a class has only one group.
+            If a class has only one group, or one clip: that clip is trained on and calibrated on.
         """
         X = _plain(X)
         y = _checked_classes(y)
@@ -106,6 +106,7 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
                 LonelyClassWarning,
                 stacklevel=2,
             )
+        X, y, groups = _with_single_clips_twice(X, y, groups)
         splits = group_splits(y, groups, n_splits=self.n_splits, seed=self.seed, strict=False)
         self.calibrated_ = CalibratedClassifierCV(
             self.estimator, method=self.method, cv=splits, ensemble=False
@@ -151,6 +152,30 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = get_tags(self.estimator).input_tags.sparse
         return tags
+
+
+def _with_single_clips_twice(
+    X: Any, y: npt.NDArray[Any], groups: Any
+) -> tuple[Any, npt.NDArray[Any], Any]:
+    """Repeat each clip that is the only one of its class, so that its class can be calibrated."""
+    classes, first, counts = np.unique(y, return_index=True, return_counts=True)
+    single = counts == 1
+    if not single.any() or len(classes) < 2 or single.all():
+        return X, y, groups
+    if groups is None:
+        warnings.warn(
+            f"only one clip is of {', '.join(map(str, classes[single]))}: probabilities of that "
+            "are calibrated on the clip it was trained on, and promise too much",
+            LonelyClassWarning,
+            stacklevel=3,
+        )
+    rows = np.concatenate([np.arange(len(y)), first[single]])
+    repeated = X.iloc[rows] if hasattr(X, "iloc") else _indexable(X)[rows]
+    return repeated, y[rows], None if groups is None else np.asarray(groups)[rows]
+
+
+def _indexable(X: Any) -> Any:
+    return X.tocsr() if hasattr(X, "tocsr") else np.asarray(X)
 
 
 def _checked_classes(y: Any) -> npt.NDArray[Any]:

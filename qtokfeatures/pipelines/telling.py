@@ -94,7 +94,7 @@ def telling_tokens(
     ----------
     pipe : Pipeline
         Whose first step is a fitted QTokenizer. Its TokenHistogram says which bins are counted;
-        with other features, those of ``TokenHistogram(codebooks=4)`` are.
+        with other features, those of ``TokenHistogram(codebooks=2)`` are.
     X : list of audio or codes
         Clips, such as those that it was fitted on.
     y : array_like, shape (clip,)

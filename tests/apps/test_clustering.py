@@ -42,8 +42,8 @@ def test_codes_and_audio_give_the_same_features(qtok, sounds: Path) -> None:
 
 def test_fewer_codebooks_are_fewer_features(qtok, sounds: Path) -> None:
     every = qtok("features", sounds, "-o", "a.csv", "--json").json["features"]
-    two = qtok("features", sounds, "-o", "b.csv", "--codebooks", "2", "--json").json["features"]
-    assert two < every
+    one = qtok("features", sounds, "-o", "b.csv", "--codebooks", "1", "--json").json["features"]
+    assert one < every
 
 
 @pytest.mark.parametrize("arguments", [["-o", "f.xlsx"], ["-o", "f.csv", "--features", "mfcc"]])
@@ -99,6 +99,15 @@ def test_prototypes_are_decoded_tokens_of_a_member(qtok, small_codec, sounds: Pa
     assert any(len(one) == len(y) and np.allclose(one, y, atol=1e-3) for one in whole)
 
 
+def test_prototypes_can_be_made_for_the_centres(qtok, sounds: Path) -> None:
+    ran = qtok("cluster", sounds, "-k", "2", "--prototype", "centre", "-o", "out", "--json")
+    heard = [sf.read(path)[0] for path in ran.json["prototypes"]]
+    assert len(heard) == 2
+    assert all(len(y) and np.isfinite(y).all() for y in heard)
+    html = Path("out/clusters.html").read_text(encoding="utf-8")
+    assert html.count("made for the centre, of frames of") == 2
+
+
 def test_hdbscan_may_leave_all_clips_alone(qtok, sounds: Path) -> None:
     ran = qtok("cluster", sounds, "--method", "hdbscan", "-o", "out", "--json")
     assert ran.code == 0
@@ -114,7 +123,12 @@ def test_features_can_be_reduced_before(qtok, sounds: Path) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [["--method", "gmm"], ["--reduce", "tsne"], ["--method", "hdbscan", "-k", "2"]],
+    [
+        ["--method", "gmm"],
+        ["--reduce", "tsne"],
+        ["--prototype", "mean"],
+        ["--method", "hdbscan", "-k", "2"],
+    ],
 )
 def test_unknown_ways_of_clustering_are_usage(qtok, sounds: Path, options: list[str]) -> None:
     assert qtok("cluster", sounds, "-o", "out", *options).code == 2

@@ -149,7 +149,7 @@ def tables() -> dict[str, Settings]:
     return {
         "bins": {
             f"first {n}, {b or 'none: 2048'}": Setting(TokenHistogram(codebooks=n, bins=b))
-            for n in (4, 16)
+            for n in (2, 4, 16)
             for b in (8, 16, 32, 64, 128, 256, 512, None)
         },
         "codebooks": {
@@ -164,12 +164,12 @@ def tables() -> dict[str, Settings]:
         },
         "weighting": {
             f"{w}, first {n}": Setting(TokenHistogram(weighting=w, codebooks=n))
-            for n in (4, 16)
+            for n in (2, 4)
             for w in ("hellinger", "relative", "count", "tfidf")
         },
         "pairs": {
             f"first {n}, {b} bins": Setting(TokenHistogram(ngram=2, codebooks=n, bins=b))
-            for n in (1, 4)
+            for n in (1, 2, 4)
             for b in (8, 16, 32)
         },
         "pooling": {

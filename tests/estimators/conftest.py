@@ -64,6 +64,8 @@ class BandCodec:
         chosen = range(len(codes)) if codebooks is None else codebooks
         return sum(self._vectors[k][codes[k]] for k in chosen).astype(np.float32)
 
+    levels_in_codes = True
+
     def levels(self, codes: np.ndarray) -> np.ndarray:
         return self.embed(codes).mean(axis=1)
 

@@ -159,7 +159,7 @@ def test_the_three_presets(sounds) -> None:
     np.testing.assert_array_equal(both.values, np.concatenate(parts, axis=1))
     assert (both.feature.values == tokenizer.get_feature_names_out()).all()
     assert both.codebook.values[[0, -1]].tolist() == [0, -1]
-    assert both.statistic.values[[0, -1]].tolist() == ["", "std"]
+    assert both.statistic.values[[0, -1]].tolist() == ["", "loudest"]
 
 
 def test_tables_everywhere() -> None:

@@ -35,6 +35,8 @@ class PaperCodec:
     def codebook_vectors(self, k: int) -> np.ndarray:
         return np.arange(SIZE, dtype=np.float32)[:, None]
 
+    levels_in_codes = True
+
     def levels(self, codes: np.ndarray) -> np.ndarray:
         return codes[0].astype(np.float32)
 

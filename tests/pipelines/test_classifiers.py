@@ -90,6 +90,26 @@ def test_a_class_of_one_instrument_is_named(pipe, codes, labels, groups) -> None
         validate_groups(pipe, codes, labels, groups)
 
 
+@pytest.mark.parametrize("groups_given", [True, False])
+def test_a_class_of_one_clip_is_named_and_learnt(
+    pipe, codes, labels, groups, groups_given: bool
+) -> None:
+    first = int(np.flatnonzero(labels == "flute")[0])
+    kept = np.array([row for row in range(len(labels)) if labels[row] != "flute" or row == first])
+    given = {"classifier__groups": groups[kept]} if groups_given else {}
+    with pytest.warns(LonelyClassWarning, match="only one (group has|clip is of) flute"):
+        pipe.fit(codes[kept], labels[kept], **given)
+    assert pipe.predict(codes[[first]]).tolist() == ["flute"]
+
+
+def test_two_instruments_of_one_clip_each_can_be_measured(pipe, codes, labels, groups) -> None:
+    flutes = np.flatnonzero(labels == "flute")
+    two = [flutes[groups[flutes] == group][0] for group in np.unique(groups[flutes])[:2]]
+    kept = np.array([row for row in range(len(labels)) if labels[row] != "flute" or row in two])
+    found = validate_groups(pipe, codes[kept], labels[kept], groups[kept])
+    assert found.confusion().to_numpy().sum(axis=1).tolist() == [2, 12, 12]
+
+
 def test_validation_predicts_each_clip_once(pipe, codes, labels, groups) -> None:
     found = validate_groups(pipe, codes, labels, groups)
     assert found.confusion().to_numpy().sum() == len(labels)

@@ -78,6 +78,8 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
         y: Tensor = self.model.decoder(embedding, state)
         return y
 
+    levels_in_codes = True
+
     def levels(self, codes: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Read how loud each frame is off codebook 1; see :class:`~qtokfeatures.codecs.Codec`.
 
