@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from qtokfeatures.apps import (
+    cli_bench_asr,
     cli_bench_inverse,
     cli_bench_speech,
     cli_bench_speed,
@@ -27,6 +28,7 @@ from qtokfeatures.apps.cli_options import (
 )
 
 app = typer.Typer(help="Benches: how good a codec is.", no_args_is_help=True)
+app.command("asr")(cli_bench_asr.asr)
 app.command("digits")(cli_bench_speech.digits)
 app.command("inverse")(cli_bench_inverse.inverse)
 app.command("robustness")(cli_bench_speech.robustness)

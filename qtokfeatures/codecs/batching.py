@@ -74,6 +74,19 @@ def latent_chunks(
         yield codec.latent_chunk(torch.from_numpy(padded).to(codec.device), state)
 
 
+def latents_of(
+    codec: Codec, waves: Sequence[npt.NDArray[np.float32]]
+) -> list[npt.NDArray[np.float32]]:
+    """Return the encoder's vectors (frame, dim) of clips at the codec's rate; order is kept."""
+    frames = [frames_of(len(y), codec.spec.hop_length) for y in waves]
+    found: dict[int, npt.NDArray[np.float32]] = {}
+    for rows in length_batches(frames, most=int(codec.batch_s * codec.spec.frame_rate)):
+        vectors = in_memory(lambda part: _latent_batch(codec, part), [waves[i] for i in rows])
+        for i, own in zip(rows, vectors, strict=True):
+            found[i] = own[: frames[i]].copy()
+    return [found[i] for i in range(len(waves))]
+
+
 def decode_all(
     codec: Codec, clips: Sequence[npt.NDArray[np.int16]], *, progress: bool = False
 ) -> list[npt.NDArray[np.float32]]:
@@ -124,6 +137,14 @@ def in_memory(run: Callable[[Sequence[_In]], Sequence[_Out]], batch: Sequence[_I
         torch.cuda.empty_cache()
     middle = len(batch) // 2
     return in_memory(run, batch[:middle]) + in_memory(run, batch[middle:])
+
+
+def _latent_batch(
+    codec: Codec, waves: Sequence[npt.NDArray[np.float32]]
+) -> list[npt.NDArray[np.float32]]:
+    with torch.inference_mode():
+        latent = torch.cat(list(latent_chunks(codec, waves)), dim=1)
+        return list(latent.float().cpu().numpy())
 
 
 def _encode_batch(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from qtokfeatures.codecs.checks import as_codes
 from qtokfeatures.exceptions import AudioError, QtokError
@@ -21,7 +23,47 @@ class StreamClosedError(QtokError, RuntimeError):
     """A stream was used after it ended."""
 
 
-class StreamEncoder:
+class _FrameStream:
+    """Audio in pieces → what a codec makes of whole frames."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec, self._open = codec, True
+        self._state = codec.start_encoding()
+        self._rest = np.zeros(0, dtype=np.float32)
+
+    def _whole_frames(self, y: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Take more audio, and return the samples of the frames that are complete now."""
+        _check_open(self._open)
+        piece = np.asarray(y, dtype=np.float32)
+        if piece.ndim != 1:
+            raise AudioError(f"a stream takes mono audio (sample,), got shape {piece.shape}")
+        if not np.isfinite(piece).all():
+            raise AudioError("a stream takes finite samples, got NaN or infinity")
+        waiting = np.concatenate([self._rest, piece])
+        whole = len(waiting) - len(waiting) % self._codec.spec.hop_length
+        self._rest = waiting[whole:].copy()
+        return waiting[:whole]
+
+    def _last_frame(self) -> npt.NDArray[np.float32]:
+        """Pad what is left to a whole frame, and end the stream."""
+        _check_open(self._open)
+        missing = -len(self._rest) % self._codec.spec.hop_length
+        self.close()
+        return np.pad(self._rest, (0, missing))
+
+    def close(self) -> None:
+        """End the stream without encoding what is left."""
+        self._open = False
+
+    def _latents(self, y: npt.NDArray[np.float32]) -> Iterator[Tensor]:
+        """Yield (1, frame, dim), a stretch of whole frames after another."""
+        chunk = _CHUNK_FRAMES * self._codec.spec.hop_length
+        for start in range(0, len(y), chunk):
+            piece = torch.from_numpy(y[None, start : start + chunk]).to(self._codec.device)
+            yield self._codec.latent_chunk(piece, self._state)
+
+
+class StreamEncoder(_FrameStream):
     """Audio in pieces → codes in pieces; made by :meth:`Codec.stream_encoder`.
 
     Parameters
@@ -29,11 +71,6 @@ class StreamEncoder:
     codec : Codec
         The codec that encodes.
     """
-
-    def __init__(self, codec: Codec) -> None:
-        self._codec, self._open = codec, True
-        self._state = codec.start_encoding()
-        self._rest = np.zeros(0, dtype=np.float32)
 
     def push(self, y: npt.ArrayLike) -> npt.NDArray[np.int16]:
         """Take more audio.
@@ -53,17 +90,7 @@ class StreamEncoder:
         AudioError
             Not one-dimensional, or values that are not finite.
         """
-        _check_open(self._open)
-        piece = np.asarray(y, dtype=np.float32)
-        if piece.ndim != 1:
-            raise AudioError(f"a stream takes mono audio (sample,), got shape {piece.shape}")
-        if not np.isfinite(piece).all():
-            raise AudioError("a stream takes finite samples, got NaN or infinity")
-        waiting = np.concatenate([self._rest, piece])
-        whole = len(waiting) - len(waiting) % self._codec.spec.hop_length
-        codes = self._encode(waiting[:whole])
-        self._rest = waiting[whole:].copy()
-        return codes
+        return self._encode(self._whole_frames(y))
 
     def flush(self) -> npt.NDArray[np.int16]:
         """Pad what is left to a whole frame, encode it and end the stream.
@@ -73,26 +100,38 @@ class StreamEncoder:
         ndarray of int16, shape (codebook, frame)
             One frame, or none where nothing was left.
         """
-        _check_open(self._open)
-        missing = -len(self._rest) % self._codec.spec.hop_length
-        codes = self._encode(np.pad(self._rest, (0, missing)))
-        self.close()
-        return codes
-
-    def close(self) -> None:
-        """End the stream without encoding what is left."""
-        self._open = False
+        return self._encode(self._last_frame())
 
     def _encode(self, y: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
-        codec = self._codec
-        parts = [np.zeros((codec.spec.n_codebooks, 0), dtype=np.int16)]
-        chunk = _CHUNK_FRAMES * codec.spec.hop_length
+        parts = [np.zeros((self._codec.spec.n_codebooks, 0), dtype=np.int16)]
         with torch.inference_mode():
-            for start in range(0, len(y), chunk):
-                piece = torch.from_numpy(y[None, start : start + chunk]).to(codec.device)
-                codes = codec.code_chunk(codec.latent_chunk(piece, self._state))
+            for latent in self._latents(y):
+                codes = self._codec.code_chunk(latent)
                 parts.append(codes[0].to(torch.int16).cpu().numpy())
         return np.concatenate(parts, axis=1)
+
+
+class LatentStream(_FrameStream):
+    """Audio in pieces → the encoder's vectors before quantisation, in pieces.
+
+    Parameters
+    ----------
+    codec : Codec
+        The codec that encodes.
+    """
+
+    def push(self, y: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Take more audio, as :meth:`StreamEncoder.push` does; return vectors (frame, dim)."""
+        return self._vectors(self._whole_frames(y))
+
+    def flush(self) -> npt.NDArray[np.float32]:
+        """Pad what is left to a whole frame, return its vector and end the stream."""
+        return self._vectors(self._last_frame())
+
+    def _vectors(self, y: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        with torch.inference_mode():
+            parts = [latent[0].float().cpu().numpy() for latent in self._latents(y)]
+        return np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
 
 
 class StreamDecoder:

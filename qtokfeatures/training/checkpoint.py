@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ _SLOT = ".optimizer."
 
 def save_checkpoint(
     path: Path,
-    modules: dict[str, nn.Module],
-    optimizers: dict[str, torch.optim.Optimizer],
+    modules: Mapping[str, nn.Module],
+    optimizers: Mapping[str, torch.optim.Optimizer],
     state: dict[str, Any],
 ) -> None:
     """Write everything a run needs to go on; the file appears only when it is complete."""
@@ -42,7 +43,7 @@ def read_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def load_modules(path: Path, modules: dict[str, nn.Module]) -> None:
+def load_modules(path: Path, modules: Mapping[str, nn.Module]) -> None:
     """Put a checkpoint's tensors into `modules`, which must fit exactly.
 
     A module of which the checkpoint knows nothing keeps its values: it came into use later.
@@ -58,7 +59,7 @@ def load_modules(path: Path, modules: dict[str, nn.Module]) -> None:
             module.load_state_dict(own)
 
 
-def load_optimizers(path: Path, optimizers: dict[str, torch.optim.Optimizer]) -> None:
+def load_optimizers(path: Path, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
     """Put a checkpoint's moments into `optimizers`, made for the same parameters."""
     tensors = _tensors(path)
     for prefix, optimizer in optimizers.items():

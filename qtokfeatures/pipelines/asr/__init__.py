@@ -1,0 +1,9 @@
+"""Speech: frames for recognisers, a recogniser, and a classifier of single words."""
+
+from __future__ import annotations
+
+from qtokfeatures.pipelines.asr.front_end import ASRFrontEnd
+from qtokfeatures.pipelines.asr.ngram import NGram
+from qtokfeatures.pipelines.asr.recognizer import CTCRecognizer
+
+__all__ = ["ASRFrontEnd", "CTCRecognizer", "NGram"]

@@ -1,0 +1,221 @@
+"""Where frames come from: a codec, or librosa."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from qtokfeatures.exceptions import MissingExtraError
+
+if TYPE_CHECKING:
+    from qtokfeatures.codecs import Codec
+
+Samples = npt.NDArray[np.float32]
+Frames = npt.NDArray[Any]
+
+CODEC_FEATURES: Final = ("tokens", "embedding", "latent")
+ACOUSTIC_FEATURES: Final = ("logmel", "mfcc")
+
+N_MELS: Final = 80
+N_MFCC: Final = 13
+_MELS_OF_MFCC: Final = 40
+_WINDOW_S: Final = 0.025
+_HOP_S: Final = 0.01
+_N_FFT: Final = 512
+_LOWEST_HZ: Final = 20.0
+_FLOOR: Final = 1e-6
+
+
+class PieceStream(Protocol):
+    """Audio in pieces → frames in pieces."""
+
+    def push(self, y: Samples) -> Frames:
+        """Take more samples, and return the frames that are complete."""
+
+    def flush(self) -> Frames:
+        """Return the frames that were waiting; nothing follows."""
+
+
+class FrameSource(ABC):
+    """Makes frames of audio at one rate.
+
+    Attributes
+    ----------
+    sr : int
+        Rate of the audio that it takes, in Hz.
+    frame_rate : float
+        Frames a second.
+    names : list of str
+        Names of the features.
+    """
+
+    sr: int
+    frame_rate: float
+    names: list[str]
+
+    @abstractmethod
+    def stream(self) -> PieceStream:
+        """Start a stream."""
+
+    def frames_of(self, y: Samples) -> Frames:
+        """Return the frames of a whole clip (frame, feature)."""
+        stream = self.stream()
+        parts = [stream.push(y), stream.flush()]
+        return np.concatenate([part for part in parts if len(part)])
+
+    def frames_of_all(self, waves: Sequence[Samples]) -> list[Frames]:
+        """Return the frames of each of several clips."""
+        return [self.frames_of(y) for y in waves]
+
+
+class CodecFrames(FrameSource):
+    """What a codec knows of each frame.
+
+    Parameters
+    ----------
+    codec : Codec
+        The codec.
+    kind : {"tokens", "embedding", "latent"}
+        Indices of codes, the vectors they stand for, or the encoder's before quantisation.
+    codebooks : list of int
+        Which codebooks; not of latents.
+    """
+
+    def __init__(self, codec: Codec, kind: str, codebooks: list[int]) -> None:
+        self._codec, self._kind, self._codebooks = codec, kind, codebooks
+        self.sr, self.frame_rate = codec.spec.sample_rate, codec.spec.frame_rate
+        if kind == "tokens":
+            self.names = [f"token_{k}" for k in codebooks]
+        else:
+            silence = np.zeros(codec.spec.hop_length, dtype=np.float32)
+            width = (
+                codec.latents(silence, sr=self.sr).shape[1]
+                if kind == "latent"
+                else self.of_codes(np.zeros((codec.spec.n_codebooks, 1), np.int16)).shape[1]
+            )
+            self.names = [f"{kind}_{i}" for i in range(width)]
+
+    def of_codes(self, codes: npt.NDArray[np.int16]) -> Frames:
+        """Return the frames of codes (codebook, frame)."""
+        if self._kind == "tokens":
+            return codes[self._codebooks].T.astype(np.int64)
+        return self._codec.embed(codes, codebooks=self._codebooks)
+
+    def stream(self) -> PieceStream:
+        """Start a stream."""
+        if self._kind == "latent":
+            from qtokfeatures.codecs.streaming import LatentStream
+
+            return LatentStream(self._codec)
+        return _CodeStream(self, self._codec)
+
+    def frames_of_all(self, waves: Sequence[Samples]) -> list[Frames]:
+        """Return the frames of each of several clips."""
+        if self._kind == "latent":
+            from qtokfeatures.codecs.batching import latents_of
+
+            return list(latents_of(self._codec, waves))
+        from qtokfeatures.codecs.batching import encode_waves
+
+        return [self.of_codes(codes) for codes in encode_waves(self._codec, waves)]
+
+
+class _CodeStream:
+    """Codes as they come, and what is made of them."""
+
+    def __init__(self, source: CodecFrames, codec: Codec) -> None:
+        from qtokfeatures.codecs.streaming import StreamEncoder
+
+        self._source, self._encoder = source, StreamEncoder(codec)
+
+    def push(self, y: Samples) -> Frames:
+        return self._source.of_codes(self._encoder.push(y))
+
+    def flush(self) -> Frames:
+        return self._source.of_codes(self._encoder.flush())
+
+
+class AcousticFrames(FrameSource):
+    """Log-mel spectra or MFCC, as librosa computes them, every 10 ms.
+
+    Windows of 25 ms, their middles 10 ms apart, the first at the start; natural logarithm of mel
+    power plus 1e-6.
+
+    Parameters
+    ----------
+    kind : {"logmel", "mfcc"}
+        80 mel bands, or 13 coefficients of 40.
+    sr : int
+        Rate, in Hz.
+
+    Raises
+    ------
+    MissingExtraError
+        If librosa is not installed (extra ``eval``).
+    """
+
+    frame_rate = 1 / _HOP_S
+
+    def __init__(self, kind: str, sr: int) -> None:
+        try:
+            import librosa
+        except ImportError as error:
+            raise MissingExtraError("librosa", extra="eval", purpose=kind) from error
+        self._kind, self.sr = kind, sr
+        self.hop_length = round(_HOP_S * sr)
+        self._window = round(_WINDOW_S * sr)
+        self.n_fft = max(_N_FFT, self._window)
+        self._stft = librosa.stft
+        self._mel = librosa.filters.mel(
+            sr=sr,
+            n_fft=self.n_fft,
+            n_mels=N_MELS if kind == "logmel" else _MELS_OF_MFCC,
+            fmin=_LOWEST_HZ,
+        )
+        count = N_MELS if kind == "logmel" else N_MFCC
+        self.names = [f"{kind}_{i}" for i in range(count)]
+
+    def of_windows(self, y: Samples) -> Frames:
+        """Return the frames of all whole windows in `y`."""
+        from scipy.fft import dct
+
+        if len(y) < self.n_fft:
+            return np.zeros((0, len(self.names)), np.float32)
+        spectra = self._stft(
+            y,
+            n_fft=self.n_fft,
+            win_length=self._window,
+            hop_length=self.hop_length,
+            center=False,
+        )
+        levels = np.log(self._mel @ np.square(np.abs(spectra)) + _FLOOR)
+        if self._kind == "mfcc":
+            levels = dct(levels, axis=0, norm="ortho")[:N_MFCC]
+        return np.ascontiguousarray(levels.T, dtype=np.float32)
+
+    def stream(self) -> PieceStream:
+        """Start a stream."""
+        return _WindowStream(self)
+
+
+class _WindowStream:
+    """Windows over what came, with zeros before the start and behind the end."""
+
+    def __init__(self, source: AcousticFrames) -> None:
+        self._source = source
+        self._waiting = np.zeros(source.n_fft // 2, np.float32)
+        self._n_taken = 0
+
+    def push(self, y: Samples) -> Frames:
+        self._n_taken += len(y)
+        self._waiting = np.concatenate([self._waiting, np.asarray(y, dtype=np.float32)])
+        frames = self._source.of_windows(self._waiting)
+        self._waiting = self._waiting[len(frames) * self._source.hop_length :]
+        return frames
+
+    def flush(self) -> Frames:
+        return self.push(np.zeros(self._source.n_fft // 2, np.float32))

@@ -1,0 +1,504 @@
+"""A recogniser of speech: frames in, transcripts out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+from sklearn.base import BaseEstimator
+
+from qtokfeatures.exceptions import (
+    CodecMismatchError,
+    InputError,
+    MissingExtraError,
+    NotFittedError,
+)
+from qtokfeatures.labelled import schema
+from qtokfeatures.pipelines.asr.alignment import align_symbols, steps_needed
+from qtokfeatures.pipelines.asr.decoding import Prefix, WordScorer, beam_search, best_path
+from qtokfeatures.pipelines.asr.frame_batch import IDENTITY, FrameBatch, as_frame_batch
+from qtokfeatures.pipelines.asr.network import NetworkConfig
+from qtokfeatures.pipelines.asr.ngram import NGram
+from qtokfeatures.pipelines.asr.symbols import Alphabet
+from qtokfeatures.pipelines.asr.training import CTCTrainer, Schedule, Targets, seeded_network
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_FRAMES_AT_ONCE = 2**14
+
+
+class CTCRecognizer(BaseEstimator):
+    """Recognise speech: a small network trained by CTC from frames to transcripts.
+
+    A convolution, a GRU in both directions and a linear layer (Graves et al., "Connectionist
+    Temporal Classification", 2006). It learns its alphabet from the transcripts it is fitted on.
+
+    Parameters
+    ----------
+    unit : {"word", "character", "phone"}, default="word"
+        What it spells with. Words are right where there are few of them, such as digits; words
+        and phones stand apart by spaces in transcripts.
+    hidden : int, default=96
+        Width of the network.
+    stride : int, default=1
+        Frames that become one: 4 suits frames of 10 ms and words, 2 characters.
+    dropout : float, default=0.3
+        Share of activations dropped in training.
+    epochs : int, default=60
+        Rounds through the clips, at the most.
+    batch_size : int, default=16
+        Clips a step.
+    learning_rate : float, default=0.003
+        Peak of the learning rate of AdamW.
+    spec_augment : bool, default=True
+        Hide stretches of time and of features in training.
+    validation : float, default=0.1
+        Share of the groups, or of the clips, that is not trained on but tells when to end.
+        0 trains all epochs on everything.
+    patience : int, default=15
+        Epochs without improvement on what is held out before training ends.
+    beam_width : int, default=None
+        Prefixes of the beam search. None takes the best path, unless a lexicon or a language
+        model is given; then 16.
+    lexicon : sequence of str, default=None
+        Words that there are. None is any.
+    language_model : NGram, default=None
+        How likely words follow each other.
+    checkpoint : path, default=None
+        Folder that keeps the state of training after each epoch. `fit` goes on from there, as if
+        it had not been interrupted.
+    progress : bool, default=False
+        Whether to show a bar.
+    seed : int, default=0
+        Seed of weights, order, masks and dropout.
+
+    Attributes
+    ----------
+    alphabet_ : Alphabet
+        Its symbols.
+    network_ : SpeechNetwork
+        What was trained.
+    history_ : list of dict of str to float
+        Losses of each epoch.
+    n_features_in_ : int
+        Features of a frame.
+
+    See Also
+    --------
+    ASRFrontEnd : What frames are made by.
+    make_word_classifier : For isolated words, simpler and faster.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> def say(word):  # a word is a direction that frames go in
+    ...     frames = rng.normal(0, 0.1, (12, 2)).astype("float32")
+    ...     frames[4:8, {"yes": 0, "no": 1}[word]] += 3
+    ...     return frames
+    >>> said = ["yes", "no"] * 20
+    >>> model = CTCRecognizer(hidden=16, epochs=60, learning_rate=0.02, validation=0)
+    >>> model = model.fit([say(word) for word in said], said)
+    >>> model.predict([say("no"), say("yes")]).tolist()
+    ['no', 'yes']
+    """
+
+    def __init__(
+        self,
+        *,
+        unit: str = "word",
+        hidden: int = 96,
+        stride: int = 1,
+        dropout: float = 0.3,
+        epochs: int = 60,
+        batch_size: int = 16,
+        learning_rate: float = 0.003,
+        spec_augment: bool = True,
+        validation: float = 0.1,
+        patience: int = 15,
+        beam_width: int | None = None,
+        lexicon: Any = None,
+        language_model: NGram | None = None,
+        checkpoint: Any = None,
+        progress: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.unit = unit
+        self.hidden = hidden
+        self.stride = stride
+        self.dropout = dropout
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.spec_augment = spec_augment
+        self.validation = validation
+        self.patience = patience
+        self.beam_width = beam_width
+        self.lexicon = lexicon
+        self.language_model = language_model
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+        """Learn to recognise.
+
+        Parameters
+        ----------
+        X : DataArray, ndarray or sequence of ndarray (frame, feature)
+            Frames, as :class:`ASRFrontEnd` gives them in any of its outputs.
+        y : sequence of str (clip,)
+            What is said in each clip.
+        groups : array_like, shape (clip,), default=None
+            Speakers, say: some whole ones are held out to tell when to end. None is a group for
+            each clip.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            If a transcript is empty or longer than its clip allows, or frames are not finite.
+            Names the clip. If a parameter is out of range.
+        """
+        self._check_parameters()
+        batch = as_frame_batch(X)
+        texts = _transcripts(y, batch)
+        alphabet = Alphabet.learn(texts, self.unit)
+        targets = [
+            alphabet.encode(t, clip=name) for t, name in zip(texts, batch.names, strict=True)
+        ]
+        self._check_lengths(batch, targets)
+        network = seeded_network(self._network_config(batch, alphabet), self.seed)
+        held_out = choose_held_out(len(batch), groups, self.validation, self.seed)
+        if not batch.are_tokens:
+            kept = [f for f, out in zip(batch.frames, held_out, strict=True) if not out]
+            _standardise(network, np.concatenate(kept))
+        schedule = Schedule(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            spec_augment=self.spec_augment,
+            patience=self.patience,
+            seed=self.seed,
+        )
+        folder = None if self.checkpoint is None else Path(os.fspath(self.checkpoint))
+        trainer = CTCTrainer(network, batch, targets, held_out, schedule, folder)
+        self.history_ = trainer.run(progress=self.progress)
+        self.network_, self.alphabet_ = network, alphabet
+        self.n_features_in_ = batch.n_features
+        self.frames_attrs_ = {key: batch.attrs[key] for key in IDENTITY if key in batch.attrs}
+        return self
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Return what is said.
+
+        Parameters
+        ----------
+        X : DataArray, ndarray or sequence of ndarray (frame, feature)
+            Frames, as in :meth:`fit`.
+
+        Returns
+        -------
+        ndarray of str (object), shape (clip,)
+
+        Raises
+        ------
+        NotFittedError
+            If :meth:`fit` was not called.
+        InputError
+            If the frames are not such as it was fitted on.
+        """
+        batch = self._checked(X)
+        found = [self.alphabet_.decode(self._decode(each)) for each in self._log_probs(batch)]
+        return np.array(found, dtype=object)
+
+    def predict_log_proba(self, X: Any) -> list[npt.NDArray[np.float32]]:
+        """Return the log-probabilities of symbols, step by step.
+
+        Parameters
+        ----------
+        X : DataArray, ndarray or sequence of ndarray (frame, feature)
+            Frames, as in :meth:`fit`.
+
+        Returns
+        -------
+        list of ndarray of float32 (step, symbol)
+            One a clip; symbol 0 is CTC's blank, the others are those of ``alphabet_``.
+        """
+        return self._log_probs(self._checked(X))
+
+    def predict_alignment(self, X: Any, y: Any = None) -> xr.Dataset:
+        """Tell when each symbol is said.
+
+        Parameters
+        ----------
+        X : DataArray, ndarray or sequence of ndarray (frame, feature)
+            Frames, as in :meth:`fit`.
+        y : sequence of str (clip,), default=None
+            What is said; what :meth:`predict` tells by default.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``start`` and ``end`` (symbol): seconds from the start of the clip, or frames where the
+            frames do not say how many there are in a second; coordinates ``symbol``,
+            ``clip`` and ``clip_index`` (symbol). CTC tells where a symbol was noticed, which may be
+            a little later or shorter than it was said.
+        """
+        batch = self._checked(X)
+        log_probs = self._log_probs(batch)
+        if y is None:
+            targets: Targets = [np.array(self._decode(each), dtype=np.int64) for each in log_probs]
+        else:
+            texts = zip(_transcripts(y, batch), batch.names, strict=True)
+            targets = [self.alphabet_.encode(text, clip=name) for text, name in texts]
+            self._check_lengths(batch, targets)
+        pairs = zip(log_probs, targets, strict=True)
+        spans = [align_symbols(probs, symbols) for probs, symbols in pairs]
+        return self._labelled_spans(batch, targets, spans)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return one minus the word error rate.
+
+        Parameters
+        ----------
+        X : DataArray, ndarray or sequence of ndarray (frame, feature)
+            Frames, as in :meth:`fit`.
+        y : sequence of str (clip,)
+            What is said.
+
+        Returns
+        -------
+        float
+            1 is perfect; below 0 where more words are inserted than were said. Spelling with
+            characters, words are what stands between spaces.
+
+        Raises
+        ------
+        MissingExtraError
+            If jiwer is not installed (extra ``asr``).
+        """
+        try:
+            import jiwer
+        except ImportError as error:
+            raise MissingExtraError("jiwer", extra="asr", purpose="word error rates") from error
+        batch = self._checked(X)
+        said = self.predict(X).tolist()
+        return 1.0 - float(jiwer.wer(_transcripts(y, batch), said))
+
+    def save(self, folder: str | Path) -> Path:
+        """Store the fitted recogniser as safetensors and JSON.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Is made where it is missing; what was stored there before is replaced.
+
+        Returns
+        -------
+        Path
+            The folder.
+        """
+        from qtokfeatures.pipelines.asr.stored import save_recognizer
+
+        self._check_fitted()
+        return save_recognizer(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> CTCRecognizer:
+        """Load what :meth:`save` stored.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder.
+
+        Returns
+        -------
+        CTCRecognizer
+
+        Raises
+        ------
+        InputError
+            If there is no recogniser, or a damaged one. Names the file.
+        """
+        from qtokfeatures.pipelines.asr.stored import load_recognizer
+
+        return load_recognizer(Path(folder))
+
+    def _check_parameters(self) -> None:
+        for name in ("hidden", "stride", "epochs", "batch_size", "patience"):
+            if not isinstance(getattr(self, name), (int, np.integer)) or getattr(self, name) < 1:
+                raise InputError(
+                    f"{name} must be a whole number, 1 or more; got {getattr(self, name)!r}"
+                )
+        if not 0 <= self.validation < 1:
+            raise InputError(f"validation must be a share below 1, got {self.validation!r}")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout must be a share below 1, got {self.dropout!r}")
+
+    def _network_config(self, batch: FrameBatch, alphabet: Alphabet) -> NetworkConfig:
+        token_count = 0
+        if batch.are_tokens:
+            highest = max(int(frames.max()) for frames in batch.frames)
+            token_count = int(batch.attrs.get("codebook_size", highest + 1))
+        return NetworkConfig(
+            n_inputs=batch.n_features,
+            n_symbols=alphabet.size,
+            token_count=token_count,
+            hidden=int(self.hidden),
+            stride=int(self.stride),
+            dropout=float(self.dropout),
+        )
+
+    def _check_lengths(self, batch: FrameBatch, targets: Targets) -> None:
+        for frames, target, name in zip(batch.frames, targets, batch.names, strict=True):
+            steps, needed = (len(frames) - 1) // self.stride + 1, steps_needed(target)
+            if steps < needed:
+                raise InputError(
+                    f"{name}: its transcript of {len(target)} {self.unit}s needs {needed} steps, "
+                    f"and its {len(frames)} frames are {steps}; use a smaller stride, a larger "
+                    "upsample of ASRFrontEnd, or leave the clip out"
+                )
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "network_"):
+            raise NotFittedError("this CTCRecognizer is not fitted yet; call fit first")
+
+    def _checked(self, X: Any) -> FrameBatch:
+        self._check_fitted()
+        batch = as_frame_batch(X)
+        for key, known in self.frames_attrs_.items():
+            if key in batch.attrs and batch.attrs[key] != known:
+                kind = CodecMismatchError if key == "fingerprint" else InputError
+                raise kind(
+                    f"the recogniser was fitted on frames with {key}={known!r}, got "
+                    f"{key}={batch.attrs[key]!r}"
+                )
+        if batch.n_features != self.n_features_in_:
+            raise InputError(
+                f"the recogniser was fitted on {self.n_features_in_} features a frame, got "
+                f"{batch.n_features}"
+            )
+        size = self.network_.config.token_count
+        if bool(size) != batch.are_tokens:
+            raise InputError(f"the recogniser was fitted on {'tokens' if size else 'numbers'}")
+        if size and max(int(frames.max()) for frames in batch.frames) >= size:
+            raise InputError(f"a token is {size} or more; the recogniser knows 0 to {size - 1}")
+        return batch
+
+    def _log_probs(self, batch: FrameBatch) -> list[npt.NDArray[np.float32]]:
+        found: dict[int, npt.NDArray[np.float32]] = {}
+        order = np.argsort(batch.counts, kind="stable")
+        for rows in _groups_of_frames(order, batch.counts):
+            frames, counts = (
+                torch.from_numpy(batch.padded(rows)),
+                torch.from_numpy(batch.counts[rows]),
+            )
+            with torch.inference_mode():
+                log_probs = self.network_(frames, counts).numpy()
+            steps = self.network_.steps_of(counts).tolist()
+            found |= {row: log_probs[i, : steps[i]] for i, row in enumerate(rows)}
+        return [found[row] for row in range(len(batch))]
+
+    def _decode(self, log_probs: npt.NDArray[np.float32]) -> Prefix:
+        guided = self.lexicon is not None or self.language_model is not None
+        if self.beam_width is None and not guided:
+            return best_path(log_probs)
+        scorer = None
+        if guided:
+            scorer = WordScorer(
+                self.alphabet_, lexicon=self.lexicon, language_model=self.language_model
+            )
+        return beam_search(log_probs, beam_width=self.beam_width or 16, scorer=scorer)
+
+    def _labelled_spans(self, batch: FrameBatch, targets: Targets, spans: list[Any]) -> xr.Dataset:
+        counts = [len(target) for target in targets]
+        index = np.repeat(np.arange(len(counts)), counts)
+        rate = batch.frame_rate
+        unit = "frame" if rate is None else "s"
+        edges = np.concatenate([np.zeros((0, 2)), *spans]) * self.stride / (rate or 1)
+        symbols = [self.alphabet_.symbols[k - 1] for target in targets for k in target]
+        return xr.Dataset(
+            {
+                "start": ("symbol", edges[:, 0], {"units": unit}),
+                "end": ("symbol", edges[:, 1], {"units": unit}),
+            },
+            coords={
+                "symbol": np.array(symbols, dtype=str),
+                schema.CLIP: ("symbol", np.array(batch.names, dtype=str)[index]),
+                schema.CLIP_INDEX: ("symbol", index.astype(np.int64)),
+            },
+        )
+
+
+def choose_held_out(n_clips: int, groups: Any, share: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Choose whole groups that are not trained on.
+
+    Parameters
+    ----------
+    n_clips : int
+        Number of clips.
+    groups : array_like, shape (clip,), or None
+        Group of each clip; None is a group for each.
+    share : float
+        Share of the groups.
+    seed : int
+        Seed of the choice.
+
+    Returns
+    -------
+    ndarray of bool (clip,)
+        None is, where the share is 0 or there is only one group.
+
+    Raises
+    ------
+    InputError
+        If there is not one group for each clip.
+    """
+    of = np.arange(n_clips) if groups is None else np.asarray(groups)
+    if of.shape != (n_clips,):
+        raise InputError(f"groups has shape {of.shape} for {n_clips} clips")
+    names = np.unique(of)
+    count = min(len(names) - 1, int(np.ceil(share * len(names))))
+    chosen = np.random.default_rng(seed).permutation(names)[:count]
+    return np.isin(of, chosen)
+
+
+def _transcripts(y: Any, batch: FrameBatch) -> list[str]:
+    if y is None or isinstance(y, str):
+        raise InputError(f"y must be one transcript for each clip, got {y!r}")
+    texts = list(y)
+    if len(texts) != len(batch):
+        raise InputError(f"y has {len(texts)} transcripts for {len(batch)} clips")
+    for name, text in zip(batch.names, texts, strict=True):
+        if not isinstance(text, str):
+            raise InputError(f"{name}: its transcript must be text, got {text!r}")
+    return [str(text) for text in texts]
+
+
+def _standardise(network: Any, frames: npt.NDArray[np.float32]) -> None:
+    scale = frames.std(axis=0, dtype=np.float64)
+    network.mean.copy_(torch.from_numpy(frames.mean(axis=0, dtype=np.float64)))
+    network.scale.copy_(torch.from_numpy(np.where(scale > 1e-5, scale, 1.0)))
+
+
+def _groups_of_frames(
+    order: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
+) -> list[list[int]]:
+    """Clips of similar length together, some frames at once."""
+    groups: list[list[int]] = [[]]
+    for row in order.tolist():
+        if groups[-1] and (len(groups[-1]) + 1) * counts[row] > _FRAMES_AT_ONCE:
+            groups.append([])
+        groups[-1].append(row)
+    return groups
