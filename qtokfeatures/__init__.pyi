@@ -44,9 +44,13 @@ from .labelled import append_codes as append_codes
 from .labelled import concat_codes as concat_codes
 from .labelled import load_codes as load_codes
 from .labelled import save_codes as save_codes
+from .pipelines import ASRFrontEnd as ASRFrontEnd
+from .pipelines import CTCRecognizer as CTCRecognizer
 from .pipelines import make_clustering_pipeline as make_clustering_pipeline
 from .pipelines import make_era_classifier as make_era_classifier
 from .pipelines import make_label_classifier as make_label_classifier
+from .pipelines import make_speech_recognizer as make_speech_recognizer
 from .pipelines import make_timbre_classifier as make_timbre_classifier
+from .pipelines import make_word_classifier as make_word_classifier
 
 __version__: str

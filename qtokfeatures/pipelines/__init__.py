@@ -1,4 +1,4 @@
-"""Factories of ordinary scikit-learn pipelines: clustering, timbre, era, any label.
+"""Factories of ordinary scikit-learn pipelines: clustering, timbre, era, any label, speech.
 
 Beside them: validation and splits that keep groups whole, the tokens that tell classes apart,
 sounds that stand for a group, manifests, and classifiers as files.
@@ -6,6 +6,13 @@ sounds that stand for a group, manifests, and classifiers as files.
 
 from __future__ import annotations
 
+from qtokfeatures.pipelines.asr import (
+    ASRFrontEnd,
+    CTCRecognizer,
+    NGram,
+    make_speech_recognizer,
+    make_word_classifier,
+)
 from qtokfeatures.pipelines.calibrated import GroupCalibratedClassifier
 from qtokfeatures.pipelines.classifiers import (
     make_era_classifier,
@@ -42,9 +49,12 @@ from qtokfeatures.pipelines.telling import (
 from qtokfeatures.pipelines.validation import Validation, validate_groups
 
 __all__ = [
+    "ASRFrontEnd",
+    "CTCRecognizer",
     "Clustering",
     "GroupCalibratedClassifier",
     "Manifest",
+    "NGram",
     "Occurrence",
     "Prototype",
     "Recording",
@@ -61,7 +71,9 @@ __all__ = [
     "make_clustering_pipeline",
     "make_era_classifier",
     "make_label_classifier",
+    "make_speech_recognizer",
     "make_timbre_classifier",
+    "make_word_classifier",
     "rank_clusters",
     "read_manifest",
     "save_classifier",

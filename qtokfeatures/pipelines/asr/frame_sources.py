@@ -103,6 +103,8 @@ class CodecFrames(FrameSource):
         """Return the frames of codes (codebook, frame)."""
         if self._kind == "tokens":
             return codes[self._codebooks].T.astype(np.int64)
+        if not codes.shape[1]:
+            return np.zeros((0, len(self.names)), np.float32)
         return self._codec.embed(codes, codebooks=self._codebooks)
 
     def stream(self) -> PieceStream:

@@ -257,8 +257,9 @@ def hidden_parts(
             length = int(rng.integers(0, max(2, int(_LONGEST_MASK * count))))
             start = int(rng.integers(0, count))
             own[start : start + length] = True
-            if shape[2] > 1:
-                width = int(rng.integers(0, max(2, int(_WIDEST_MASK * shape[2]))))
+            widest = int(_WIDEST_MASK * shape[2])
+            if widest > 1:
+                width = int(rng.integers(0, widest))
                 first = int(rng.integers(0, shape[2]))
                 own[:, first : first + width] = True
     return hidden
