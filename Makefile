@@ -20,7 +20,7 @@ endef
 BENCH_BEFORE ?= docs/figures/mini-1-robustness.json
 
 .PHONY: help demo test test-all check format bench bench-codec bench-tasks bench-inverse \
-	bench-stability docs clean
+	bench-stability bench-asr docs clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -64,6 +64,10 @@ bench-inverse: $(VENV)/.installed-dev  ## how close sounds made for features com
 
 bench-stability: $(VENV)/.installed-dev  ## whether counting steady tokens more helps in noise
 	@$(BIN)/qtok bench stability $(BENCH_ARGS)
+
+# Some hours on two cores; what is done is kept in asr-bench and taken up again.
+bench-asr: $(VENV)/.installed-dev  ## the figures of docs/robustness.md
+	@$(BIN)/qtok bench asr $(BENCH_ARGS)
 
 docs: $(VENV)/.installed-dev  ## the documentation, as pages in site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

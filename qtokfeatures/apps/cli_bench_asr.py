@@ -56,7 +56,7 @@ def asr(
         noise=asr.training_noise(digits.load_talkers(folder, sr=_SR, for_tests=False)),
         seeds=range(seeds),
     )
-    output = BenchOutput("asr", as_json=as_json, card=card)
+    output = BenchOutput("asr", as_json=as_json, card=card, command="make bench-asr")
     with output.stages() as on_progress:
         result = asr.bench_asr(
             opened,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,7 +147,10 @@ class CodeEmbedding(CodeTransformer):
         """Levels of each clip's frames, where a statistic needs them."""
         if not needs_levels(self.pooling):
             return [None] * len(sequence)
-        return [codec.levels(codes) for codes in sequence]
+        if not codec.levels_in_codes:
+            return [codec.levels(codes) for codes in sequence]
+        groups = _together(sequence)
+        return [level for clips in groups for level in _apart(codec.levels, clips)]
 
     def _summed_codebooks(self) -> list[list[int]]:
         """The codebooks whose vectors are summed before they are pooled, one list a sum."""
@@ -200,21 +204,30 @@ def embed_clips(
     ndarray of float32, shape (frame, dim)
         One clip after another.
     """
-    together: list[npt.NDArray[Any]] = []
+    for clips in _together(sequence):
+        yield from _apart(partial(codec.embed, codebooks=codebooks), clips)
+
+
+def _together(sequence: Iterable[npt.NDArray[Any]]) -> Iterator[list[npt.NDArray[Any]]]:
+    """Yield clips in groups of some frames."""
+    group: list[npt.NDArray[Any]] = []
+    n_frames = 0
     for codes in sequence:
-        together.append(codes)
-        if sum(waiting.shape[1] for waiting in together) >= _FRAMES_AT_ONCE:
-            yield from _embed_together(codec, together, codebooks)
-            together = []
-    if together:
-        yield from _embed_together(codec, together, codebooks)
+        group.append(codes)
+        n_frames += codes.shape[1]
+        if n_frames >= _FRAMES_AT_ONCE:
+            yield group
+            group, n_frames = [], 0
+    if group:
+        yield group
 
 
-def _embed_together(
-    codec: Any, clips: list[npt.NDArray[Any]], codebooks: list[int]
+def _apart(
+    of_frames: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]], clips: list[npt.NDArray[Any]]
 ) -> list[npt.NDArray[np.float32]]:
-    frames = codec.embed(np.concatenate(clips, axis=1), codebooks=codebooks)
-    return np.split(frames, np.cumsum([codes.shape[1] for codes in clips])[:-1])
+    """Work something out for the frames of several clips at once, and part it again."""
+    found = of_frames(np.concatenate(clips, axis=1))
+    return np.split(found, np.cumsum([codes.shape[1] for codes in clips])[:-1])
 
 
 def embedding_dim(codec: Any, codebooks: list[int]) -> int:

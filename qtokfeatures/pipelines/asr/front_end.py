@@ -52,7 +52,8 @@ _TYPICAL_S: Final = 1.0
 _MOST_DELTAS: Final = 2
 
 
-class ASRFrontEnd(TransformerMixin, CodecHolder):
+# Frames are no table: scikit-learn's set_output, which makes tables, has no part in them.
+class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Turn speech into the frames that a recogniser takes.
 
     Parameters
@@ -229,7 +230,9 @@ class ASRFrontEnd(TransformerMixin, CodecHolder):
             raise InputError(
                 "a stream cannot know the mean of a whole utterance; use cmvn='running' or None"
             )
-        return FrontEndStream(self._source().stream(), self._steps(), self._width())
+        dtype = np.dtype(np.int64 if self.features == "tokens" else np.float32)
+        nothing = np.zeros((0, self._width()), dtype)
+        return FrontEndStream(self._source().stream(), self._steps(), nothing)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
         """Name the features, such as ``mfcc_3``, ``delta_mfcc_3``, ``delta2_mfcc_3``.
@@ -396,12 +399,12 @@ class FrontEndStream:
         What makes frames.
     steps : list of FrameStep
         What is done to them.
-    width : int
-        Features of a frame.
+    nothing : ndarray (0, feature)
+        No frames.
     """
 
-    def __init__(self, source: PieceStream, steps: list[FrameStep], width: int) -> None:
-        self._source, self._steps, self._width = source, steps, width
+    def __init__(self, source: PieceStream, steps: list[FrameStep], nothing: Frames) -> None:
+        self._source, self._steps, self._nothing = source, steps, nothing
 
     def push(self, y: npt.ArrayLike) -> Frames:
         """Take more samples, and return the frames that became ready.
@@ -445,4 +448,4 @@ class FrontEndStream:
             if not len(frames):
                 break
             frames = step.push(frames)
-        return frames if len(frames) else np.zeros((0, self._width), frames.dtype)
+        return frames if len(frames) else self._nothing
