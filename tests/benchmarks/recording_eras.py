@@ -12,7 +12,6 @@ import argparse
 
 import qtokfeatures as qt
 from qtokfeatures.evaluation.recording_chains import RECORDING_CHAINS
-from qtokfeatures.features import BY_LOUDNESS
 from qtokfeatures.pipelines import validate_groups
 
 
@@ -30,8 +29,8 @@ def main() -> None:
     codes = qt.CodeSequence(qt.QTokenizer(codec).encode(clips))
     settings = {
         "histogram": "histogram",
+        "embedding, mean and standard deviation": qt.CodeEmbedding(),
         "embedding": "embedding",
-        "embedding, also by loudness": qt.CodeEmbedding(pooling=BY_LOUDNESS),
         "both": "both",
     }
     print(f"Codec: {codec.spec.describe()}; {len(set(tracks))} tracks, {len(clips)} clips")
