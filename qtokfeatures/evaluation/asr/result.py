@@ -98,7 +98,7 @@ class AsrResult:
             rows = rows[self.corpora[rows] == corpus]
         columns = [list(self.conditions).index(name) for name in conditions]
         errors = self.errors[system, training][:, columns][:, :, rows].sum(axis=2).mean(axis=1)
-        return np.asarray(100 * errors / self.words[rows].sum())
+        return np.asarray(100 * errors / max(1, self.words[rows].sum()))
 
     def noise_reduction(self, system: str, base: str, training: str) -> tuple[float, Interval]:
         """Return how many of the base's errors at 10, 5 and 0 dB a system does not make.

@@ -70,10 +70,17 @@ class TestLearning:
         clone(quick).set_params(epochs=1).fit(*speech)
         torch.testing.assert_close(torch.rand(2), expected)
 
-    @pytest.mark.parametrize("unit", ["character", "phone"])
-    def test_other_units(self, speech, unheard, unit: str) -> None:
-        model = CTCRecognizer(
-            unit=unit, hidden=32, epochs=40, batch_size=4, learning_rate=0.01, validation=0
+    @pytest.mark.parametrize(("unit", "stride"), [("character", 1), ("phone", 2)])
+    def test_other_units(self, speech, unheard, unit: str, stride: int) -> None:
+        model = CTCRecognizer(  # fmt: skip
+            unit=unit,
+            hidden=64,
+            stride=stride,
+            epochs=30,
+            batch_size=4,
+            learning_rate=0.005,
+            dropout=0.1,
+            validation=0,
         )
         frames = [np.repeat(each, 2, axis=0) for each in speech[0]]
         model.fit(frames, speech[1])
