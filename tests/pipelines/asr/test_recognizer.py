@@ -72,7 +72,7 @@ class TestLearning:
 
     @pytest.mark.parametrize(("unit", "stride"), [("character", 1), ("phone", 2)])
     def test_other_units(self, speech, unheard, unit: str, stride: int) -> None:
-        model = CTCRecognizer(  # fmt: skip
+        model = CTCRecognizer(
             unit=unit,
             hidden=64,
             stride=stride,
