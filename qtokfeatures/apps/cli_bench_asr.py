@@ -115,6 +115,7 @@ def asr_systems(codec: Any, *, cache: Path, epochs: int = _EPOCHS) -> list[Syste
     front_ends = {
         "MFCC": acoustic("mfcc", 2),
         "log-mel": acoustic("logmel", 0),
+        "semantic": by_codec("semantic", interpolation="linear"),
         "codebook 0": by_codec("embedding", 1, interpolation="linear"),
         "embedding": by_codec("embedding", interpolation="linear"),
         "latent": by_codec("latent", interpolation="linear"),

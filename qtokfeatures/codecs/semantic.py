@@ -79,6 +79,11 @@ class SemanticCodec(
             projected: Tensor = self.quantizer(vectors.to(self.device))
         return projected.cpu().numpy()
 
+    @property
+    def semantic_dims(self) -> slice:
+        """Which dimensions of what :meth:`project` returns codebook 0 quantises: the first half."""
+        return slice(0, self.spec.embedding_dim // 2)
+
     def quantize(self, embedding: npt.ArrayLike) -> npt.NDArray[np.int16]:
         """Find the codes whose entries add up nearest to given vectors, layer by layer.
 

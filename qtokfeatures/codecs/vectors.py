@@ -61,6 +61,11 @@ class CodecVectors(CodecNetwork[EncoderState, DecoderState]):
         """
         return np.asarray(latents, dtype=np.float32)
 
+    @property
+    def semantic_dims(self) -> slice:
+        """Which dimensions of what :meth:`project` returns codebook 0 quantises."""
+        return slice(None)
+
     def embed(
         self, codes: npt.ArrayLike, *, codebooks: int | Sequence[int] | None = None
     ) -> Vectors:

@@ -78,6 +78,11 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
         y: Tensor = self.model.decoder(embedding, state)
         return y
 
+    @property
+    def semantic_dims(self) -> slice:
+        """Which dimensions of latents codebook 0 quantises: the meaning."""
+        return slice(0, self.model.config.meaning_dim)
+
     levels_in_codes = True
 
     def levels(self, codes: npt.ArrayLike) -> npt.NDArray[np.float32]:

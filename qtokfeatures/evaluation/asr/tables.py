@@ -43,9 +43,10 @@ _METHOD: Final = (
     ),
     (
         "MFCC: 13 of 40 mel bands, with slopes and slopes of slopes; log-mel: 80 bands; both every "
-        "10 ms, mean 0 and variance 1 over the utterance. Codebook 0, embedding (all 16 "
-        "codebooks) and latent: interpolated linearly from 12.5 to 25 frames a second; tokens: all "
-        "16, repeated, into an embedding layer."
+        "10 ms, mean 0 and variance 1 over the utterance. Semantic: what codebook 0 quantises, "
+        "before it does; codebook 0: the vector of its entry; embedding: those of all 16; latent: "
+        "the encoder's vector; all interpolated linearly from 12.5 to 25 frames a second. Tokens: "
+        "all 16, repeated, into an embedding layer."
     ),
     (
         "Noise in training is white, pink or babble of other people, 0 to 20 dB; the recorded "

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 Samples = npt.NDArray[np.float32]
 Frames = npt.NDArray[Any]
 
-CODEC_FEATURES: Final = ("tokens", "embedding", "latent")
+CODEC_FEATURES: Final = ("semantic", "tokens", "embedding", "latent")
+"""What a codec can tell of a frame."""
 ACOUSTIC_FEATURES: Final = ("logmel", "mfcc")
 
 N_MELS: Final = 80
@@ -79,10 +80,11 @@ class CodecFrames(FrameSource):
     ----------
     codec : Codec
         The codec.
-    kind : {"tokens", "embedding", "latent"}
-        Indices of codes, the vectors they stand for, or the encoder's before quantisation.
+    kind : {"semantic", "tokens", "embedding", "latent"}
+        Of the encoder's vector what codebook 0 quantises; indices of codes; the vectors they stand
+        for; or the encoder's vector, before quantisation.
     codebooks : list of int
-        Which codebooks; not of latents.
+        Which codebooks of tokens and embeddings.
     """
 
     def __init__(self, codec: Codec, kind: str, codebooks: list[int]) -> None:
@@ -91,13 +93,7 @@ class CodecFrames(FrameSource):
         if kind == "tokens":
             self.names = [f"token_{k}" for k in codebooks]
         else:
-            silence = np.zeros(codec.spec.hop_length, dtype=np.float32)
-            width = (
-                codec.latents(silence, sr=self.sr).shape[1]
-                if kind == "latent"
-                else self.of_codes(np.zeros((codec.spec.n_codebooks, 1), np.int16)).shape[1]
-            )
-            self.names = [f"{kind}_{i}" for i in range(width)]
+            self.names = [f"{kind}_{i}" for i in range(self._one_frame().shape[1])]
 
     def of_codes(self, codes: npt.NDArray[np.int16]) -> Frames:
         """Return the frames of codes (codebook, frame)."""
@@ -107,23 +103,54 @@ class CodecFrames(FrameSource):
             return np.zeros((0, len(self.names)), np.float32)
         return self._codec.embed(codes, codebooks=self._codebooks)
 
+    def of_latents(self, latents: Frames) -> Frames:
+        """Return the frames of the encoder's vectors (frame, dim)."""
+        if self._kind == "latent" or not len(latents):
+            return latents
+        projected = self._codec.project(latents)
+        return np.ascontiguousarray(projected[:, self._codec.semantic_dims])
+
     def stream(self) -> PieceStream:
         """Start a stream."""
-        if self._kind == "latent":
-            from qtokfeatures.codecs.streaming import LatentStream
-
-            return LatentStream(self._codec)
+        if self._is_before_quantisation:
+            return _LatentFrames(self, self._codec)
         return _CodeStream(self, self._codec)
 
     def frames_of_all(self, waves: Sequence[Samples]) -> list[Frames]:
         """Return the frames of each of several clips."""
-        if self._kind == "latent":
+        if self._is_before_quantisation:
             from qtokfeatures.codecs.batching import latents_of
 
-            return list(latents_of(self._codec, waves))
+            return [self.of_latents(latents) for latents in latents_of(self._codec, waves)]
         from qtokfeatures.codecs.batching import encode_waves
 
         return [self.of_codes(codes) for codes in encode_waves(self._codec, waves)]
+
+    @property
+    def _is_before_quantisation(self) -> bool:
+        return self._kind in ("latent", "semantic")
+
+    def _one_frame(self) -> Frames:
+        spec = self._codec.spec
+        if not self._is_before_quantisation:
+            return self.of_codes(np.zeros((spec.n_codebooks, 1), np.int16))
+        silence = np.zeros(spec.hop_length, dtype=np.float32)
+        return self.of_latents(self._codec.latents(silence, sr=spec.sample_rate))
+
+
+class _LatentFrames:
+    """The encoder's vectors as they come, and what is made of them."""
+
+    def __init__(self, source: CodecFrames, codec: Codec) -> None:
+        from qtokfeatures.codecs.streaming import LatentStream
+
+        self._source, self._encoder = source, LatentStream(codec)
+
+    def push(self, y: Samples) -> Frames:
+        return self._source.of_latents(self._encoder.push(y))
+
+    def flush(self) -> Frames:
+        return self._source.of_latents(self._encoder.flush())
 
 
 class _CodeStream:

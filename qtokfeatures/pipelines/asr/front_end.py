@@ -58,16 +58,16 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
 
     Parameters
     ----------
-    features : {"embedding", "tokens", "latent", "logmel", "mfcc"}, default="embedding"
-        What a frame is: the vector that its codes stand for; its codes themselves, for an
-        embedding layer; the encoder's vector before quantisation; or, every 10 ms, 80 mel bands
-        or 13 MFCC as librosa computes them (extra ``eval``).
+    features : {"semantic", "embedding", "tokens", "latent", "logmel", "mfcc"}, default="semantic"
+        What a frame is: that part of the encoder's vector which codebook 0 quantises, before it
+        does; the vector that the codes stand for; the codes themselves, for an embedding layer;
+        the whole of the encoder's vector; or, every 10 ms, 80 mel bands or 13 MFCC as librosa
+        computes them (extra ``asr``). The semantic part of mini was trained to withstand noise.
     codec : str, path or Codec, default="mini"
         As in :class:`~qtokfeatures.QTokenizer`; of no use to log-mel spectra and MFCC.
     codebooks : int or sequence of int, default=1
         Codebooks of tokens and embeddings, 0 being the coarsest: the first so many, or these. None
-        is all. The default, codebook 0 alone, recognises best, clean and in noise
-        (``docs/robustness.md``): in mini it was trained to withstand noise.
+        is all.
     upsample : int, default=1
         Frames that each becomes. CTC needs a frame a symbol, and a codec has 12.5 a second.
     interpolation : {"repeat", "linear"}, default="repeat"
@@ -83,7 +83,7 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         Rate of bare arrays in Hz. Log-mel spectra and MFCC are computed at 16 kHz, or at `sr`
         where it is lower.
     cache : "memory", path or None, default="memory"
-        Where codes are kept, as in QTokenizer. Latents, spectra and MFCC are not kept.
+        Where codes are kept, as in QTokenizer. What is not made of codes is not kept.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
 
     def __init__(
         self,
-        features: str = "embedding",
+        features: str = "semantic",
         *,
         codec: Any = "mini",
         codebooks: int | Sequence[int] | None = 1,
@@ -310,7 +310,8 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
             schema.SOURCE: text_array(sources),
         }
         coords = {name: xr.Variable(schema.CLIP, values) for name, values in columns.items()}
-        attrs = find_codec(self.codec).spec.to_attrs() if self.features == "latent" else {}
+        of_codec = self.features in CODEC_FEATURES
+        attrs = find_codec(self.codec).spec.to_attrs() if of_codec else {}
         return source.frames_of_all(waves), coords, attrs
 
     def _finished(self, base: Frames) -> Frames:

@@ -60,7 +60,7 @@ def make_word_classifier(
 
 
 def make_speech_recognizer(
-    codec: Any = "mini", *, features: str = "embedding", unit: str = "word", **options: Any
+    codec: Any = "mini", *, features: str = "semantic", unit: str = "word", **options: Any
 ) -> Pipeline:
     """Make a pipeline from recordings of speech to transcripts.
 
@@ -68,7 +68,7 @@ def make_speech_recognizer(
     ----------
     codec : str, path or Codec, default="mini"
         As in :class:`ASRFrontEnd`.
-    features : {"embedding", "tokens", "latent", "logmel", "mfcc"}, default="embedding"
+    features : {"semantic", "embedding", "tokens", "latent", "logmel", "mfcc"}, default="semantic"
         As in :class:`ASRFrontEnd`; those of librosa are brought to mean 0 and variance 1 over
         each clip, and MFCC have slopes.
     unit : {"word", "character", "phone"}, default="word"

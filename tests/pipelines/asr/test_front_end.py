@@ -25,10 +25,15 @@ from qtokfeatures.pipelines.asr.frame_steps import (
     run_through,
 )
 
+QWEN_TINY = Path(__file__).parents[2] / "codecs" / "golden" / "qwen3-tiny"
+
 KINDS = {
     "tokens": ASRFrontEnd("tokens", codebooks=None, upsample=3),
-    "embedding": ASRFrontEnd(upsample=4, interpolation="linear", cmvn="running", deltas=1),
-    "all codebooks": ASRFrontEnd(codebooks=None, deltas=2),
+    "semantic": ASRFrontEnd(upsample=2, interpolation="linear"),
+    "embedding": ASRFrontEnd(
+        "embedding", upsample=4, interpolation="linear", cmvn="running", deltas=1
+    ),
+    "all codebooks": ASRFrontEnd("embedding", codebooks=None, deltas=2),
     "latent": ASRFrontEnd("latent", upsample=2, interpolation="linear"),
     "logmel": ASRFrontEnd("logmel", cmvn="running"),
     "mfcc": ASRFrontEnd("mfcc", deltas=2, cmvn="running"),
@@ -112,7 +117,7 @@ def test_mfcc_are_cosines_of_log_mel() -> None:
 
 def test_embeddings_are_those_of_the_codec(voices) -> None:
     codec = qt.load_codec("mini")
-    frames = ASRFrontEnd(output="list", codebooks=[0, 2]).fit_transform(voices)
+    frames = ASRFrontEnd("embedding", output="list", codebooks=[0, 2]).fit_transform(voices)
     for y, found in zip(voices, frames, strict=True):
         codes = codec.encode(y, sr=24000)
         np.testing.assert_array_equal(found, codec.embed(codes, codebooks=[0, 2]))
@@ -120,11 +125,26 @@ def test_embeddings_are_those_of_the_codec(voices) -> None:
     np.testing.assert_allclose(latent[0], codec.latents(voices[0], sr=24000), atol=1e-4)
 
 
+def test_the_semantic_part_is_what_codebook_0_quantises(voices) -> None:
+    codec = qt.load_codec("mini")
+    (found,) = ASRFrontEnd(output="list").fit_transform(voices[:1])
+    entries = codec.codebook_vectors(0)[:, codec.semantic_dims]
+    nearest = ((found[:, None] - entries) ** 2).sum(axis=2).argmin(axis=1)
+    np.testing.assert_array_equal(nearest, codec.encode(voices[0], sr=24000)[0])
+    qwen = qt.load_codec(QWEN_TINY)
+    (found,) = ASRFrontEnd(codec=qwen, output="list").fit_transform(voices[:1])
+    entries = qwen.codebook_vectors(0)[:, qwen.semantic_dims]
+    nearest = ((found[:, None] - entries) ** 2).sum(axis=2).argmin(axis=1)
+    codes = qwen.encode(voices[0], sr=24000)[0]
+    assert np.mean(entries[nearest] == entries[codes]) > 0.99
+
+
 def test_codes_are_enough_and_labels_stay(voices) -> None:
     codes = qt.load_codec("mini").encode_many(voices, sr=24000)
     codes = codes.assign_coords(speaker=("clip", ["a", "b", "c"]))
-    frames = ASRFrontEnd().fit(codes).transform(codes)
-    np.testing.assert_array_equal(frames.values, ASRFrontEnd().fit_transform(voices).values)
+    frames = ASRFrontEnd("embedding").fit(codes).transform(codes)
+    expected = ASRFrontEnd("embedding").fit_transform(voices)
+    np.testing.assert_array_equal(frames.values, expected.values)
     assert frames.speaker.values.tolist() == ["a", "b", "c"]
     with pytest.raises(InputError, match="latent are made of audio"):
         ASRFrontEnd("latent").fit_transform(codes)
