@@ -13,6 +13,8 @@ import xarray as xr
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import schema
 
+_FRAMES_AT_ONCE = 2**14
+
 FRAME_RATE = "frame_rate"
 """Attribute of a labelled array of frames: how many there are in a second."""
 
@@ -64,6 +66,16 @@ class FrameBatch:
         """Frames a second, where it is known."""
         rate = self.attrs.get(FRAME_RATE)
         return None if rate is None else float(rate)
+
+    def groups(self) -> list[list[int]]:
+        """Return clips of similar length together, some frames at once."""
+        counts = self.counts
+        groups: list[list[int]] = [[]]
+        for row in np.argsort(counts, kind="stable").tolist():
+            if groups[-1] and (len(groups[-1]) + 1) * counts[row] > _FRAMES_AT_ONCE:
+                groups.append([])
+            groups[-1].append(row)
+        return groups
 
     def padded(self, rows: Sequence[int]) -> npt.NDArray[Any]:
         """Return some clips as one array (clip, frame, feature), filled up with zeros."""

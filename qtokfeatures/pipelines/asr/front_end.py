@@ -15,11 +15,12 @@ from qtokfeatures.estimators import QTokenizer
 from qtokfeatures.estimators.base import choose_codebooks
 from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
 from qtokfeatures.estimators.inputs import are_codes, clip_items
-from qtokfeatures.exceptions import AudioError, InputError, NotFittedError
+from qtokfeatures.exceptions import InputError, NotFittedError
 from qtokfeatures.labelled import CodeSequence, schema
 from qtokfeatures.labelled.labels import text_array
 from qtokfeatures.labelled.naming import clip_ids_from_sources
 from qtokfeatures.labelled.views import clip_coords
+from qtokfeatures.pipelines.asr.frame_arrays import padded_frames, ragged_frames
 from qtokfeatures.pipelines.asr.frame_batch import FRAME_RATE, KIND
 from qtokfeatures.pipelines.asr.frame_sources import (
     ACOUSTIC_FEATURES,
@@ -27,7 +28,6 @@ from qtokfeatures.pipelines.asr.frame_sources import (
     AcousticFrames,
     CodecFrames,
     FrameSource,
-    PieceStream,
 )
 from qtokfeatures.pipelines.asr.frame_steps import (
     Deltas,
@@ -37,6 +37,7 @@ from qtokfeatures.pipelines.asr.frame_steps import (
     normalise_utterance,
     run_through,
 )
+from qtokfeatures.pipelines.asr.front_end_stream import FrontEndStream
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -199,8 +200,8 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         if self.output == "list":
             return frames
         attrs = {**attrs, KIND: self.features, FRAME_RATE: self.frame_rate_}
-        label = self._padded if self.output == "padded" else self._ragged
-        return label(frames, coords, attrs)
+        label = padded_frames if self.output == "padded" else ragged_frames
+        return label(frames, coords, self.get_feature_names_out(), attrs)
 
     def stream(self) -> FrontEndStream:
         """Start a stream: the same frames as :meth:`transform`, as the audio comes.
@@ -339,47 +340,6 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
     def _width(self) -> int:
         return len(self.base_names_) * (1 + self.deltas)
 
-    def _padded(
-        self, frames: list[Frames], coords: dict[str, xr.Variable], attrs: dict[str, Any]
-    ) -> xr.DataArray:
-        counts = np.array([len(each) for each in frames], dtype=np.int64)
-        there = np.arange(counts.max()) < counts[:, None]
-        fill = schema.PADDING if self.features == "tokens" else np.nan
-        values = np.full((*there.shape, self._width()), fill, dtype=frames[0].dtype)
-        values[there] = np.concatenate(frames)
-        return xr.DataArray(
-            values,
-            dims=(schema.CLIP, schema.FRAME, schema.FEATURE),
-            coords={
-                **coords,
-                schema.FRAME_COUNT: (schema.CLIP, counts),
-                schema.TIME: (schema.FRAME, self._times(int(counts.max())), {"units": "s"}),
-                schema.FEATURE: self.get_feature_names_out().astype(str),
-            },
-            attrs=attrs,
-        )
-
-    def _ragged(
-        self, frames: list[Frames], coords: dict[str, xr.Variable], attrs: dict[str, Any]
-    ) -> xr.DataArray:
-        counts = np.array([len(each) for each in frames])
-        index = np.repeat(np.arange(len(frames)), counts)
-        times = np.concatenate([self._times(count) for count in counts.tolist()])
-        return xr.DataArray(
-            np.concatenate(frames),
-            dims=(schema.FRAME, schema.FEATURE),
-            coords={
-                schema.CLIP_INDEX: (schema.FRAME, index),
-                schema.CLIP: (schema.FRAME, coords[schema.CLIP].values[index]),
-                schema.TIME: (schema.FRAME, times, {"units": "s"}),
-                schema.FEATURE: self.get_feature_names_out().astype(str),
-            },
-            attrs=attrs,
-        )
-
-    def _times(self, count: int) -> npt.NDArray[np.float64]:
-        return np.arange(count) / self.frame_rate_
-
     def _check_fitted(self) -> None:
         if not hasattr(self, "frame_rate_"):
             raise NotFittedError("this ASRFrontEnd is not fitted yet; call fit or fit_transform")
@@ -389,64 +349,3 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         tags.input_tags.two_d_array = False
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-class FrontEndStream:
-    """Audio in pieces → frames in pieces; made by :meth:`ASRFrontEnd.stream`.
-
-    Parameters
-    ----------
-    source : PieceStream
-        What makes frames.
-    steps : list of FrameStep
-        What is done to them.
-    nothing : ndarray (0, feature)
-        No frames.
-    """
-
-    def __init__(self, source: PieceStream, steps: list[FrameStep], nothing: Frames) -> None:
-        self._source, self._steps, self._nothing = source, steps, nothing
-
-    def push(self, y: npt.ArrayLike) -> Frames:
-        """Take more samples, and return the frames that became ready.
-
-        Parameters
-        ----------
-        y : array_like of float, shape (sample,)
-            Mono samples at the front end's ``input_sr_``, any number.
-
-        Returns
-        -------
-        ndarray (frame, feature)
-
-        Raises
-        ------
-        AudioError
-            If they are not mono or not finite.
-        """
-        piece = np.asarray(y, dtype=np.float32)
-        if piece.ndim != 1 or not np.isfinite(piece).all():
-            raise AudioError(
-                f"a stream takes finite mono audio (sample,), got shape {piece.shape}"
-                + ("" if piece.ndim != 1 else " with NaN or infinity")
-            )
-        return self._through(self._source.push(piece), 0)
-
-    def flush(self) -> Frames:
-        """Return the frames that were waiting, and end the stream.
-
-        Returns
-        -------
-        ndarray (frame, feature)
-        """
-        parts = [self._through(self._source.flush(), 0)]
-        for number, step in enumerate(self._steps):
-            parts.append(self._through(step.flush(), number + 1))
-        return np.concatenate(parts)
-
-    def _through(self, frames: Frames, first: int) -> Frames:
-        for step in self._steps[first:]:
-            if not len(frames):
-                break
-            frames = step.push(frames)
-        return frames if len(frames) else self._nothing

@@ -25,12 +25,16 @@ from qtokfeatures.pipelines.asr.frame_batch import IDENTITY, FrameBatch, as_fram
 from qtokfeatures.pipelines.asr.network import NetworkConfig
 from qtokfeatures.pipelines.asr.ngram import NGram
 from qtokfeatures.pipelines.asr.symbols import Alphabet
-from qtokfeatures.pipelines.asr.training import CTCTrainer, Schedule, Targets, seeded_network
+from qtokfeatures.pipelines.asr.training import (
+    CTCTrainer,
+    Schedule,
+    Targets,
+    choose_held_out,
+    seeded_network,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-_FRAMES_AT_ONCE = 2**14
 
 
 class CTCRecognizer(BaseEstimator):
@@ -398,8 +402,7 @@ class CTCRecognizer(BaseEstimator):
 
     def _log_probs(self, batch: FrameBatch) -> list[npt.NDArray[np.float32]]:
         found: dict[int, npt.NDArray[np.float32]] = {}
-        order = np.argsort(batch.counts, kind="stable")
-        for rows in _groups_of_frames(order, batch.counts):
+        for rows in batch.groups():
             frames, counts = (
                 torch.from_numpy(batch.padded(rows)),
                 torch.from_numpy(batch.counts[rows]),
@@ -441,39 +444,6 @@ class CTCRecognizer(BaseEstimator):
         )
 
 
-def choose_held_out(n_clips: int, groups: Any, share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Choose whole groups that are not trained on.
-
-    Parameters
-    ----------
-    n_clips : int
-        Number of clips.
-    groups : array_like, shape (clip,), or None
-        Group of each clip; None is a group for each.
-    share : float
-        Share of the groups.
-    seed : int
-        Seed of the choice.
-
-    Returns
-    -------
-    ndarray of bool (clip,)
-        None is, where the share is 0 or there is only one group.
-
-    Raises
-    ------
-    InputError
-        If there is not one group for each clip.
-    """
-    of = np.arange(n_clips) if groups is None else np.asarray(groups)
-    if of.shape != (n_clips,):
-        raise InputError(f"groups has shape {of.shape} for {n_clips} clips")
-    names = np.unique(of)
-    count = min(len(names) - 1, int(np.ceil(share * len(names))))
-    chosen = np.random.default_rng(seed).permutation(names)[:count]
-    return np.isin(of, chosen)
-
-
 def _transcripts(y: Any, batch: FrameBatch) -> list[str]:
     if y is None or isinstance(y, str):
         raise InputError(f"y must be one transcript for each clip, got {y!r}")
@@ -490,15 +460,3 @@ def _standardise(network: Any, frames: npt.NDArray[np.float32]) -> None:
     scale = frames.std(axis=0, dtype=np.float64)
     network.mean.copy_(torch.from_numpy(frames.mean(axis=0, dtype=np.float64)))
     network.scale.copy_(torch.from_numpy(np.where(scale > 1e-5, scale, 1.0)))
-
-
-def _groups_of_frames(
-    order: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
-) -> list[list[int]]:
-    """Clips of similar length together, some frames at once."""
-    groups: list[list[int]] = [[]]
-    for row in order.tolist():
-        if groups[-1] and (len(groups[-1]) + 1) * counts[row] > _FRAMES_AT_ONCE:
-            groups.append([])
-        groups[-1].append(row)
-    return groups

@@ -278,3 +278,36 @@ def seeded_network(config: Any, seed: int) -> SpeechNetwork:
     """Make a network whose first weights follow from a seed."""
     with _own_randomness((seed, 2**31)):
         return SpeechNetwork(config)
+
+
+def choose_held_out(n_clips: int, groups: Any, share: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Choose whole groups that are not trained on.
+
+    Parameters
+    ----------
+    n_clips : int
+        Number of clips.
+    groups : array_like, shape (clip,), or None
+        Group of each clip; None is a group for each.
+    share : float
+        Share of the groups.
+    seed : int
+        Seed of the choice.
+
+    Returns
+    -------
+    ndarray of bool (clip,)
+        None is, where the share is 0 or there is only one group.
+
+    Raises
+    ------
+    InputError
+        If there is not one group for each clip.
+    """
+    of = np.arange(n_clips) if groups is None else np.asarray(groups)
+    if of.shape != (n_clips,):
+        raise InputError(f"groups has shape {of.shape} for {n_clips} clips")
+    names = np.unique(of)
+    count = min(len(names) - 1, int(np.ceil(share * len(names))))
+    chosen = np.random.default_rng(seed).permutation(names)[:count]
+    return np.isin(of, chosen)

@@ -16,7 +16,7 @@ import qtokfeatures as qt
 from qtokfeatures.exceptions import CodecMismatchError, InputError, UnsupportedVersionError
 from qtokfeatures.pipelines.asr import CTCRecognizer, NGram
 from qtokfeatures.pipelines.asr import training as training_module
-from qtokfeatures.pipelines.asr.recognizer import choose_held_out
+from qtokfeatures.pipelines.asr.training import choose_held_out
 from tests.pipelines.asr.conftest import say
 
 
