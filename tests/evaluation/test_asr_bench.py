@@ -10,8 +10,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from qtokfeatures.evaluation import asr, find_shared_audio
 from qtokfeatures.evaluation.asr import conditions as conditions_module
-from qtokfeatures.evaluation.asr.bench import N_FOLDS, word_errors
+from qtokfeatures.evaluation.asr.bench import word_errors
 from qtokfeatures.evaluation.asr.conditions import low_snr_conditions, room_response
+from qtokfeatures.evaluation.asr.material import N_FOLDS
 from qtokfeatures.evaluation.asr.result import AsrResult
 from qtokfeatures.evaluation.asr.utterances import CORPORA, SR
 from qtokfeatures.exceptions import InputError

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from qtokfeatures.evaluation.asr.bench import Material, System, bench_asr
+from qtokfeatures.evaluation.asr.bench import bench_asr
 from qtokfeatures.evaluation.asr.conditions import standard_conditions, training_noise
+from qtokfeatures.evaluation.asr.material import Material, System
 from qtokfeatures.evaluation.asr.result import AsrResult
 from qtokfeatures.evaluation.asr.tables import asr_notes, asr_tables, error_curves
 from qtokfeatures.evaluation.asr.utterances import Utterance, load_noises, load_utterances
