@@ -1,0 +1,52 @@
+"""``qtok bench asr``: what is compared, and the whole of it on little speech."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import qtokfeatures as qt
+from qtokfeatures.apps.cli_bench_asr import asr_systems
+from qtokfeatures.evaluation import asr
+
+
+def test_all_have_the_same_recogniser_and_choice() -> None:
+    systems = asr_systems(qt.load_codec("mini"), cache=Path("codes"))
+    assert [system.name for system in systems] == [
+        "MFCC", "log-mel", "semantic", "codebook 0", "embedding", "latent", "tokens"
+    ]  # fmt: skip
+    assert len({str(system.settings) for system in systems}) == 1
+    plain = {str(system.recognizer.set_params(stride=1)) for system in systems}
+    assert len(plain) == 1
+    rates = {
+        system.front_end.upsample * (12.5 if system.name not in ("MFCC", "log-mel") else 100 / 4)
+        for system in systems
+    }
+    assert rates == {25.0}
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_it_runs(qtok, monkeypatch, tmp_path: Path) -> None:
+    pytest.importorskip("jiwer")
+    pytest.importorskip("pyroomacoustics")
+    whole = asr.load_utterances
+
+    def little(folder: object, *, per_digit: int) -> list[asr.Utterance]:
+        spoken = whole(folder, per_digit=per_digit)
+        return [u for u in spoken if u.corpus != "numbers"][::2] + spoken[-12:]
+
+    monkeypatch.setattr(asr, "load_utterances", little)
+    options = ["--seeds", "1", "--epochs", "1", "--per-digit", "2", "--jobs", "1"]
+    card = tmp_path / "card.md"
+    card.write_text("<!-- bench-asr:begin -->\n<!-- bench-asr:end -->\n")
+    ran = qtok(
+        "bench", "asr", *options, "--work", str(tmp_path), "--plot", str(tmp_path / "curves.png"),
+        "--card", str(card), "--json",
+    )  # fmt: skip
+    assert ran.code == 0
+    assert len(json.loads(json.dumps(ran.json))["systems"]) == 7
+    assert "| semantic |" in card.read_text()
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
