@@ -83,7 +83,8 @@ def bench_asr(
     folder.mkdir(parents=True, exist_ok=True)
     watch = on_progress or ignore_progress
     pending = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        delayed(run_system)(system, material, folder) for system in systems
+        delayed(run_system)(system, material, folder, material.fingerprint(system))
+        for system in systems
     )
     watch("recognise", 0, len(systems))
     found: dict[str, tuple[Mapping[str, Any], dict[str, Errors]]] = {}
@@ -104,7 +105,7 @@ def bench_asr(
 
 
 def run_system(
-    system: System, material: Material, folder: Path
+    system: System, material: Material, folder: Path, fingerprint: str
 ) -> tuple[str, Mapping[str, Any], dict[str, Errors]]:
     """Train and test one system; what is stored already is taken.
 
@@ -116,6 +117,9 @@ def run_system(
         What with.
     folder : Path
         Where results are kept.
+    fingerprint : str
+        What tells this work from other work, made where the codec is: another process knows it by
+        reference only.
 
     Returns
     -------
@@ -129,7 +133,7 @@ def run_system(
     import torch
 
     torch.set_num_threads(1)  # processes share the cores
-    store = _Store(folder, system.name, material.fingerprint(system))
+    store = _Store(folder, system.name, fingerprint)
     frames = _LazyFrames(system, material)
     chosen = store.get_or_make("settings", lambda: _choose(system, material, frames))
 
