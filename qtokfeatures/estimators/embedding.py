@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from qtokfeatures.estimators.base import CodeTransformer
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.features.pooling import needs_levels, pool_frames, pooled_blocks
+from qtokfeatures.features.pooling import needs_levels, pool_clips, pooled_blocks
 from qtokfeatures.labelled import CodeSequence, feature_array
 
 if TYPE_CHECKING:
@@ -128,13 +127,18 @@ class CodeEmbedding(CodeTransformer):
         codec, names = self._find_codec(self.spec_), self.get_feature_names_out().tolist()
         width = len(names) // len(self._origins())
         values = np.empty((len(sequence), len(names)), np.float32)
-        levels = self._levels(codec, sequence)
-        for block, codebooks in enumerate(self._summed_codebooks()):
-            columns = slice(block * width, (block + 1) * width)
-            clips = embed_clips(codec, sequence, codebooks)
-            for row, (frames, level) in enumerate(zip(clips, levels, strict=True)):
-                values[row, columns] = pool_frames(
-                    frames, self.pooling, segments=self.segments, levels=level
+        done = 0
+        for clips in _together(sequence):
+            rows, done = slice(done, done + len(clips)), done + len(clips)
+            codes, counts = np.concatenate(clips, axis=1), [c.shape[1] for c in clips]
+            levels = self._levels(codec, clips)
+            for block, codebooks in enumerate(self._summed_codebooks()):
+                values[rows, block * width : (block + 1) * width] = pool_clips(
+                    codec.embed(codes, codebooks=codebooks),
+                    counts,
+                    self.pooling,
+                    segments=self.segments,
+                    levels=levels,
                 )
         return feature_array(
             values,
@@ -143,14 +147,13 @@ class CodeEmbedding(CodeTransformer):
             feature_names=names,
         )
 
-    def _levels(self, codec: Any, sequence: CodeSequence) -> list[Any]:
-        """Levels of each clip's frames, where a statistic needs them."""
+    def _levels(self, codec: Any, clips: list[npt.NDArray[Any]]) -> npt.NDArray[np.float32] | None:
+        """Levels of the frames of all `clips`, where a statistic needs them."""
         if not needs_levels(self.pooling):
-            return [None] * len(sequence)
-        if not codec.levels_in_codes:
-            return [codec.levels(codes) for codes in sequence]
-        groups = _together(sequence)
-        return [level for clips in groups for level in _apart(codec.levels, clips)]
+            return None
+        if codec.levels_in_codes:
+            clips = [np.concatenate(clips, axis=1)]
+        return np.concatenate([codec.levels(codes) for codes in clips])
 
     def _summed_codebooks(self) -> list[list[int]]:
         """The codebooks whose vectors are summed before they are pooled, one list a sum."""
@@ -185,29 +188,6 @@ class CodeEmbedding(CodeTransformer):
         return {"codebook": np.repeat(origins, size), **repeated}
 
 
-def embed_clips(
-    codec: Any, sequence: Iterable[npt.NDArray[Any]], codebooks: list[int]
-) -> Iterator[npt.NDArray[np.float32]]:
-    """Embed the frames of each clip; short ones together, which takes less time than one by one.
-
-    Parameters
-    ----------
-    codec : Codec
-        Whose embeddings.
-    sequence : iterable of ndarray of int, shape (codebook, frame)
-        Codes of clips.
-    codebooks : list of int
-        Codebooks whose vectors are summed.
-
-    Yields
-    ------
-    ndarray of float32, shape (frame, dim)
-        One clip after another.
-    """
-    for clips in _together(sequence):
-        yield from _apart(partial(codec.embed, codebooks=codebooks), clips)
-
-
 def _together(sequence: Iterable[npt.NDArray[Any]]) -> Iterator[list[npt.NDArray[Any]]]:
     """Yield clips in groups of some frames."""
     group: list[npt.NDArray[Any]] = []
@@ -220,14 +200,6 @@ def _together(sequence: Iterable[npt.NDArray[Any]]) -> Iterator[list[npt.NDArray
             group, n_frames = [], 0
     if group:
         yield group
-
-
-def _apart(
-    of_frames: Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]], clips: list[npt.NDArray[Any]]
-) -> list[npt.NDArray[np.float32]]:
-    """Work something out for the frames of several clips at once, and part it again."""
-    found = of_frames(np.concatenate(clips, axis=1))
-    return np.split(found, np.cumsum([codes.shape[1] for codes in clips])[:-1])
 
 
 def embedding_dim(codec: Any, codebooks: list[int]) -> int:

@@ -4,92 +4,30 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.features.clip_statistics import BY_LEVEL, OF_CLIPS, OF_SEGMENTS, ClipStatistics
 
 FloatArray = npt.NDArray[np.float32]
-Levels = npt.NDArray[np.float64]
-
-
-def _mean(frames: FloatArray) -> FloatArray:
-    return np.asarray(frames.mean(axis=0, dtype=np.float64))
-
-
-def _std(frames: FloatArray) -> FloatArray:
-    return np.asarray(frames.std(axis=0, dtype=np.float64))
-
-
-def _min(frames: FloatArray) -> FloatArray:
-    return np.asarray(frames.min(axis=0))
-
-
-def _max(frames: FloatArray) -> FloatArray:
-    return np.asarray(frames.max(axis=0))
-
-
-def _median(frames: FloatArray) -> FloatArray:
-    return np.asarray(np.median(frames, axis=0))
-
-
-def _delta(frames: FloatArray) -> FloatArray:
-    """Mean absolute step from frame to frame: how fast the sound changes."""
-    if len(frames) == 1:
-        return np.zeros(frames.shape[1], dtype=frames.dtype)
-    return np.asarray(np.abs(np.diff(frames, axis=0)).mean(axis=0, dtype=np.float64))
-
-
-def _loudness(levels: Levels) -> Levels:
-    """Weights of frames, proportional to their amplitude; their sum is 1."""
-    weights = np.exp(np.asarray(levels, dtype=np.float64) - np.max(levels))
-    return np.asarray(weights / weights.sum())
-
-
-def _loud_mean(frames: FloatArray, levels: Levels) -> FloatArray:
-    return np.asarray(_loudness(levels) @ frames)
-
-
-def _loud_std(frames: FloatArray, levels: Levels) -> FloatArray:
-    weights = _loudness(levels)
-    return np.asarray(np.sqrt(weights @ np.square(frames - weights @ frames)))
-
-
-def _loudest(frames: FloatArray, levels: Levels) -> FloatArray:
-    return np.asarray(frames[np.argmax(levels)])
-
-
-_STATISTICS: dict[str, Callable[[FloatArray], FloatArray]] = {
-    "mean": _mean,
-    "std": _std,
-    "min": _min,
-    "max": _max,
-    "median": _median,
-    "delta": _delta,
-}
-
-_LOUD_STATISTICS: dict[str, Callable[[FloatArray, Levels], FloatArray]] = {
-    "loud_mean": _loud_mean,
-    "loud_std": _loud_std,
-    "loudest": _loudest,
-}
 
 #: Those that weigh frames by their level: a note counts, the silence behind it does not.
-LOUD_POOLINGS = tuple(_LOUD_STATISTICS)
+LOUD_POOLINGS = tuple(BY_LEVEL)
 
 #: Statistics that told instruments and environments apart best: ``docs/tasks.md``.
 BY_LOUDNESS = ("mean", "std", "delta", *LOUD_POOLINGS)
 
 #: Names that :func:`pool_frames` takes, beside quantiles such as ``"q25"``: ``"q0"`` to ``"q100"``,
 #: in per cent.
-POOLINGS = (*_STATISTICS, *LOUD_POOLINGS)
+POOLINGS = ("mean", "std", "min", "max", "median", "delta", *LOUD_POOLINGS)
 
 #: Those that tell where the frames lie, as quantiles do, and that are taken of each segment where
 #: there are several. The others tell how the frames spread and move, for which a segment of a short
 #: clip has too few.
-SEGMENTED = ("mean", "min", "max", "median")
+SEGMENTED = tuple(OF_SEGMENTS)
 
 
 def check_pooling(pooling: str | Sequence[str]) -> tuple[str, ...]:
@@ -241,13 +179,55 @@ def pool_frames(
     frames = np.asarray(frames)
     if frames.ndim != 2 or len(frames) == 0:
         raise InputError(f"frames must be (frame, dim) with a frame at least, got {frames.shape}")
-    pooled = [
-        _loud_statistic(name, frames, levels)
-        if name in LOUD_POOLINGS
-        else _statistic(name)(frames if segment is None else _segment(frames, segment, segments))
-        for name, segment in pooled_blocks(pooling, segments)
-    ]
-    return np.concatenate(pooled).astype(np.float32)
+    pooled = pool_clips(frames, [len(frames)], pooling, segments=segments, levels=levels)
+    return np.asarray(pooled[0])
+
+
+def pool_clips(
+    frames: npt.NDArray[np.floating],
+    frame_counts: Sequence[int],
+    pooling: str | Sequence[str] = ("mean", "std"),
+    *,
+    segments: int = 1,
+    levels: npt.ArrayLike | None = None,
+) -> FloatArray:
+    """Summarise the frames of each of several clips, all at once.
+
+    Parameters
+    ----------
+    frames : ndarray of float, shape (frame, dim)
+        Frames of all clips, one clip after another.
+    frame_counts : sequence of int
+        How many frames each clip has, 1 or more.
+    pooling : str or sequence of str, default=("mean", "std")
+        Statistics, as for :func:`pool_frames`.
+    segments : int, default=1
+        As for :func:`pool_frames`.
+    levels : array_like of float, shape (frame,), optional
+        As for :func:`pool_frames`, of all clips.
+
+    Returns
+    -------
+    ndarray of float32, shape (clip, block * dim)
+        For each clip what :func:`pool_frames` gives.
+
+    Raises
+    ------
+    InputError
+        If a statistic is unknown, `segments` is less than 1, or levels are needed and not there
+        for every frame.
+
+    Examples
+    --------
+    >>> pool_clips(np.array([[1.0], [3.0], [7.0]]), [2, 1], ("mean", "std")).tolist()
+    [[2.0, 1.0], [7.0, 0.0]]
+    """
+    names, n_segments = check_pooling(pooling), check_segments(segments)
+    loud = next((name for name in names if name in LOUD_POOLINGS), None)
+    known = None if loud is None else _check_levels(levels, len(frames), purpose=loud)
+    clips = ClipStatistics(frames, np.asarray(frame_counts, dtype=np.int64), known)
+    blocks = [_statistic(clips, name, n_segments) for name in names]
+    return np.concatenate(blocks, axis=1, dtype=np.float32, casting="same_kind")
 
 
 def needs_levels(pooling: str | Sequence[str]) -> bool:
@@ -270,14 +250,16 @@ def needs_levels(pooling: str | Sequence[str]) -> bool:
     return any(name in LOUD_POOLINGS for name in check_pooling(pooling))
 
 
-def _loud_statistic(name: str, frames: FloatArray, levels: npt.ArrayLike | None) -> FloatArray:
+def _check_levels(
+    levels: npt.ArrayLike | None, n_frames: int, *, purpose: str
+) -> npt.NDArray[np.float64]:
     given = np.asarray(np.nan if levels is None else levels, dtype=np.float64)
-    if given.shape != (len(frames),) or not np.isfinite(given).all():
+    if given.shape != (n_frames,) or not np.isfinite(given).all():
         raise InputError(
-            f"pooling {name!r} needs levels, one finite number for each of {len(frames)} frames; "
+            f"pooling {purpose!r} needs levels, one finite number for each of {n_frames} frames; "
             f"got {'none' if levels is None else f'an array of shape {given.shape}'}"
         )
-    return _LOUD_STATISTICS[name](frames, given)
+    return given
 
 
 def _percent(name: object) -> int | None:
@@ -290,14 +272,16 @@ def _is_segmented(name: str) -> bool:
     return name in SEGMENTED or _percent(name) is not None
 
 
-def _statistic(name: str) -> Callable[[FloatArray], FloatArray]:
+def _statistic(clips: ClipStatistics, name: str, segments: int) -> npt.NDArray[np.floating]:
+    """One statistic, (clip, dim) or, of segments one after another, (clip, segment * dim)."""
+    if name in BY_LEVEL:
+        return BY_LEVEL[name](clips)
+    if name in OF_CLIPS:
+        return OF_CLIPS[name](clips)
     percent = _percent(name)
-    if percent is None:
-        return _STATISTICS[name]
-    return lambda frames: np.asarray(np.percentile(frames, percent, axis=0))
-
-
-def _segment(frames: FloatArray, segment: int, segments: int) -> FloatArray:
-    first = segment * len(frames) // segments
-    behind = -(-(segment + 1) * len(frames) // segments)
-    return frames[first:behind]
+    values = (
+        OF_SEGMENTS[name](clips, segments)
+        if percent is None
+        else clips.percentile(percent, segments)
+    )
+    return values.reshape(len(values) // segments, -1)

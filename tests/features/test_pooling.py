@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.features import LOUD_POOLINGS, POOLINGS, pool_frames
-from qtokfeatures.features.pooling import check_pooling, pooled_blocks
+from qtokfeatures.features.pooling import check_pooling, pool_clips, pooled_blocks
 
 FRAMES = np.array([[0.0, 4.0], [2.0, 4.0], [1.0, 7.0]])
 
@@ -150,3 +150,17 @@ def test_loud_statistics_do_not_depend_on_the_gain() -> None:
 def test_loud_statistics_need_a_level_for_every_frame(levels: object) -> None:
     with pytest.raises(InputError, match="needs levels, one finite number for each of 2 frames"):
         pool_frames([[1.0], [2.0]], ("mean", "loudest"), levels=levels)
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=6), st.integers(1, 4))
+def test_clips_pooled_together_are_as_each_alone(counts: list[int], segments: int) -> None:
+    rng = np.random.default_rng(sum(counts))
+    frames = rng.normal(size=(sum(counts), 3)).astype(np.float32)
+    levels = rng.integers(-4, 0, sum(counts)).astype(float)  # with equal ones among them
+    names = (*POOLINGS, "q25")
+    together = pool_clips(frames, counts, names, segments=segments, levels=levels)
+    ends = np.cumsum(counts)[:-1]
+    parts = zip(np.split(frames, ends), np.split(levels, ends), strict=True)
+    alone = [pool_frames(part, names, segments=segments, levels=level) for part, level in parts]
+    np.testing.assert_array_equal(together, alone)
+    assert together.dtype == np.float32

@@ -93,7 +93,7 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
         first = as_codes(codes, self.spec)[:2].T.astype(np.int64)
         with torch.inference_mode():
             rows = torch.from_numpy(np.ascontiguousarray(first)).to(self.device)
-            return self.model.embed(rows)[:, -1].float().cpu().numpy()
+            return self.model.ln_levels(rows).float().cpu().numpy()
 
     def entries(self, k: int) -> Tensor:
         """Entries of codebook `k`, (code, embedding_dim): meaning, shape, and the log level.

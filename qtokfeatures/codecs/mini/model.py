@@ -287,15 +287,17 @@ class MiniModel(nn.Module):
             the mean of what that entry came with in training.
         """
         shape = self.codebooks[0][codes[:, 0]]
-        ln_level = self.typical_ln_level[codes[:, 0]]
         for k in range(1, codes.shape[1]):
-            index = codes[:, k]
-            if k == 1:
-                ln_level = self.encoder.levels.ln_levels[index // self.config.shape_count]
-                index = index % self.config.shape_count
+            index = codes[:, k] % self.config.shape_count if k == 1 else codes[:, k]
             shape = shape + self.codebooks[k][index]
-        ln_level = ln_level.to(shape.dtype)  # the encoder's ladder may be in float64
+        ln_level = self.ln_levels(codes).to(shape.dtype)  # the encoder may be in float64
         return torch.cat([self.meanings[codes[:, 0]], shape, ln_level[:, None]], dim=1)
+
+    def ln_levels(self, codes: Tensor) -> Tensor:
+        """Log level of each row of `codes`, the last number of what :meth:`embed` gives."""
+        if codes.shape[1] < 2:
+            return self.typical_ln_level[codes[:, 0]]
+        return self.encoder.levels.ln_levels[codes[:, 1] // self.config.shape_count]
 
     def split(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Meaning, shape and log level of latents or embeddings, which hold them side by side."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
+from qtokfeatures.labelled import schema
 from qtokfeatures.pipelines.asr.network import BLANK
 
 Spans = npt.NDArray[np.int64]
@@ -47,6 +50,54 @@ def align_symbols(log_probs: npt.NDArray[np.floating[Any]], symbols: npt.ArrayLi
         state -= int(came_from.jump[step, state])
     steps = [np.flatnonzero(path == 2 * k + 1) for k in range(len(wanted))]
     return np.array([(own[0], own[-1] + 1) for own in steps], dtype=np.int64).reshape(-1, 2)
+
+
+def label_spans(
+    spans: Sequence[Spans],
+    symbols: Sequence[Sequence[str]],
+    *,
+    clips: Sequence[str],
+    stride: int = 1,
+    frame_rate: float | None = None,
+) -> xr.Dataset:
+    """Label the steps of symbols with what is said, the clip and the time.
+
+    Parameters
+    ----------
+    spans : sequence of ndarray of int (symbol, 2)
+        First step of each symbol of a clip, and the one after its last.
+    symbols : sequence of sequences of str
+        The symbols of each clip.
+    clips : sequence of str (clip,)
+        What the clips are called.
+    stride : int, default=1
+        Frames a step.
+    frame_rate : float, optional
+        Frames a second, where that is known.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``start`` and ``end`` (symbol) in seconds, in frames without a rate; coordinates
+        ``symbol``, ``clip`` and ``clip_index`` (symbol).
+
+    Examples
+    --------
+    >>> times = label_spans([np.array([[3, 5]])], [["yes"]], clips=["a.wav"], frame_rate=25)
+    >>> times.sel(symbol="yes").end.item()
+    0.2
+    """
+    index = np.repeat(np.arange(len(symbols)), [len(own) for own in symbols])
+    edges = np.concatenate([np.zeros((0, 2)), *spans]) * stride / (frame_rate or 1)
+    attrs = {"units": "frame" if frame_rate is None else "s"}
+    return xr.Dataset(
+        {"start": ("symbol", edges[:, 0], attrs), "end": ("symbol", edges[:, 1], attrs)},
+        coords={
+            "symbol": np.array([symbol for own in symbols for symbol in own], dtype=str),
+            schema.CLIP: ("symbol", np.array(clips, dtype=str)[index]),
+            schema.CLIP_INDEX: ("symbol", index.astype(np.int64)),
+        },
+    )
 
 
 def steps_needed(symbols: npt.ArrayLike) -> int:

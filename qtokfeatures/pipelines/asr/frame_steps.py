@@ -48,20 +48,19 @@ class Deltas:
             return self._empty(frames)
         if self._kept is None:
             self._kept = np.repeat(frames[:1], _REACH, axis=0)
-        self._kept = np.concatenate([self._kept, frames])
-        return self._ready()
+        return self._ready(np.concatenate([self._kept, frames]))
 
     def flush(self) -> Frames:
         """Return those that were waiting; nothing follows."""
         if self._kept is None:
             return np.zeros((0, 0), np.float32)
-        self._kept = np.concatenate([self._kept, np.repeat(self._kept[-1:], _REACH, axis=0)])
-        return self._ready()
+        end = np.repeat(self._kept[-1:], _REACH, axis=0)
+        return self._ready(np.concatenate([self._kept, end]))
 
-    def _ready(self) -> Frames:
-        assert self._kept is not None  # noqa: S101  # for the type checker
-        kept, n = self._kept, len(self._kept) - 2 * _REACH
-        if n <= 0:
+    def _ready(self, kept: Frames) -> Frames:
+        n = max(0, len(kept) - 2 * _REACH)
+        self._kept = kept[n:]
+        if not n:
             return self._empty(kept)
         x = kept[:, self._columns]
         slopes = sum(
@@ -69,7 +68,6 @@ class Deltas:
             for k in range(1, _REACH + 1)
         )
         ready = np.concatenate([kept[_REACH : _REACH + n], slopes / np.float32(_SQUARES)], axis=1)
-        self._kept = kept[n:]
         return np.asarray(ready, dtype=np.float32)
 
     def _empty(self, frames: Frames) -> Frames:

@@ -284,12 +284,12 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         self, X: Any, source: FrameSource
     ) -> tuple[list[Frames], dict[str, xr.Variable], dict[str, Any]]:
         """Return the frames of each clip, coordinates of the clips, and the codec's attributes."""
-        if self.features not in ("tokens", "embedding"):
+        from_codes = self.features in ("tokens", "embedding")
+        if not (from_codes and isinstance(source, CodecFrames)):
             return self._frames_of_audio(X, source)
         tokenizer = QTokenizer(self.codec, sr=self.sr, cache=self.cache)
         sequence = CodeSequence(tokenizer.encode(X))
         find_codec(self.codec).spec.check_matches(sequence.spec)
-        assert isinstance(source, CodecFrames)  # noqa: S101  # for the type checker
         attrs = sequence.spec.to_attrs()
         return [source.of_codes(codes) for codes in sequence], clip_coords(sequence.dataset), attrs
 

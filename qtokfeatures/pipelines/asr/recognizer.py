@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import xarray as xr
 from sklearn.base import BaseEstimator
 
-from qtokfeatures.exceptions import (
-    CodecMismatchError,
-    InputError,
-    MissingExtraError,
-    NotFittedError,
-)
-from qtokfeatures.labelled import schema
-from qtokfeatures.pipelines.asr.alignment import align_symbols, steps_needed
+from qtokfeatures.exceptions import MissingExtraError, NotFittedError
+from qtokfeatures.pipelines.asr.alignment import align_symbols, label_spans
 from qtokfeatures.pipelines.asr.decoding import Prefix, WordScorer, beam_search, best_path
 from qtokfeatures.pipelines.asr.frame_batch import IDENTITY, FrameBatch, as_frame_batch
 from qtokfeatures.pipelines.asr.network import NetworkConfig
 from qtokfeatures.pipelines.asr.ngram import NGram
+from qtokfeatures.pipelines.asr.recognizer_checks import (
+    check_lengths,
+    check_like_fitted,
+    check_parameters,
+    check_transcripts,
+)
 from qtokfeatures.pipelines.asr.symbols import Alphabet
 from qtokfeatures.pipelines.asr.training import (
     CTCTrainer,
@@ -34,6 +33,7 @@ from qtokfeatures.pipelines.asr.training import (
 )
 
 if TYPE_CHECKING:
+    import xarray as xr
     from typing_extensions import Self
 
 
@@ -173,14 +173,14 @@ class CTCRecognizer(BaseEstimator):
             If a transcript is empty or longer than its clip allows, or frames are not finite.
             Names the clip. If a parameter is out of range.
         """
-        self._check_parameters()
+        check_parameters(self)
         batch = as_frame_batch(X)
-        texts = _transcripts(y, batch)
+        texts = check_transcripts(y, batch)
         alphabet = Alphabet.learn(texts, self.unit)
         targets = [
             alphabet.encode(t, clip=name) for t, name in zip(texts, batch.names, strict=True)
         ]
-        self._check_lengths(batch, targets)
+        check_lengths(batch, targets, unit=self.unit, stride=self.stride)
         network = seeded_network(self._network_config(batch, alphabet), self.seed)
         held_out = choose_held_out(len(batch), groups, self.validation, self.seed)
         if not batch.are_tokens:
@@ -263,12 +263,17 @@ class CTCRecognizer(BaseEstimator):
         if y is None:
             targets: Targets = [np.array(self._decode(each), dtype=np.int64) for each in log_probs]
         else:
-            texts = zip(_transcripts(y, batch), batch.names, strict=True)
+            texts = zip(check_transcripts(y, batch), batch.names, strict=True)
             targets = [self.alphabet_.encode(text, clip=name) for text, name in texts]
-            self._check_lengths(batch, targets)
+            check_lengths(batch, targets, unit=self.unit, stride=self.stride)
         pairs = zip(log_probs, targets, strict=True)
-        spans = [align_symbols(probs, symbols) for probs, symbols in pairs]
-        return self._labelled_spans(batch, targets, spans)
+        return label_spans(
+            [align_symbols(probs, symbols) for probs, symbols in pairs],
+            [[self.alphabet_.symbols[k - 1] for k in target] for target in targets],
+            clips=batch.names,
+            stride=self.stride,
+            frame_rate=batch.frame_rate,
+        )
 
     def score(self, X: Any, y: Any) -> float:
         """Return one minus the word error rate.
@@ -297,7 +302,7 @@ class CTCRecognizer(BaseEstimator):
             raise MissingExtraError("jiwer", extra="asr", purpose="word error rates") from error
         batch = self._checked(X)
         said = self.predict(X).tolist()
-        return 1.0 - float(jiwer.wer(_transcripts(y, batch), said))
+        return 1.0 - float(jiwer.wer(check_transcripts(y, batch), said))
 
     def save(self, folder: str | Path) -> Path:
         """Store the fitted recogniser as safetensors and JSON.
@@ -339,17 +344,6 @@ class CTCRecognizer(BaseEstimator):
 
         return load_recognizer(Path(folder))
 
-    def _check_parameters(self) -> None:
-        for name in ("hidden", "stride", "epochs", "batch_size", "patience"):
-            if not isinstance(getattr(self, name), (int, np.integer)) or getattr(self, name) < 1:
-                raise InputError(
-                    f"{name} must be a whole number, 1 or more; got {getattr(self, name)!r}"
-                )
-        if not 0 <= self.validation < 1:
-            raise InputError(f"validation must be a share below 1, got {self.validation!r}")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"dropout must be a share below 1, got {self.dropout!r}")
-
     def _network_config(self, batch: FrameBatch, alphabet: Alphabet) -> NetworkConfig:
         token_count = 0
         if batch.are_tokens:
@@ -364,16 +358,6 @@ class CTCRecognizer(BaseEstimator):
             dropout=float(self.dropout),
         )
 
-    def _check_lengths(self, batch: FrameBatch, targets: Targets) -> None:
-        for frames, target, name in zip(batch.frames, targets, batch.names, strict=True):
-            steps, needed = (len(frames) - 1) // self.stride + 1, steps_needed(target)
-            if steps < needed:
-                raise InputError(
-                    f"{name}: its transcript of {len(target)} {self.unit}s needs {needed} steps, "
-                    f"and its {len(frames)} frames are {steps}; use a smaller stride, a larger "
-                    "upsample of ASRFrontEnd, or leave the clip out"
-                )
-
     def _check_fitted(self) -> None:
         if not hasattr(self, "network_"):
             raise NotFittedError("this CTCRecognizer is not fitted yet; call fit first")
@@ -381,23 +365,7 @@ class CTCRecognizer(BaseEstimator):
     def _checked(self, X: Any) -> FrameBatch:
         self._check_fitted()
         batch = as_frame_batch(X)
-        for key, known in self.frames_attrs_.items():
-            if key in batch.attrs and batch.attrs[key] != known:
-                kind = CodecMismatchError if key == "fingerprint" else InputError
-                raise kind(
-                    f"the recogniser was fitted on frames with {key}={known!r}, got "
-                    f"{key}={batch.attrs[key]!r}"
-                )
-        if batch.n_features != self.n_features_in_:
-            raise InputError(
-                f"the recogniser was fitted on {self.n_features_in_} features a frame, got "
-                f"{batch.n_features}"
-            )
-        size = self.network_.config.token_count
-        if bool(size) != batch.are_tokens:
-            raise InputError(f"the recogniser was fitted on {'tokens' if size else 'numbers'}")
-        if size and max(int(frames.max()) for frames in batch.frames) >= size:
-            raise InputError(f"a token is {size} or more; the recogniser knows 0 to {size - 1}")
+        check_like_fitted(self, batch)
         return batch
 
     def _log_probs(self, batch: FrameBatch) -> list[npt.NDArray[np.float32]]:
@@ -423,37 +391,6 @@ class CTCRecognizer(BaseEstimator):
                 self.alphabet_, lexicon=self.lexicon, language_model=self.language_model
             )
         return beam_search(log_probs, beam_width=self.beam_width or 16, scorer=scorer)
-
-    def _labelled_spans(self, batch: FrameBatch, targets: Targets, spans: list[Any]) -> xr.Dataset:
-        counts = [len(target) for target in targets]
-        index = np.repeat(np.arange(len(counts)), counts)
-        rate = batch.frame_rate
-        unit = "frame" if rate is None else "s"
-        edges = np.concatenate([np.zeros((0, 2)), *spans]) * self.stride / (rate or 1)
-        symbols = [self.alphabet_.symbols[k - 1] for target in targets for k in target]
-        return xr.Dataset(
-            {
-                "start": ("symbol", edges[:, 0], {"units": unit}),
-                "end": ("symbol", edges[:, 1], {"units": unit}),
-            },
-            coords={
-                "symbol": np.array(symbols, dtype=str),
-                schema.CLIP: ("symbol", np.array(batch.names, dtype=str)[index]),
-                schema.CLIP_INDEX: ("symbol", index.astype(np.int64)),
-            },
-        )
-
-
-def _transcripts(y: Any, batch: FrameBatch) -> list[str]:
-    if y is None or isinstance(y, str):
-        raise InputError(f"y must be one transcript for each clip, got {y!r}")
-    texts = list(y)
-    if len(texts) != len(batch):
-        raise InputError(f"y has {len(texts)} transcripts for {len(batch)} clips")
-    for name, text in zip(batch.names, texts, strict=True):
-        if not isinstance(text, str):
-            raise InputError(f"{name}: its transcript must be text, got {text!r}")
-    return [str(text) for text in texts]
 
 
 def _standardise(network: Any, frames: npt.NDArray[np.float32]) -> None:
