@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 _SR = 8000
 _EPOCHS = 30
 _CODEC_UPSAMPLE, _ACOUSTIC_STRIDE = 2, 4  # 25 steps a second for all
-_SETTINGS = (
-    {"learning_rate": 0.005, "dropout": 0.1},
-    {"learning_rate": 0.01, "dropout": 0.1},
-    {"learning_rate": 0.01, "dropout": 0.3},
+_SETTINGS = tuple(
+    {"learning_rate": rate, "dropout": dropout}
+    for rate in (0.005, 0.01, 0.02)
+    for dropout in (0.1, 0.3)
 )
 
 
@@ -45,15 +45,15 @@ def asr(
     as_json: AsJson = False,
 ) -> None:
     """Recognise speech by tokens, MFCC and log-mel spectra: clean, in noise, rooms and bands."""
-    from qtokfeatures.evaluation import asr, digits, find_shared_audio
+    from qtokfeatures.evaluation import asr, find_shared_audio
 
     opened, folder = open_codec(codec, device), data or find_shared_audio()
     material = asr.Material(
         utterances=asr.load_utterances(folder, per_digit=per_digit),
         conditions=asr.standard_conditions(
-            digits.load_talkers(folder, sr=_SR), asr.load_noises(folder)
+            asr.load_talkers(folder, for_tests=True), asr.load_noises(folder)
         ),
-        noise=asr.training_noise(digits.load_talkers(folder, sr=_SR, for_tests=False)),
+        noise=asr.training_noise(asr.load_talkers(folder, for_tests=False)),
         seeds=range(seeds),
     )
     output = BenchOutput("asr", as_json=as_json, card=card, command="make bench-asr")

@@ -175,9 +175,39 @@ def prepare(y: FloatArray, *, sr: int, first_s: float = 5.0, peak: float = 0.5) 
     array([ 0.25, -0.5 ], dtype=float32)
     """
     y = check_mono(y, "the clip")[: round(first_s * sr)]
+    if not y.any():
+        raise InputError(f"the first {first_s:g} s are silent and cannot be scaled")
+    return scale_peak(y, peak=peak)
+
+
+def scale_peak(y: FloatArray, *, peak: float = 0.5) -> FloatArray:
+    """Scale a clip that is not silent.
+
+    Parameters
+    ----------
+    y : ndarray of float32, shape (sample,)
+        Mono samples.
+    peak : float, default 0.5
+        Largest absolute sample of the result.
+
+    Returns
+    -------
+    ndarray of float32, shape (sample,)
+
+    Raises
+    ------
+    InputError
+        If it is silent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scale_peak(np.array([0.1, -0.2], dtype=np.float32))
+    array([ 0.25, -0.5 ], dtype=float32)
+    """
     loudest = float(np.abs(y).max(initial=0.0))
     if loudest == 0:
-        raise InputError(f"the first {first_s:g} s are silent and cannot be scaled")
+        raise InputError("the clip is silent and cannot be scaled")
     return y * np.float32(peak / loudest)
 
 

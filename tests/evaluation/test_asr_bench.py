@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from qtokfeatures.evaluation.asr.conditions import low_snr_conditions, room_resp
 from qtokfeatures.evaluation.asr.material import N_FOLDS
 from qtokfeatures.evaluation.asr.result import AsrResult
 from qtokfeatures.evaluation.asr.utterances import CORPORA, SR
+from qtokfeatures.evaluation.manifest import read_manifest
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodecSpec
 
@@ -239,4 +241,41 @@ def test_real_speech() -> None:
     assert sum(len(u.transcript.split()) for u in found if u.corpus != CORPORA[2]) == 150
     assert all(np.isfinite(u.y).all() and u.y.any() for u in found)
     assert not all(u.tunable for u in found)
-    assert asr.load_noises(find_shared_audio())
+
+
+@pytest.mark.shared
+def test_numbers_are_whole() -> None:
+    """Whoever cuts a clip leaves words in its transcript that nobody can hear."""
+    root = find_shared_audio()
+    seconds = {
+        row["path"]: float(row["duration_s"]) for row in read_manifest(root, ("path", "duration_s"))
+    }
+    numbers = [u for u in asr.load_utterances(root, per_digit=3) if u.corpus == CORPORA[2]]
+    assert len(numbers) > 50
+    for utterance in numbers:
+        assert len(utterance.y) / SR == pytest.approx(seconds[utterance.name], abs=0.01)
+        words_per_s = len(utterance.transcript.split()) * SR / len(utterance.y)
+        assert 0.8 < words_per_s < 2.5
+
+
+@pytest.mark.shared
+def test_babble_of_the_tests_is_not_trained_on() -> None:
+    root = find_shared_audio()
+    tested, trained = (asr.load_talkers(root, for_tests=is_test) for is_test in (True, False))
+    assert len(tested) >= 6
+    assert len(trained) > 30
+    assert {y.tobytes() for y in tested}.isdisjoint(y.tobytes() for y in trained)
+    assert len(asr.load_noises(root)) == 3
+
+
+def test_the_fingerprint_tells_noises_and_parameters_apart(material) -> None:
+    system = asr.System("a", Loudness(), Loudest())
+    others = [
+        replace(material, noise=asr.training_noise([y[::-1] for y in talkers()])),
+        replace(material, conditions=asr.standard_conditions(talkers()[:-1] * 2, talkers())),
+    ]
+    deaf = asr.System("a", Loudness(), Loudest(deaf=True))
+    found = [material.fingerprint(system), material.fingerprint(deaf)]
+    found += [other.fingerprint(system) for other in others]
+    assert len(set(found)) == 4
+    assert replace(material, seeds=range(5)).fingerprint(system) == found[0]

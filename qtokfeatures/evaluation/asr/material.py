@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,8 +18,11 @@ from qtokfeatures.evaluation.perturbations import Perturbation
 
 N_FOLDS: Final = 5
 
-_BENCH: Final = 1
+_BENCH: Final = 2
 """Raised when the bench changes, so that what an older one stored is not taken."""
+
+_EXAMPLES: Final = 4
+"""Utterances that tell one noise from another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +96,37 @@ class Material:
         return np.array([fold_of[u.speaker] for u in self.utterances])
 
     def fingerprint(self, system: System) -> str:
-        """Tell one piece of work from another."""
-        digest = hashlib.sha256(repr((_BENCH, system.name, list(self.conditions))).encode())
-        digest.update(repr((system.front_end, system.recognizer, system.settings)).encode())
+        """Tell one piece of work from another: the speech, what happens to it, and the system."""
+        described = [
+            _BENCH,
+            system.name,
+            _described(system.front_end),
+            _described(system.recognizer),
+            [dict(setting) for setting in system.settings],
+        ]
+        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+        digest.update(self._fingerprint.encode())
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256()
         for utterance in self.utterances:
             digest.update(f"{utterance.name} {utterance.transcript}".encode())
             digest.update(utterance.y.tobytes())
-        return digest.hexdigest()[:16]
+        for name, change in {**self.conditions, "training": self.noise}.items():
+            digest.update(name.encode())
+            if change is not None:
+                for utterance in self.utterances[:_EXAMPLES]:
+                    digest.update(change.apply(utterance.y, SR, key=utterance.name).tobytes())
+        return digest.hexdigest()
+
+
+def _described(estimator: Any) -> dict[str, Any]:
+    """An estimator's class and parameters as JSON types; of a codec the fingerprint."""
+    params = {
+        name: value.spec.fingerprint if hasattr(value, "spec") else value
+        for name, value in estimator.get_params(deep=False).items()
+        if not isinstance(value, Path)  # where it keeps what it made
+    }
+    return {"class": type(estimator).__name__, **params}

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from qtokfeatures.audio import load_audio
-from qtokfeatures.evaluation.clips import prepare
+from qtokfeatures.evaluation.clips import scale_peak
 from qtokfeatures.evaluation.digits.recordings import DigitClip, load_digits
 from qtokfeatures.evaluation.manifest import read_manifest
 from qtokfeatures.evaluation.pairs import FloatArray
@@ -19,11 +19,14 @@ from qtokfeatures.exceptions import InputError
 SR: Final = 8000
 """Rate of everything in the bench, in Hz: that of the digits."""
 
+NUMBERS_FOLDER: Final = "alphanumeric"
+"""Folder of the numbers, any part of a manifest's ``path``."""
+
 CORPORA: Final = ("digits", "connected digits", "numbers")
 
 _WORDS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_NUMBERS_FOLDER: Final = "alphanumeric"
 _NUMBERS_LABEL: Final = "numbers"
+_FEWEST_DIGITS: Final = 9  # ten were read; fewer than nine are not what was said
 _COLUMNS: Final = ("path", "speaker", "text", "label", "split", "truncated")
 _ALONE: Final = 1 / 4
 _MOST_JOINED: Final = 6
@@ -93,32 +96,6 @@ def load_utterances(folder: str | Path, *, per_digit: int = 15) -> list[Utteranc
     return [replace(u, y=_with_floor(u.y, row)) for row, u in enumerate(spoken)]
 
 
-def load_noises(folder: str | Path) -> list[FloatArray]:
-    """Load the recorded noises that are reserved for benches.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Folder with ``manifest.csv``.
-
-    Returns
-    -------
-    list of ndarray of float32, shape (sample,)
-        At :data:`SR`; white noise is left out, which is another condition.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    root = Path(folder)
-    paths = [row["path"] for row in read_manifest(root, ("path",))]
-    chosen = [p for p in paths if "speech-commands-noise" in Path(p).parts and "white" not in p]
-    if not chosen:
-        raise InputError(f"{root / 'manifest.csv'}: no noise in speech-commands-noise")
-    return [load_audio(root / path, target_sr=SR).y for path in chosen]
-
-
 def spell_digits(digits: str) -> str:
     """Return the words of digits.
 
@@ -177,14 +154,14 @@ def _silence(between_s: tuple[float, float], rng: np.random.Generator) -> FloatA
 def _numbers(root: Path) -> list[Utterance]:
     rows = [row for row in read_manifest(root, _COLUMNS) if _is_number(row)]
     if not rows:
-        raise InputError(f"{root / 'manifest.csv'}: no numbers in a folder {_NUMBERS_FOLDER!r}")
+        raise InputError(f"{root / 'manifest.csv'}: no numbers in a folder {NUMBERS_FOLDER!r}")
     return [
         Utterance(
             name=row["path"],
             corpus=CORPORA[2],
             speaker=row["speaker"],
             transcript=spell_digits(row["text"].strip()),
-            y=prepare(load_audio(root / row["path"], target_sr=SR).y, sr=SR, peak=_PEAK),
+            y=scale_peak(load_audio(root / row["path"], target_sr=SR).y, peak=_PEAK),
             tunable=row["split"] != "dev",
         )
         for row in rows
@@ -192,10 +169,12 @@ def _numbers(root: Path) -> list[Utterance]:
 
 
 def _is_number(row: Mapping[str, str]) -> bool:
+    text = row["text"].strip()
     return (
-        _NUMBERS_FOLDER in Path(row["path"]).parts
+        NUMBERS_FOLDER in Path(row["path"]).parts
         and row["label"] == _NUMBERS_LABEL
-        and row["text"].strip().isdigit()
+        and text.isdigit()
+        and len(text) >= _FEWEST_DIGITS
         and not row["truncated"]
     )
 
