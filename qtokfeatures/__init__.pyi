@@ -37,6 +37,7 @@ from .exceptions import NotFittedError as NotFittedError
 from .exceptions import QtokError as QtokError
 from .exceptions import SchemaError as SchemaError
 from .exceptions import SkippedClipWarning as SkippedClipWarning
+from .exceptions import StreamClosedError as StreamClosedError
 from .exceptions import UnsupportedVersionError as UnsupportedVersionError
 from .labelled import CodecSpec as CodecSpec
 from .labelled import CodeSequence as CodeSequence

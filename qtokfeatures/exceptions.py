@@ -56,6 +56,10 @@ class CodecError(QtokError, RuntimeError):
     """A codec that cannot be found, downloaded or loaded."""
 
 
+class StreamClosedError(QtokError, RuntimeError):
+    """A stream was used after it ended."""
+
+
 class UnsupportedVersionError(QtokError, RuntimeError):
     """Another package is installed in a version that this one does not work with."""
 

@@ -17,6 +17,7 @@ __all__ = [
     "mean_of_channels",
     "mono_samples",
     "scaled_to_float",
+    "stream_piece",
 ]
 
 _MOST_CHANNELS = 64  # a trailing axis up to this, behind a longer one, is (sample, channel)
@@ -51,6 +52,32 @@ def mono_samples(y: Any, *, source: str, sr: int | None = None) -> Samples:
     samples = scaled_to_float(array, source=source)
     checked_finite(samples, source=source, sr=sr)
     return mean_of_channels(samples)
+
+
+def stream_piece(y: Any) -> Samples:
+    """Return a piece of a mono stream, possibly empty, as checked float32.
+
+    Parameters
+    ----------
+    y : array_like, shape (sample,)
+        Samples of a dtype that :func:`mono_samples` takes.
+
+    Returns
+    -------
+    ndarray of float32, shape (sample,)
+
+    Raises
+    ------
+    AudioError
+        If the dtype or shape is not mono audio, or a sample is NaN or infinite.
+    """
+    array = as_array(y, source="the stream")
+    if array.ndim != 1:
+        raise AudioError(f"a stream takes mono audio (sample,), got shape {array.shape}")
+    samples = scaled_to_float(array, source="the stream")
+    if not np.isfinite(samples).all():
+        raise AudioError("a stream takes finite samples, got NaN or infinity")
+    return samples
 
 
 def is_array(value: Any) -> bool:

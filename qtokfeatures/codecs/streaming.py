@@ -10,17 +10,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from qtokfeatures.audio.waveforms import stream_piece
 from qtokfeatures.codecs.checks import as_codes
-from qtokfeatures.exceptions import AudioError, QtokError
+from qtokfeatures.exceptions import StreamClosedError
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs.base import Codec
 
 _CHUNK_FRAMES = 250
-
-
-class StreamClosedError(QtokError, RuntimeError):
-    """A stream was used after it ended."""
 
 
 class _FrameStream:
@@ -34,12 +31,7 @@ class _FrameStream:
     def _whole_frames(self, y: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Take more audio, and return the samples of the frames that are complete now."""
         _check_open(self._open)
-        piece = np.asarray(y, dtype=np.float32)
-        if piece.ndim != 1:
-            raise AudioError(f"a stream takes mono audio (sample,), got shape {piece.shape}")
-        if not np.isfinite(piece).all():
-            raise AudioError("a stream takes finite samples, got NaN or infinity")
-        waiting = np.concatenate([self._rest, piece])
+        waiting = np.concatenate([self._rest, stream_piece(y)])
         whole = len(waiting) - len(waiting) % self._codec.spec.hop_length
         self._rest = waiting[whole:].copy()
         return waiting[:whole]
@@ -77,8 +69,9 @@ class StreamEncoder(_FrameStream):
 
         Parameters
         ----------
-        y : array of float, shape (sample,)
-            Mono audio at the codec's rate, any number of samples, none included.
+        y : array, shape (sample,)
+            Mono audio at the codec's rate, any number of samples, none included. Floats, or
+            integers, which are divided by their full scale.
 
         Returns
         -------
@@ -88,7 +81,7 @@ class StreamEncoder(_FrameStream):
         Raises
         ------
         AudioError
-            Not one-dimensional, or values that are not finite.
+            Not one-dimensional, or values that are not finite or no audio.
         """
         return self._encode(self._whole_frames(y))
 

@@ -31,6 +31,37 @@ def are_codes(X: Any) -> bool:
     return isinstance(X, (CodeSequence, xr.Dataset))
 
 
+def check_labels(y: Any, n_clips: int) -> Array:
+    """Return labels as an array, one for each clip.
+
+    Parameters
+    ----------
+    y : array_like
+        Labels.
+    n_clips : int
+        How many are needed.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    InputError
+        If there are not as many.
+
+    Examples
+    --------
+    >>> check_labels(["flute", "horn"], 2).tolist()
+    ['flute', 'horn']
+    """
+    labels = np.asarray(y)
+    if labels.ndim == 0 or len(labels) != n_clips:
+        found = "no sequence" if labels.ndim == 0 else f"{len(labels)} labels"
+        raise InputError(f"y must have one label for each of {n_clips} clips, got {found}")
+    return labels
+
+
 def clip_items(X: Any) -> Any:
     """Return the clips of X as ``load_many`` takes them, one item a row.
 

@@ -13,7 +13,7 @@ from sklearn.base import TransformerMixin
 from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
 from qtokfeatures.estimators.encoding import EncodedClips, encode_clips
 from qtokfeatures.estimators.frame_bank import FrameBank
-from qtokfeatures.estimators.inputs import are_codes, clip_items, note_table_width
+from qtokfeatures.estimators.inputs import are_codes, check_labels, clip_items, note_table_width
 from qtokfeatures.estimators.inverse import InverseOfFeatures
 from qtokfeatures.estimators.presets import feature_transformer
 from qtokfeatures.estimators.rows import fill_missing_rows, label_rows, plain_if_wrapped
@@ -280,7 +280,8 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
             )
         codec = self._find_codec()
         features = feature_transformer(self.features, codec, encoded.dataset.sizes["codebook"])
-        y = None if y is None else np.asarray(y)[encoded.kept]
+        if y is not None:
+            y = check_labels(y, len(encoded.clip_ids))[encoded.kept]
         self.features_ = features.fit(CodeSequence(encoded.dataset), y)
         self.spec_ = codec.spec
         self.bank_ = FrameBank.of_codes(encoded.dataset, rows=encoded.kept, y=y)

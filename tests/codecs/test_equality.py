@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qtokfeatures.audio import load_audio
-from qtokfeatures.codecs import StreamClosedError, batching
+from qtokfeatures.codecs import batching
 from qtokfeatures.codecs.mini import random_mini
-from qtokfeatures.exceptions import AudioError
+from qtokfeatures.exceptions import AudioError, StreamClosedError
 
 SR = 24_000
 TINY_CODEC = random_mini()

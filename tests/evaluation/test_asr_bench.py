@@ -135,7 +135,24 @@ class TestBench:
         reduction, (low, high) = result.noise_reduction("hearing", "deaf", "clean")
         assert low <= reduction <= high
         assert reduction > 50
+        _, (low, high) = result.noise_reduction("hearing", "deaf", "clean", by_speaker=True)
+        assert low <= reduction <= high
         assert result.difference("hearing", "deaf", "clean")[0] == -100
+
+    def test_nothing_is_less_than_no_errors(self, measured) -> None:
+        result, _, _ = measured
+        perfect = {key: np.zeros_like(found) for key, found in result.errors.items()}
+        reduction, _ = replace(result, errors=perfect).noise_reduction("hearing", "deaf", "clean")
+        assert np.isnan(reduction)
+
+    def test_speakers_are_drawn_whole(self, measured) -> None:
+        result, _, _ = measured
+        rows = result._draw_speakers(np.random.default_rng(0))
+        drawn, times = np.unique(rows, return_counts=True)
+        for speaker in np.unique(result.speakers[drawn]):
+            own = np.flatnonzero(result.speakers == speaker)
+            assert set(own) <= set(drawn)
+            assert len({int(times[drawn == row][0]) for row in own}) == 1
 
     def test_what_is_done_is_not_done_again(self, measured, material) -> None:
         result, folder, systems = measured

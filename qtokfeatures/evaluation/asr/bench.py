@@ -97,6 +97,7 @@ def bench_asr(
         systems=names,
         conditions=list(material.conditions),
         corpora=np.array([u.corpus for u in utterances]),
+        speakers=np.array([u.speaker for u in utterances]),
         words=np.array([len(u.transcript.split()) for u in utterances]),
         errors={(name, t): found[name][1][t] for name in names for t in TRAININGS},
         settings={name: found[name][0] for name in names},

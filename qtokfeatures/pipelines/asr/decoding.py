@@ -11,7 +11,7 @@ import numpy.typing as npt
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.pipelines.asr.network import BLANK
 from qtokfeatures.pipelines.asr.ngram import NGram
-from qtokfeatures.pipelines.asr.symbols import Alphabet
+from qtokfeatures.pipelines.asr.symbols import Alphabet, some_of, split
 
 Prefix: TypeAlias = tuple[int, ...]
 LogProbs: TypeAlias = npt.NDArray[np.floating[Any]]
@@ -55,8 +55,14 @@ class WordScorer:
         self._alphabet, self._model, self._weight = alphabet, language_model, weight
         self._words = None if lexicon is None else set(lexicon)
         self._beginnings = {w[:n] for w in self._words or () for n in range(len(w) + 1)}
-        if self._words is not None and not self._words:
-            raise InputError("the lexicon has no words")
+        if self._words is not None and not any(map(self._can_be_said, self._words)):
+            raise InputError(
+                f"no word of the lexicon ({some_of(sorted(self._words))}) can be spelled with the "
+                f"{alphabet.unit}s that were learnt: {some_of(alphabet.symbols)}"
+            )
+
+    def _can_be_said(self, word: str) -> bool:
+        return all(symbol in self._alphabet.symbols for symbol in split(word, self._alphabet.unit))
 
     def step(self, prefix: Prefix, symbol: int) -> float:
         """Return what appending a symbol adds to the log-score; −inf forbids it."""

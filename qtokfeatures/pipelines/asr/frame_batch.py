@@ -120,12 +120,19 @@ def _labelled(X: xr.DataArray) -> FrameBatch:
     attrs = dict(X.attrs)
     if X.dims == (schema.CLIP, schema.FRAME, schema.FEATURE) and schema.FRAME_COUNT in X.coords:
         counts = X[schema.FRAME_COUNT].values
+        if len(counts) and (counts.min() < 0 or counts.max() > X.shape[1]):
+            raise InputError(
+                f"frame_count must lie between 0 and the {X.shape[1]} frames that there are, got "
+                f"{counts.min()} to {counts.max()}"
+            )
         frames = [row[:count] for row, count in zip(X.values, counts, strict=True)]
         return FrameBatch(frames, X[schema.CLIP].values.astype(str).tolist(), attrs)
     if X.dims == (schema.FRAME, schema.FEATURE) and schema.CLIP_INDEX in X.coords:
         index = X[schema.CLIP_INDEX].values
-        starts = np.flatnonzero(np.diff(index, prepend=-1))
-        names = X[schema.CLIP].values[starts].astype(str).tolist()
+        clips = X[schema.CLIP].values.astype(str)
+        another = (index[1:] != index[:-1]) | (clips[1:] != clips[:-1])
+        starts = np.flatnonzero(np.concatenate([[True] * bool(len(index)), another]))
+        names = clips[starts].tolist()
         return FrameBatch(np.split(X.values, starts[1:]), names, attrs)
     raise InputError(
         "frames must be (clip, frame, feature) with the coordinate frame_count or (frame, "
@@ -155,6 +162,11 @@ def _check(name: str, frames: npt.NDArray[Any], batch: FrameBatch) -> None:
         raise InputError(f"{name}: frames must be numbers (frame, feature), got {frames.shape}")
     if not len(frames):
         raise InputError(f"{name}: has no frames; leave the clip out")
+    if np.issubdtype(frames.dtype, np.integer) != batch.are_tokens:
+        raise InputError(
+            f"{name}: frames of tokens are integers and others are not, in all clips alike; got "
+            f"{frames.dtype} beside {first.dtype}"
+        )
     if first.ndim == 2 and frames.shape[1] != first.shape[1]:
         raise InputError(
             f"{name}: has {frames.shape[1]} features, {batch.names[0]} has {first.shape[1]}"

@@ -184,18 +184,17 @@ class AcousticFrames(FrameSource):
     Raises
     ------
     MissingExtraError
-        If librosa is not installed (extra ``eval``).
+        If librosa is not installed (extra ``asr``).
     """
-
-    frame_rate = 1 / _HOP_S
 
     def __init__(self, kind: str, sr: int) -> None:
         try:
             import librosa
         except ImportError as error:
-            raise MissingExtraError("librosa", extra="eval", purpose=kind) from error
+            raise MissingExtraError("librosa", extra="asr", purpose=kind) from error
         self._kind, self.sr = kind, sr
         self.hop_length = round(_HOP_S * sr)
+        self.frame_rate = sr / self.hop_length
         self._window = round(_WINDOW_S * sr)
         self.n_fft = max(_N_FFT, self._window)
         self._stft = librosa.stft

@@ -263,6 +263,8 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
             if isinstance(value, bool) or value not in known:
                 allowed = ", ".join(map(repr, known))
                 raise InputError(f"{name} must be one of {allowed}; got {value!r}")
+        if isinstance(self.sr, bool) or not isinstance(self.sr, (int, np.integer)) or self.sr < 1:
+            raise InputError(f"sr must be a whole number of hertz, got {self.sr!r}")
         if not isinstance(self.upsample, (int, np.integer)) or self.upsample < 1:
             raise InputError(f"upsample must be a whole number, 1 or more; got {self.upsample!r}")
         if self.features == "tokens" and (

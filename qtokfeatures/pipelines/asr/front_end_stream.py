@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from qtokfeatures.exceptions import AudioError
+from qtokfeatures.audio.waveforms import stream_piece
+from qtokfeatures.exceptions import StreamClosedError
 from qtokfeatures.pipelines.asr.frame_sources import PieceStream
 from qtokfeatures.pipelines.asr.frame_steps import FrameStep
 
@@ -29,14 +30,16 @@ class FrontEndStream:
 
     def __init__(self, source: PieceStream, steps: list[FrameStep], nothing: Frames) -> None:
         self._source, self._steps, self._nothing = source, steps, nothing
+        self._open = True
 
     def push(self, y: npt.ArrayLike) -> Frames:
         """Take more samples, and return the frames that became ready.
 
         Parameters
         ----------
-        y : array_like of float, shape (sample,)
-            Mono samples at the front end's ``input_sr_``, any number.
+        y : array_like, shape (sample,)
+            Mono samples at the front end's ``input_sr_``, any number: floats, or integers, which
+            are divided by their full scale.
 
         Returns
         -------
@@ -45,15 +48,12 @@ class FrontEndStream:
         Raises
         ------
         AudioError
-            If they are not mono or not finite.
+            If they are not mono, not finite or no audio.
+        StreamClosedError
+            After :meth:`flush`.
         """
-        piece = np.asarray(y, dtype=np.float32)
-        if piece.ndim != 1 or not np.isfinite(piece).all():
-            raise AudioError(
-                f"a stream takes finite mono audio (sample,), got shape {piece.shape}"
-                + ("" if piece.ndim != 1 else " with NaN or infinity")
-            )
-        return self._through(self._source.push(piece), 0)
+        self._check_open()
+        return self._through(self._source.push(stream_piece(y)), 0)
 
     def flush(self) -> Frames:
         """Return the frames that were waiting, and end the stream.
@@ -61,11 +61,22 @@ class FrontEndStream:
         Returns
         -------
         ndarray (frame, feature)
+
+        Raises
+        ------
+        StreamClosedError
+            If it has ended already.
         """
+        self._check_open()
+        self._open = False
         parts = [self._through(self._source.flush(), 0)]
         for number, step in enumerate(self._steps):
             parts.append(self._through(step.flush(), number + 1))
         return np.concatenate(parts)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StreamClosedError("this stream has ended: open another one")
 
     def _through(self, frames: Frames, first: int) -> Frames:
         for step in self._steps[first:]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from qtokfeatures.pipelines.asr.frame_batch import IDENTITY, FrameBatch, as_fram
 from qtokfeatures.pipelines.asr.network import NetworkConfig
 from qtokfeatures.pipelines.asr.ngram import NGram
 from qtokfeatures.pipelines.asr.recognizer_checks import (
+    check_decoding,
     check_lengths,
     check_like_fitted,
     check_parameters,
@@ -35,6 +36,9 @@ from qtokfeatures.pipelines.asr.training import (
 if TYPE_CHECKING:
     import xarray as xr
     from typing_extensions import Self
+
+_BEAM_WIDTH: Final = 16
+"""Of the beam search, where only a lexicon or a language model asks for one."""
 
 
 class CTCRecognizer(BaseEstimator):
@@ -195,7 +199,7 @@ class CTCRecognizer(BaseEstimator):
             seed=self.seed,
         )
         folder = None if self.checkpoint is None else Path(os.fspath(self.checkpoint))
-        trainer = CTCTrainer(network, batch, targets, held_out, schedule, folder)
+        trainer = CTCTrainer(network, batch, targets, held_out, schedule, folder, alphabet)
         self.history_ = trainer.run(progress=self.progress)
         self.network_, self.alphabet_ = network, alphabet
         self.n_features_in_ = batch.n_features
@@ -222,7 +226,7 @@ class CTCRecognizer(BaseEstimator):
             If the frames are not such as it was fitted on.
         """
         batch = self._checked(X)
-        found = [self.alphabet_.decode(self._decode(each)) for each in self._log_probs(batch)]
+        found = [self.alphabet_.decode(symbols) for symbols in self._decoded(batch)]
         return np.array(found, dtype=object)
 
     def predict_log_proba(self, X: Any) -> list[npt.NDArray[np.float32]]:
@@ -259,19 +263,18 @@ class CTCRecognizer(BaseEstimator):
             a little later or shorter than it was said.
         """
         batch = self._checked(X)
-        log_probs = self._log_probs(batch)
         if y is None:
-            targets: Targets = [np.array(self._decode(each), dtype=np.int64) for each in log_probs]
+            targets: Targets = [np.array(each, dtype=np.int64) for each in self._decoded(batch)]
         else:
             texts = zip(check_transcripts(y, batch), batch.names, strict=True)
             targets = [self.alphabet_.encode(text, clip=name) for text, name in texts]
-            check_lengths(batch, targets, unit=self.unit, stride=self.stride)
-        pairs = zip(log_probs, targets, strict=True)
+            check_lengths(batch, targets, unit=self.unit, stride=self.network_.config.stride)
+        pairs = zip(self._log_probs(batch), targets, strict=True)
         return label_spans(
             [align_symbols(probs, symbols) for probs, symbols in pairs],
             [[self.alphabet_.symbols[k - 1] for k in target] for target in targets],
             clips=batch.names,
-            stride=self.stride,
+            stride=self.network_.config.stride,
             frame_rate=batch.frame_rate,
         )
 
@@ -365,6 +368,7 @@ class CTCRecognizer(BaseEstimator):
     def _checked(self, X: Any) -> FrameBatch:
         self._check_fitted()
         batch = as_frame_batch(X)
+        check_decoding(self)
         check_like_fitted(self, batch)
         return batch
 
@@ -381,16 +385,18 @@ class CTCRecognizer(BaseEstimator):
             found |= {row: log_probs[i, : steps[i]] for i, row in enumerate(rows)}
         return [found[row] for row in range(len(batch))]
 
-    def _decode(self, log_probs: npt.NDArray[np.float32]) -> Prefix:
-        guided = self.lexicon is not None or self.language_model is not None
-        if self.beam_width is None and not guided:
-            return best_path(log_probs)
+    def _decoded(self, batch: FrameBatch) -> list[Prefix]:
+        """The symbols of each clip."""
+        log_probs = self._log_probs(batch)
         scorer = None
-        if guided:
+        if self.lexicon is not None or self.language_model is not None:
             scorer = WordScorer(
                 self.alphabet_, lexicon=self.lexicon, language_model=self.language_model
             )
-        return beam_search(log_probs, beam_width=self.beam_width or 16, scorer=scorer)
+        if self.beam_width is None and scorer is None:
+            return [best_path(each) for each in log_probs]
+        width = _BEAM_WIDTH if self.beam_width is None else self.beam_width
+        return [beam_search(each, beam_width=width, scorer=scorer) for each in log_probs]
 
 
 def _standardise(network: Any, frames: npt.NDArray[np.float32]) -> None:

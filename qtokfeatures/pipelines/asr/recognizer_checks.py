@@ -8,6 +8,7 @@ import numpy as np
 
 from qtokfeatures.exceptions import CodecMismatchError, InputError
 from qtokfeatures.pipelines.asr.alignment import steps_needed
+from qtokfeatures.pipelines.asr.ngram import NGram
 
 if TYPE_CHECKING:
     from qtokfeatures.pipelines.asr.frame_batch import FrameBatch
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 _COUNTS = ("hidden", "stride", "epochs", "batch_size", "patience")
 _SHARES = ("validation", "dropout")
+
+
+def _is_count(value: Any, least: int) -> bool:
+    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return bool(is_whole and value >= least)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and bool(np.isfinite(value))
 
 
 def check_parameters(recognizer: CTCRecognizer) -> None:
@@ -33,11 +43,42 @@ def check_parameters(recognizer: CTCRecognizer) -> None:
     """
     for name in _COUNTS:
         value = getattr(recognizer, name)
-        if not isinstance(value, (int, np.integer)) or value < 1:
+        if not _is_count(value, 1):
             raise InputError(f"{name} must be a whole number, 1 or more; got {value!r}")
     for name in _SHARES:
-        if not 0 <= getattr(recognizer, name) < 1:
-            raise InputError(f"{name} must be a share below 1, got {getattr(recognizer, name)!r}")
+        value = getattr(recognizer, name)
+        if not (_is_number(value) and 0 <= value < 1):
+            raise InputError(f"{name} must be a share below 1, got {value!r}")
+    rate, seed = recognizer.learning_rate, recognizer.seed
+    if not (_is_number(rate) and rate > 0):
+        raise InputError(f"learning_rate must be a number above 0, got {rate!r}")
+    if not _is_count(seed, 0):
+        raise InputError(f"seed must be a whole number, 0 or more; got {seed!r}")
+    check_decoding(recognizer)
+
+
+def check_decoding(recognizer: CTCRecognizer) -> None:
+    """Refuse parameters of decoding that are out of range.
+
+    Parameters
+    ----------
+    recognizer : CTCRecognizer
+        Whose.
+
+    Raises
+    ------
+    InputError
+        Names the parameter.
+    """
+    width, model = recognizer.beam_width, recognizer.language_model
+    if width is not None and not _is_count(width, 1):
+        raise InputError(f"beam_width must be a whole number, 1 or more, or None; got {width!r}")
+    if isinstance(recognizer.lexicon, str):
+        raise InputError(f"lexicon must be a list of words, got the text {recognizer.lexicon!r}")
+    if model is not None and not isinstance(model, NGram):
+        raise InputError(f"language_model must be an NGram, got {model!r}")
+    if model is not None and not model.counts:
+        raise InputError("language_model is not fitted yet: NGram().fit(transcripts)")
 
 
 def check_transcripts(y: Any, batch: FrameBatch) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from qtokfeatures.exceptions import InputError, UnsupportedVersionError
 from qtokfeatures.labelled.replacing import replacing
 from qtokfeatures.pipelines.asr.network import NetworkConfig, SpeechNetwork
 from qtokfeatures.pipelines.asr.ngram import NGram
-from qtokfeatures.pipelines.asr.symbols import Alphabet
+from qtokfeatures.pipelines.asr.symbols import UNITS, Alphabet
 
 if TYPE_CHECKING:
     from qtokfeatures.pipelines.asr.recognizer import CTCRecognizer
@@ -46,6 +47,10 @@ def save_recognizer(model: CTCRecognizer, folder: Path) -> Path:
         parameters["language_model"] = model.language_model.to_dict()
     if model.lexicon is not None:
         parameters["lexicon"] = list(model.lexicon)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.contiguous() for name, value in model.network_.state_dict().items()}
+    with replacing(folder / WEIGHTS) as fresh:
+        save_file(weights, fresh)
     described = {
         "format": FORMAT,
         "parameters": parameters,
@@ -53,11 +58,8 @@ def save_recognizer(model: CTCRecognizer, folder: Path) -> Path:
         "symbols": list(model.alphabet_.symbols),
         "frames": model.frames_attrs_,
         "history": model.history_,
+        "weights_sha256": _digest(folder / WEIGHTS),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.contiguous() for name, value in model.network_.state_dict().items()}
-    with replacing(folder / WEIGHTS) as fresh:
-        save_file(weights, fresh)
     with replacing(folder / DESCRIPTION) as fresh:
         fresh.write_text(json.dumps(described, indent=1, default=_plain), encoding="utf-8")
     return folder
@@ -94,6 +96,8 @@ def load_recognizer(folder: Path) -> CTCRecognizer:
         raise UnsupportedVersionError(f"{path}: expected the format {FORMAT}, got {found!r}")
     try:
         return _restored(CTCRecognizer, described, folder / WEIGHTS)
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: the stored recogniser is damaged ({error})") from error
 
@@ -104,16 +108,33 @@ def _restored(kind: type[CTCRecognizer], described: dict[str, Any], weights: Pat
         parameters["language_model"] = NGram.from_dict(parameters["language_model"])
     model = kind(**parameters)
     network = SpeechNetwork(NetworkConfig(**described["network"]))
+    _check(described, network.config)
     try:
         network.load_state_dict(load_file(weights))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise InputError(f"{weights}: expected the weights of the recogniser ({error})") from error
+    if _digest(weights) != described["weights_sha256"]:
+        raise InputError(f"{weights}: not the weights that {DESCRIPTION} beside it belongs to")
     model.network_ = network.eval()
     model.alphabet_ = Alphabet(model.unit, tuple(described["symbols"]))
     model.frames_attrs_ = described["frames"]
     model.history_ = described["history"]
     model.n_features_in_ = network.config.n_inputs
     return model
+
+
+def _check(described: dict[str, Any], config: NetworkConfig) -> None:
+    unit, symbols = described["parameters"]["unit"], described["symbols"]
+    if unit not in UNITS:
+        raise ValueError(f"unit {unit!r}")
+    if len(symbols) + 1 != config.n_symbols:
+        raise ValueError(f"{len(symbols)} symbols for a network of {config.n_symbols}")
+    if not isinstance(described["frames"], dict):
+        raise TypeError(f"frames {described['frames']!r}")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -94,7 +94,7 @@ class Alphabet:
         if unknown:
             raise InputError(
                 f"{clip}: the {self.unit} {unknown[0]!r} of its transcript {transcript!r} is not "
-                f"in the alphabet of {len(self.symbols)} symbols: {_some(self.symbols)}"
+                f"in the alphabet of {len(self.symbols)} symbols: {some_of(self.symbols)}"
             )
         return np.array([number[symbol] for symbol in found], dtype=np.int64)
 
@@ -144,5 +144,6 @@ def split(transcript: str, unit: str) -> list[str]:
     return list(" ".join(words)) if unit == "character" else words
 
 
-def _some(symbols: Sequence[str], most: int = 30) -> str:
+def some_of(symbols: Sequence[str], most: int = 30) -> str:
+    """Name the first symbols, for an error."""
     return " ".join(map(repr, symbols[:most])) + (" …" if len(symbols) > most else "")

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,6 +24,7 @@ from qtokfeatures.codecs.progress import tracked
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.pipelines.asr.frame_batch import FrameBatch
 from qtokfeatures.pipelines.asr.network import BLANK, SpeechNetwork
+from qtokfeatures.pipelines.asr.symbols import Alphabet
 from qtokfeatures.training.checkpoint import (
     load_modules,
     load_optimizers,
@@ -87,6 +91,8 @@ class CTCTrainer:
         How.
     folder : Path, optional
         Where the state is kept after each epoch, and looked for first.
+    alphabet : Alphabet, optional
+        What the targets stand for: a state that was kept with another one is refused.
     """
 
     def __init__(
@@ -97,9 +103,10 @@ class CTCTrainer:
         held_out: npt.NDArray[np.bool_],
         schedule: Schedule,
         folder: Path | None = None,
+        alphabet: Alphabet | None = None,
     ) -> None:
         self.network, self.batch, self.targets = network, batch, targets
-        self.schedule, self.folder = schedule, folder
+        self.schedule, self.folder, self.alphabet = schedule, folder, alphabet
         self.train_rows = np.flatnonzero(~held_out)
         self.held_out_rows = np.flatnonzero(held_out)
         self.optimizer = torch.optim.AdamW(
@@ -121,6 +128,8 @@ class CTCTrainer:
         list of dict of str to float
             ``loss`` of each epoch, and ``held_out_loss`` where clips are held out.
         """
+        if self.folder is not None and self.folder.is_file():
+            raise InputError(f"checkpoint must name a folder, {self.folder} is a file")
         self._resume()
         with tracked("train", total=self.schedule.epochs, shown=progress) as advance:
             advance(len(self.history))
@@ -148,11 +157,23 @@ class CTCTrainer:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), _GRADIENT_NORM)
             self.optimizer.step()
             losses.append(float(loss.detach()))
+            if not math.isfinite(losses[-1]):
+                raise InputError(
+                    f"training diverged: the loss is {losses[-1]} in epoch {len(self.history) + 1}"
+                    f" with learning_rate={self.schedule.learning_rate:g}; use a lower one"
+                )
         self.history.append({"loss": float(np.mean(losses))})
         if len(self.held_out_rows):
             self.network.eval()
             with torch.inference_mode():
-                self.history[-1]["held_out_loss"] = float(self._loss(self.held_out_rows, None))
+                self.history[-1]["held_out_loss"] = self._held_out_loss()
+
+    def _held_out_loss(self) -> float:
+        size = self.schedule.batch_size
+        ordered = self.held_out_rows[np.argsort(self.batch.counts[self.held_out_rows])]
+        groups = [ordered[start : start + size] for start in range(0, len(ordered), size)]
+        total = sum(float(self._loss(rows, None)) * len(rows) for rows in groups)
+        return total / len(ordered)
 
     def _loss(self, rows: npt.NDArray[np.int64], rng: np.random.Generator | None) -> Tensor:
         frames = torch.from_numpy(self.batch.padded(rows.tolist()))
@@ -211,13 +232,24 @@ class CTCTrainer:
         if self.folder is None or not (self.folder / CHECKPOINT).is_file():
             return
         path = self.folder / CHECKPOINT
+        try:
+            self._restore(path)
+        except InputError:
+            raise
+        except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
+            raise InputError(
+                f"{self.folder}: what was kept of the training cannot be read ({error}); delete "
+                "the folder to train from the start"
+            ) from error
+
+    def _restore(self, path: Path) -> None:
         state = read_state(path)
         if state.get("training") != self._fingerprint():
             raise InputError(
                 f"{path} belongs to another training: other clips, transcripts or parameters; "
                 "delete it, or name another folder as checkpoint"
             )
-        load_modules(self.folder / BEST, {"network": self.network})
+        load_modules(path.with_name(BEST), {"network": self.network})
         self.best = {name: value.clone() for name, value in self.network.state_dict().items()}
         load_modules(path, {"network": self.network})
         load_optimizers(path, {"optimizer": self.optimizer})
@@ -226,6 +258,8 @@ class CTCTrainer:
     def _fingerprint(self) -> str:
         """Tell one training from another: sizes, schedule, frames and transcripts."""
         described = {**asdict(self.schedule), **self.network.config.to_dict()}
+        if self.alphabet is not None:
+            described |= asdict(self.alphabet)
         digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
         for frames, target in zip(self.batch.frames, self.targets, strict=True):
             digest.update(np.ascontiguousarray(frames).tobytes() + target.tobytes())
@@ -304,10 +338,18 @@ def choose_held_out(n_clips: int, groups: Any, share: float, seed: int) -> npt.N
     InputError
         If there is not one group for each clip.
     """
-    of = np.arange(n_clips) if groups is None else np.asarray(groups)
-    if of.shape != (n_clips,):
-        raise InputError(f"groups has shape {of.shape} for {n_clips} clips")
+    given = np.arange(n_clips) if groups is None else np.asarray(groups)
+    if given.shape != (n_clips,):
+        raise InputError(f"groups has shape {given.shape} for {n_clips} clips")
+    if pd.isna(given).any():
+        raise InputError(f"groups has no value for clip {int(np.argmax(pd.isna(given)))}")
+    of, _ = pd.factorize(given, sort=True)
     names = np.unique(of)
+    if share and len(names) == 1 < n_clips:
+        warnings.warn(
+            "all clips are of one group, so none is held out and training does not end early",
+            stacklevel=3,
+        )
     count = min(len(names) - 1, int(np.ceil(share * len(names))))
     chosen = np.random.default_rng(seed).permutation(names)[:count]
     return np.isin(of, chosen)

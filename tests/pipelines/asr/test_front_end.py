@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -17,6 +18,7 @@ from sklearn.exceptions import NotFittedError
 import qtokfeatures as qt
 from qtokfeatures.exceptions import AudioError, InputError
 from qtokfeatures.pipelines.asr import ASRFrontEnd
+from qtokfeatures.pipelines.asr.frame_batch import as_frame_batch
 from qtokfeatures.pipelines.asr.frame_sources import AcousticFrames
 from qtokfeatures.pipelines.asr.frame_steps import (
     Deltas,
@@ -189,7 +191,7 @@ def test_bad_audio_is_named(tmp_path: Path) -> None:
             ASRFrontEnd(features).fit([np.zeros(800)]).transform([path])
     with pytest.raises(NotFittedError):
         ASRFrontEnd().transform([np.zeros(800)])
-    with pytest.raises(AudioError, match="finite mono audio"):
+    with pytest.raises(AudioError, match="finite samples"):
         ASRFrontEnd().fit([np.zeros(800)]).stream().push([np.nan])
 
 
@@ -253,3 +255,39 @@ def test_windows_need_a_whole_one() -> None:
     source = AcousticFrames("logmel", 16000)
     assert source.of_windows(np.zeros(100, np.float32)).shape == (0, 80)
     assert source.frames_of(np.zeros(1, np.float32)).shape == (1, 80)
+
+
+@pytest.mark.parametrize("kind", ["mfcc", "embedding"])
+def test_streams_take_integers_and_end(kind: str, voices) -> None:
+    front_end = ASRFrontEnd(kind).fit(voices)
+    y = np.random.default_rng(0).integers(-9000, 9000, 2 * front_end.input_sr_).astype(np.int16)
+    streams = [front_end.stream() for _ in range(2)]
+    found = [
+        np.concatenate([stream.push(piece), stream.flush()])
+        for stream, piece in zip(streams, (y, y / np.float32(2**15)), strict=True)
+    ]
+    np.testing.assert_array_equal(*found)
+    for again in (lambda: streams[0].push(y), streams[0].flush):
+        with pytest.raises(qt.StreamClosedError, match="has ended"):
+            again()
+
+
+def test_frames_lie_where_the_rounded_hop_puts_them() -> None:
+    front_end = ASRFrontEnd("mfcc", sr=11025)
+    frames = front_end.fit_transform([np.zeros(30 * 11025, np.float32)])
+    assert front_end.frame_rate_ == pytest.approx(11025 / 110)
+    assert float(frames.time[-1]) == pytest.approx(30, abs=0.02)
+
+
+@pytest.mark.parametrize("sr", [0, -5, 8000.5, None])
+def test_rates_that_are_none(sr: object, voices) -> None:
+    with pytest.raises(InputError, match="sr must be a whole number"):
+        ASRFrontEnd("mfcc", sr=sr).fit(voices)
+
+
+def test_arrays_that_were_put_behind_one_another(voices) -> None:
+    ragged = ASRFrontEnd("mfcc", output="ragged").fit_transform(voices[:1])
+    other = ragged.assign_coords(clip=("frame", np.full(len(ragged), "other.wav")))
+    batch = as_frame_batch(xr.concat([ragged, other], "frame"))
+    assert len(batch) == 2
+    assert batch.names[1] == "other.wav"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 
@@ -30,6 +31,11 @@ def padded(frames: list[np.ndarray], **attrs: object) -> xr.DataArray:
         "frame_count": ("clip", counts),
     }
     return xr.DataArray(values, dims=("clip", "frame", "feature"), coords=coords, attrs=attrs)
+
+
+def changed(fitted: CTCRecognizer, **params: object) -> CTCRecognizer:
+    """Return the same fitted recogniser with other parameters."""
+    return copy.copy(fitted).set_params(**params)
 
 
 class TestLearning:
@@ -117,8 +123,7 @@ class TestLearning:
 
 class TestGuidance:
     def test_a_lexicon_is_kept_to(self, fitted, unheard) -> None:
-        guided = clone(fitted).set_params(lexicon=["one", "two"])
-        guided.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
+        guided = changed(fitted, lexicon=["one", "two"])
         heard = " ".join(guided.predict(unheard[0])).split()
         assert set(heard) <= {"one", "two"}
 
@@ -126,9 +131,27 @@ class TestGuidance:
         frames = say("one", 5)
         frames[:] = (say("one", 5)[: len(frames)] + 0) * 0.0  # nothing to hear
         model = NGram(1).fit(["three"] * 9)
-        guided = clone(fitted).set_params(language_model=model, beam_width=8)
-        guided.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
+        guided = changed(fitted, language_model=model, beam_width=8)
         assert set(guided.predict([frames])[0].split()) <= {"three"}
+
+    @pytest.mark.parametrize(
+        ("wrong", "message"),
+        [
+            ({"lexicon": ["four", "five"]}, "no word of the lexicon .'five' 'four'."),
+            ({"lexicon": []}, "no word of the lexicon"),
+            ({"lexicon": "one"}, "lexicon must be a list of words"),
+            ({"beam_width": 0}, "beam_width must be a whole number"),
+            ({"beam_width": 2.5}, "beam_width must be a whole number"),
+            ({"language_model": "one"}, "language_model must be an NGram"),
+            ({"language_model": NGram(2)}, "language_model is not fitted"),
+        ],
+    )
+    def test_guidance_that_leads_nowhere(self, fitted, wrong: dict, message: str) -> None:
+        with pytest.raises(InputError, match=message):
+            changed(fitted, **wrong).predict([say("one")])
+
+    def test_a_lexicon_may_have_words_that_were_never_heard(self, fitted) -> None:
+        assert changed(fitted, lexicon=["one", "seven"]).predict([say("one")]).tolist() == ["one"]
 
 
 class TestAlignment:
@@ -144,6 +167,11 @@ class TestAlignment:
         ):
             assert start < times[-1] + 0.04
             assert end > times[0]
+
+    def test_times_are_those_of_the_stride_it_was_fitted_with(self, fitted) -> None:
+        before = fitted.predict_alignment([say("two one")])
+        after = changed(fitted, stride=4).predict_alignment([say("two one")])
+        xr.testing.assert_identical(before, after)
 
     def test_without_transcripts_it_aligns_what_it_hears(self, fitted, unheard) -> None:
         ds = fitted.predict_alignment(unheard[0])
@@ -184,6 +212,8 @@ class TestErrors:
             ([np.zeros(3)], "frames must be numbers"),
             (xr.DataArray(np.zeros((2, 3)), dims=("x", "y")), "as ASRFrontEnd gives them"),
             ([np.full((3, 2), -1)], "tokens are 0 or more"),
+            ([np.ones((3, 2), int), np.ones((3, 2))], "clip 1: frames of tokens are integers"),
+            (padded([say("one")] * 2).assign_coords(frame_count=("clip", [3, 900])), "3 to 900"),
         ],
     )
     def test_frames_of_another_kind(self, quick, frames, message: str) -> None:
@@ -192,11 +222,40 @@ class TestErrors:
 
     @pytest.mark.parametrize(
         "wrong",
-        [{"epochs": 0}, {"stride": 1.5}, {"validation": 1.0}, {"dropout": -1}, {"unit": "x"}],
+        [
+            {"epochs": 0},
+            {"epochs": True},
+            {"stride": 1.5},
+            {"validation": 1.0},
+            {"dropout": -1},
+            {"dropout": "a"},
+            {"unit": "x"},
+            {"learning_rate": 0},
+            {"learning_rate": "fast"},
+            {"seed": -1},
+            {"seed": None},
+            {"lexicon": "one"},
+        ],
     )
     def test_parameters(self, quick, speech, wrong: dict) -> None:
         with pytest.raises(InputError, match=next(iter(wrong))):
             quick.set_params(**wrong).fit(*speech)
+
+    @pytest.mark.parametrize(
+        ("groups", "message"),
+        [(["a"], "groups has shape"), ([None] * 60, "groups has no value for clip 0")],
+    )
+    def test_groups(self, quick, speech, groups: list, message: str) -> None:
+        with pytest.raises(InputError, match=message):
+            quick.set_params(validation=0.2).fit(*speech, groups=groups)
+
+    def test_one_group_cannot_be_held_out(self) -> None:
+        with pytest.warns(UserWarning, match="all clips are of one group"):
+            assert not choose_held_out(4, ["a"] * 4, 0.5, 0).any()
+
+    def test_training_that_diverges(self, quick, speech) -> None:
+        with pytest.raises(InputError, match=r"training diverged.*learning_rate=1e\+12"):
+            quick.set_params(learning_rate=1e12).fit(*speech)
 
     def test_a_small_alphabet(self, fitted) -> None:
         with pytest.raises(InputError, match=r"the word 'four'.*alphabet of 3"):
@@ -246,6 +305,21 @@ class TestGoingOn:
         model.fit(*speech)
         with pytest.raises(InputError, match="belongs to another training"):
             clone(model).set_params(seed=1).fit(*speech)
+        renamed = [text.replace("one", "een") for text in speech[1]]
+        with pytest.raises(InputError, match="belongs to another training"):
+            clone(model).fit(speech[0], renamed)
+
+    @pytest.mark.parametrize("name", ["checkpoint.safetensors", "best.safetensors"])
+    def test_a_damaged_checkpoint_is_named(self, quick, speech, tmp_path, name: str) -> None:
+        model = clone(quick).set_params(epochs=1, checkpoint=tmp_path)
+        model.fit(*speech)
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[:50])
+        with pytest.raises(InputError, match=f"{tmp_path.name}: what was kept.*delete"):
+            clone(model).fit(*speech)
+        (tmp_path / "file").touch()
+        with pytest.raises(InputError, match="must name a folder"):
+            model.set_params(checkpoint=tmp_path / "file").fit(*speech)
 
 
 class TestStoring:
@@ -260,8 +334,7 @@ class TestStoring:
 
     def test_words_and_language_model_too(self, fitted, unheard, tmp_path) -> None:
         model = NGram(2).fit(["one two", "two three"])
-        guided = clone(fitted).set_params(lexicon=("one", "two"), language_model=model)
-        guided.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
+        guided = changed(fitted, lexicon=("one", "two"), language_model=model)
         again = CTCRecognizer.load(guided.save(tmp_path))
         assert again.predict(unheard[0]).tolist() == guided.predict(unheard[0]).tolist()
 
@@ -287,6 +360,22 @@ class TestStoring:
         )
         with pytest.raises(InputError, match="damaged"):
             CTCRecognizer.load(folder)
+
+    @pytest.mark.parametrize("wrong", [{"symbols": ["one"]}, {"frames": None}])
+    def test_a_description_that_does_not_fit_is_damaged(self, fitted, tmp_path, wrong) -> None:
+        path = fitted.save(tmp_path) / "recognizer.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **wrong}))
+        with pytest.raises(InputError, match="damaged"):
+            CTCRecognizer.load(tmp_path)
+
+    def test_weights_of_another_recogniser_are_refused(self, fitted, tmp_path) -> None:
+        other = copy.deepcopy(fitted)
+        other.network_.head.bias.data.add_(1.0)
+        fitted.save(tmp_path / "one")
+        weights = other.save(tmp_path / "other") / "recognizer.safetensors"
+        (tmp_path / "one" / weights.name).write_bytes(weights.read_bytes())
+        with pytest.raises(InputError, match="not the weights"):
+            CTCRecognizer.load(tmp_path / "one")
 
     def test_only_a_fitted_one_is_stored(self, quick, tmp_path) -> None:
         with pytest.raises(qt.NotFittedError):
