@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 NO_GROUP = "none"
 
+RESERVED = ("clip", "probability")
+"""Columns of predictions beside the label."""
+
 app = typer.Typer(help="Classifiers of recordings: train and use them.", no_args_is_help=True)
 
 
@@ -73,7 +76,7 @@ def train(
             show_default=False,
         ),
     ] = None,
-    kind: Kind = "histogram",
+    kind: Kind = "embedding",
     folds: Annotated[int, typer.Option("--folds", min=2, help="Folds at the most.")] = 5,
     report_to: Annotated[
         Path | None,
@@ -178,6 +181,8 @@ def _listed(manifest: Path, label: str, group: str | None, group_pattern: str | 
     from qtokfeatures.pipelines import folder_manifest, read_manifest
 
     try:
+        if label in RESERVED:
+            raise InputError(f"--label {label}: predictions have a column of that name already")
         if not manifest.is_dir():
             if group_pattern is not None:
                 raise InputError("--group-pattern is for folders; a table has --group")
@@ -197,7 +202,7 @@ def _listed(manifest: Path, label: str, group: str | None, group_pattern: str | 
 def _column(manifest: Path, group: str | None) -> str | None:
     """Return the column of groups; that there is none has to be said."""
     from qtokfeatures.pipelines import default_group
-    from qtokfeatures.pipelines.manifest import GROUP_COLUMNS
+    from qtokfeatures.pipelines.manifest import GROUP_COLUMNS, manifest_columns
 
     if group == NO_GROUP:
         return None
@@ -205,7 +210,8 @@ def _column(manifest: Path, group: str | None) -> str | None:
     if found is None:
         raise InputError(
             f"{manifest}: no column {', '.join(GROUP_COLUMNS)} that says which instrument, speaker "
-            "or track a clip is of; name it with --group, or say --group none"
+            "or track a clip is of; name it with --group, or say --group none. It has "
+            f"{', '.join(manifest_columns(manifest))}, parted by commas"
         )
     return found
 

@@ -18,7 +18,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def is_repository_name(name: str) -> bool:
     """Tell whether `name` looks like ``owner/repository``."""
-    return _REPOSITORY.fullmatch(name) is not None
+    return _REPOSITORY.fullmatch(name) is not None and not name.endswith(".safetensors")
 
 
 def fetch_checkpoint(

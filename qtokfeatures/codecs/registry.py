@@ -122,10 +122,10 @@ def load_codec(
     if mini is not None:
         return _of_revision(MiniCodec.load(mini, **options), revision)
     options["decode_dtype"] = decode_dtype
-    folder = find_checkpoint(Path(name).expanduser(), CHECKPOINTS)
+    folder = find_checkpoint(_local(name), CHECKPOINTS)
     if folder is not None:
         return _of_revision(_load_checkpoint(folder, **options), revision)
-    if Path(name).expanduser().exists() or not is_repository_name(name):
+    if _local(name).exists() or not is_repository_name(name):
         raise CodecError(_unknown(name))
     folder, commit = fetch_checkpoint(name, revision=revision, kinds=CHECKPOINTS)
     return _load_checkpoint(folder, name=name, revision=commit, **options)
@@ -174,10 +174,15 @@ def find_mini_weights(name: str) -> Path | None:
     """
     if name == "mini":
         return bundled_weights()
-    path = Path(name).expanduser()
+    path = _local(name)
     if path.is_dir() and (path / "mini.safetensors").is_file():
         return path / "mini.safetensors"
     return path if path.is_file() and find_checkpoint(path, CHECKPOINTS) is None else None
+
+
+def _local(name: str) -> Path:
+    """The path that a name may stand for: a whole one, which is the same from any folder."""
+    return Path(name).expanduser().absolute()
 
 
 def resolve_device(device: str | torch.device) -> torch.device:

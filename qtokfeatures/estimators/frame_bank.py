@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodecSpec, build_codes, schema
 
 MOST_FRAMES: Final = 6000
@@ -77,6 +78,8 @@ class FrameBank:
         FrameBank
         """
         counts = ds[schema.FRAME_COUNT].values
+        if not len(counts):
+            raise InputError("X holds no clips; at least one is needed")
         labels = _plain_labels(y, len(counts))
         clip, start, length = _choose_segments(counts, labels, most)
         first = (np.cumsum(counts) - counts)[clip] + start
@@ -200,7 +203,7 @@ def _round_robin(clip: IntArray, labels: npt.NDArray[Any] | None) -> IntArray:
     order = np.lexsort((chance, turn))
     if labels is None:
         return order
-    _, label = np.unique(labels[clip[order]], return_inverse=True)
+    label, _ = pd.factorize(labels[clip[order]])
     return np.asarray(order[np.argsort(_rank_within(label, np.arange(len(order))), kind="stable")])
 
 

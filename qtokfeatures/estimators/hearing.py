@@ -121,7 +121,8 @@ def _cluster_vector(pipe: Any, cluster: Any) -> npt.NDArray[np.float64]:
             f"{type(final).__name__} has no clusters: expected a clusterer as the last step, "
             "or label= instead of cluster="
         )
-    if cluster not in known:
+    is_number = isinstance(cluster, (int, np.integer)) and not isinstance(cluster, bool)
+    if not is_number or cluster not in known:
         raise InputError(f"there is no cluster {cluster!r}; there are {_listed(known)}")
     if centres is not None and 0 <= cluster < len(centres):
         inverted = _inverted(pipe, centres[[cluster]])
@@ -141,7 +142,7 @@ def _class_vector(pipe: Any, label: Any) -> npt.NDArray[np.float64]:
             "or cluster= instead of label="
         )
     known = list(final.classes_)
-    if label not in known:
+    if np.ndim(label) or label not in known:
         raise InputError(f"there is no class {label!r}; there are {_listed(known)}")
     means = _first_attribute(final, _CLASS_MEANS)
     if means is not None and len(means) == len(known):
@@ -206,5 +207,6 @@ def _cluster_numbers(final: Any, centres: Any) -> list[int] | None:
 
 
 def _listed(known: list[Any], most: int = 10) -> str:
-    shown = ", ".join(str(each) for each in known[:most])
+    plain = [each.item() if isinstance(each, np.generic) else each for each in known[:most]]
+    shown = ", ".join(map(repr, plain))
     return shown + (f", … ({len(known)} in all)" if len(known) > most else "")

@@ -12,6 +12,7 @@ import scipy.sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 
 from qtokfeatures.estimators.base import CodeTransformer
+from qtokfeatures.estimators.rows import with_short_indices
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.features import (
     WEIGHTINGS,
@@ -143,6 +144,7 @@ class TokenHistogram(CodeTransformer):
 
     def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
         self._check_parameters()
+        self._token_weights(sequence, 0)
         self.n_tokens_ = spec.codebook_size if self.bins is None else int(self.bins)
         self._check_size()
         self.bin_of_code_ = None
@@ -156,7 +158,7 @@ class TokenHistogram(CodeTransformer):
     def _features(self, sequence: CodeSequence) -> Any:
         find = self._sparse if self.tfidf_ is None else self._tfidf
         if self.sparse_output:
-            return find(sequence)
+            return with_short_indices(find(sequence))
         dense = self._dense(sequence) if self.tfidf_ is None else find(sequence).toarray()
         return feature_array(
             dense,
@@ -243,6 +245,11 @@ class TokenHistogram(CodeTransformer):
         for name, value in (("bins", self.bins), ("ngram", self.ngram)):
             if not ((value is None and name == "bins") or _is_count(value)):
                 raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if not (self.weights is None or isinstance(self.weights, str)):
+            raise InputError(
+                "weights must name a variable of the codes, such as 'change_probability', got "
+                f"{type(self.weights).__name__}"
+            )
         if self.weighting not in _ALL_WEIGHTINGS:
             raise InputError(
                 f"weighting must be one of {', '.join(_ALL_WEIGHTINGS)}; got {self.weighting!r}"

@@ -15,6 +15,8 @@ from qtokfeatures.labelled import CodeSequence
 
 Array = npt.NDArray[Any]
 
+_MOST_NAMED = 10
+
 
 def are_codes(X: Any) -> bool:
     """Tell whether X is encoded already.
@@ -31,7 +33,7 @@ def are_codes(X: Any) -> bool:
     return isinstance(X, (CodeSequence, xr.Dataset))
 
 
-def check_labels(y: Any, n_clips: int) -> Array:
+def check_labels(y: Any, n_clips: int, *, name: str = "y") -> Array:
     """Return labels as an array, one for each clip.
 
     Parameters
@@ -40,6 +42,8 @@ def check_labels(y: Any, n_clips: int) -> Array:
         Labels.
     n_clips : int
         How many are needed.
+    name : str, default="y"
+        What to call them in an error.
 
     Returns
     -------
@@ -57,8 +61,8 @@ def check_labels(y: Any, n_clips: int) -> Array:
     """
     labels = np.asarray(y)
     if labels.ndim == 0 or len(labels) != n_clips:
-        found = "no sequence" if labels.ndim == 0 else f"{len(labels)} labels"
-        raise InputError(f"y must have one label for each of {n_clips} clips, got {found}")
+        found = "a single value" if labels.ndim == 0 else f"{len(labels)}"
+        raise InputError(f"{name} must have an entry for each of {n_clips} clips, got {found}")
     return labels
 
 
@@ -155,7 +159,7 @@ def _only_column(table: Any) -> list[Any]:
     names = list(table.columns)
     if len(names) == 1:
         return list(table[names[0]])
-    columns = ", ".join(map(str, names))
+    columns = ", ".join(map(str, names[:_MOST_NAMED])) + (", …" * (len(names) > _MOST_NAMED))
     raise InputError(
         f"X is a table of {len(names)} columns ({columns}); select the one that holds the "
         f"audio, such as X[{names[0]!r}]"

@@ -119,6 +119,7 @@ class OutOfDomain(OutlierMixin, CodecHolder):
             If there are no clips, or the codec has no reference and ``reference="codec"``.
         """
         self._check_parameters()
+        X = list(X) if isinstance(X, Iterator) else X  # it is gone through twice
         note_table_width(self, X)
         codec = find_codec(self.codec, device=self.device)
         self.reference_ = self._reference(codec, X)
@@ -205,7 +206,8 @@ class OutOfDomain(OutlierMixin, CodecHolder):
             Codes, features, or anything else with the dimension ``clip``.
         X : list of audio or array, optional
             The clips, in the same order; by default they are read again from where the coordinate
-            ``source`` says they came from.
+            ``source`` says they came from, and one that cannot be used, as its features say, has
+            the score NaN and is out of the domain.
 
         Returns
         -------
@@ -215,7 +217,7 @@ class OutOfDomain(OutlierMixin, CodecHolder):
         Raises
         ------
         InputError
-            If there are not as many clips.
+            If there are not as many clips, or they cannot be read again.
 
         Examples
         --------
@@ -225,13 +227,17 @@ class OutOfDomain(OutlierMixin, CodecHolder):
         >>> marked["out_of_domain"].values.tolist()
         [False, False]
         """
-        clips = labelled[schema.SOURCE].values.tolist() if X is None else X
-        decision = self.decision_function(clips)
+        if not isinstance(labelled, (xr.Dataset, xr.DataArray)):
+            raise InputError(f"expected labelled codes or features, got {type(labelled).__name__}")
         n_clips = labelled.sizes.get(schema.CLIP, 0)
-        if len(decision) != n_clips:
-            raise InputError(f"X has {len(decision)} clips, and what is to be marked {n_clips}")
+        clips, used = (X, np.ones(n_clips, dtype=bool)) if X is not None else _origins(labelled)
+        decision = np.full(n_clips, np.nan)
+        found = self.decision_function(clips) if used.any() else np.empty(0)
+        if len(found) != used.sum():
+            raise InputError(f"X has {len(found)} clips, and what is to be marked {used.sum()}")
+        decision[used] = found
         return labelled.assign_coords(
-            out_of_domain=(schema.CLIP, decision < 0),
+            out_of_domain=(schema.CLIP, ~(decision >= 0)),
             domain_score=(schema.CLIP, decision + self.offset_),
         )
 
@@ -284,6 +290,20 @@ class OutOfDomain(OutlierMixin, CodecHolder):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         return tags
+
+
+def _origins(labelled: xr.Dataset | xr.DataArray) -> tuple[list[str], npt.NDArray[np.bool_]]:
+    """Where clips came from, those without features left out, and which are left."""
+    if schema.SOURCE not in labelled.coords:
+        raise InputError("nothing says where the clips came from; pass them as X")
+    sources = labelled[schema.SOURCE].values.astype(str)
+    if any(source.startswith("<") for source in sources):
+        raise InputError("the clips were no files, so they cannot be read again; pass them as X")
+    used = np.ones(len(sources), dtype=bool)
+    if isinstance(labelled, xr.DataArray) and np.issubdtype(labelled.dtype, np.floating):
+        others = [dim for dim in labelled.dims if dim != schema.CLIP]
+        used = labelled.notnull().any(others).values
+    return sources[used].tolist(), used
 
 
 def _noting(clips: Iterator[AudioClip], sources: list[str]) -> Iterator[AudioClip]:

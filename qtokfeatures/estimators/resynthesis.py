@@ -12,6 +12,7 @@ import scipy.sparse
 
 from qtokfeatures.estimators.frame_bank import FrameBank, codes_of_runs
 from qtokfeatures.estimators.targets import dense_row, distances_to
+from qtokfeatures.exceptions import InputError
 from qtokfeatures.features.resynthesis import choose_runs, replacing_runs, run_starts
 from qtokfeatures.labelled import CodeSequence
 
@@ -115,10 +116,21 @@ class Resynthesizer:
     """
 
     def __init__(self, codec: Codec, transformer: Any, bank: FrameBank) -> None:
+        weights = getattr(transformer, "weights", None)
+        if weights is not None:
+            raise InputError(
+                f"features weighted by {weights!r} have no inverse: that weight is of the original "
+                "audio, and made frames have none"
+            )
         self._codec, self._transformer, self._bank = codec, transformer, bank
         self._segments = bank.segments()
         self._heard_segments: dict[int, Codes] = {}
         self._of_segments = self.features(self._segments)
+        if self._of_segments.ndim != 2 or len(self._segments) != self._of_segments.shape[0]:
+            raise InputError(
+                f"{type(transformer).__name__} does not give one vector a clip, so no clip can be "
+                "made for a vector; frames are decoded by codec.quantize and codec.decode"
+            )
 
     @property
     def n_features(self) -> int:

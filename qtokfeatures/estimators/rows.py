@@ -68,6 +68,24 @@ def fill_missing_rows(features: Any, encoded: EncodedClips) -> Any:
     return features
 
 
+def with_short_indices(matrix: Any) -> Any:
+    """Give a sparse matrix 32-bit indices, which is all that much of scikit-learn takes.
+
+    Parameters
+    ----------
+    matrix : csr_array
+        Is changed where they suffice.
+
+    Returns
+    -------
+    csr_array
+    """
+    if max(*matrix.shape, matrix.nnz) <= np.iinfo(np.int32).max:
+        matrix.indices = matrix.indices.astype(np.int32, copy=False)
+        matrix.indptr = matrix.indptr.astype(np.int32, copy=False)
+    return matrix
+
+
 def plain_if_wrapped(features: Any, estimator: Any, X: Any) -> Any:
     """Take the labels off where scikit-learn puts its own on, as ``set_output`` asks it to.
 
@@ -108,7 +126,7 @@ def plain_if_wrapped(features: Any, estimator: Any, X: Any) -> Any:
 def _filled_sparse(features: Any, encoded: EncodedClips) -> Any:
     missing = np.full((len(encoded.errors), features.shape[1]), np.nan, dtype=features.dtype)
     stacked = scipy.sparse.vstack([features, scipy.sparse.csr_array(missing)], format="csr")
-    return stacked[np.argsort([*encoded.kept, *encoded.errors])]
+    return with_short_indices(stacked[np.argsort([*encoded.kept, *encoded.errors])])
 
 
 def _filled_array(features: xr.DataArray, encoded: EncodedClips) -> xr.DataArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +52,11 @@ def check_pooling(pooling: str | Sequence[str]) -> tuple[str, ...]:
     >>> check_pooling("mean"), check_pooling(["q25", "q75"])
     (('mean',), ('q25', 'q75'))
     """
-    names = (pooling,) if isinstance(pooling, str) else tuple(pooling)
+    names = (
+        (pooling,)
+        if isinstance(pooling, str) or not isinstance(pooling, Iterable)
+        else tuple(pooling)
+    )
     unknown = [name for name in names if name not in POOLINGS and _percent(name) is None]
     if unknown or not names or len(set(names)) < len(names):
         raise InputError(

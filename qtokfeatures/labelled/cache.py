@@ -216,10 +216,11 @@ class MemoryCache(CodeCache):
 class FolderCache(CodeCache):
     """Codes in a folder that many processes may share.
 
-    Each entry is one file: a line with the SHA-256 of the rest, then the codes as ``.npy``. Files
-    appear whole or not at all, one that has been damaged counts as absent, and while one process
-    makes an entry others wait for it (:class:`~qtokfeatures.labelled.claims.Claims`). The folder
-    is made when it is first needed; it grows without limit and may be deleted at any time.
+    Each entry is one file: a line with the SHA-256 of its key and the rest, then the codes as
+    ``.npy``. Files appear whole or not at all, one that has been damaged counts as absent, and
+    while one process makes an entry others wait for it
+    (:class:`~qtokfeatures.labelled.claims.Claims`). The folder is made when it is first needed; it
+    grows without limit and may be deleted at any time.
 
     Parameters
     ----------
@@ -251,7 +252,7 @@ class FolderCache(CodeCache):
         ndarray of int16 (codebook, frame) or None
         """
         try:
-            return parse_entry(self._file(key).read_bytes())
+            return parse_entry(key, self._file(key).read_bytes())
         except OSError:
             return None
 
@@ -269,7 +270,7 @@ class FolderCache(CodeCache):
         temporary = target.with_name(f".{key}.{uuid.uuid4().hex}.tmp")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(serialise_entry(np.asarray(codes, dtype=np.int16)))
+            temporary.write_bytes(serialise_entry(key, np.asarray(codes, dtype=np.int16)))
             temporary.replace(target)
         except OSError as error:
             self._warn(error)

@@ -12,15 +12,17 @@ import numpy.typing as npt
 
 Codes = npt.NDArray[np.int16]
 
-_MAGIC = b"qtok-codes-1 "
+_MAGIC = b"qtok-codes-2 "
 _NPY_MAGIC = b"\x93NUMPY\x01\x00"
 
 
-def serialise_entry(codes: Codes) -> bytes:
-    """Return a line with the SHA-256 of the rest, then the codes as ``.npy``.
+def serialise_entry(key: str, codes: Codes) -> bytes:
+    """Return a line with the SHA-256 of the key and the rest, then the codes as ``.npy``.
 
     Parameters
     ----------
+    key : str
+        What the codes are found under.
     codes : ndarray of int16, shape (codebook, frame)
         Codes.
 
@@ -31,14 +33,16 @@ def serialise_entry(codes: Codes) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, codes, allow_pickle=False)
     body = buffer.getvalue()
-    return _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+    return _MAGIC + _digest(key, body) + b"\n" + body
 
 
-def parse_entry(content: bytes) -> Codes | None:
-    """Return the codes in an entry, or None if it is damaged or holds something else.
+def parse_entry(key: str, content: bytes) -> Codes | None:
+    """Return the codes in an entry, or None if it is damaged, of another key or something else.
 
     Parameters
     ----------
+    key : str
+        What it was found under.
     content : bytes
         What :func:`serialise_entry` made.
 
@@ -48,14 +52,16 @@ def parse_entry(content: bytes) -> Codes | None:
 
     Examples
     --------
-    >>> entry = serialise_entry(np.ones((2, 3), np.int16))
-    >>> parse_entry(entry).shape, parse_entry(entry[:-1])
-    ((2, 3), None)
+    >>> entry = serialise_entry("a", np.ones((2, 3), np.int16))
+    >>> parse_entry("a", entry).shape, parse_entry("a", entry[:-1]), parse_entry("b", entry)
+    ((2, 3), None, None)
     """
     head, _, body = content.partition(b"\n")
-    if head != _MAGIC + hashlib.sha256(body).hexdigest().encode():
-        return None
-    return _read_npy(body)
+    return _read_npy(body) if head == _MAGIC + _digest(key, body) else None
+
+
+def _digest(key: str, body: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + b"\n" + body).hexdigest().encode()
 
 
 def _read_npy(body: bytes) -> Codes | None:

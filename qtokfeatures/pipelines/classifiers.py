@@ -7,7 +7,7 @@ from typing import Any
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from qtokfeatures.estimators import CodeEmbedding, Pipeline, QTokenizer
+from qtokfeatures.estimators import CodeEmbedding, Pipeline, QTokenizer, TokenHistogram
 from qtokfeatures.features import BY_LOUDNESS
 from qtokfeatures.pipelines.calibrated import GroupCalibratedClassifier
 
@@ -15,7 +15,7 @@ from qtokfeatures.pipelines.calibrated import GroupCalibratedClassifier
 def make_label_classifier(
     codec: Any = "mini",
     *,
-    features: Any = "histogram",
+    features: Any = "embedding",
     classifier: Any = None,
     method: str = "sigmoid",
     n_splits: int = 5,
@@ -29,9 +29,9 @@ def make_label_classifier(
     ----------
     codec : str, path or Codec, default="mini"
         As in :class:`~qtokfeatures.QTokenizer`.
-    features : {"histogram", "embedding", "both"} or transformer, default="histogram"
-        As in QTokenizer. Behind everything but a histogram stands a StandardScaler; why, is in
-        ``docs/feature-defaults.md``.
+    features : {"histogram", "embedding", "both"} or transformer, default="embedding"
+        As in QTokenizer; embeddings told most kinds of labels best (``docs/feature-defaults.md``).
+        Behind everything but a histogram stands a StandardScaler.
     classifier : classifier, default=None
         Whose scores are calibrated; ``SVC(C=10, class_weight="balanced")`` by default.
     method : {"sigmoid", "isotonic"}, default="sigmoid"
@@ -70,7 +70,7 @@ def make_label_classifier(
     steps: list[Any] = [
         ("qtokenizer", QTokenizer(codec, features=features, cache=cache, device=device))
     ]
-    if not (isinstance(features, str) and features == "histogram"):
+    if not (isinstance(features, TokenHistogram) or features == "histogram"):
         steps.append(("standardscaler", StandardScaler()))
     if classifier is None:
         classifier = SVC(C=10, class_weight="balanced")
@@ -118,8 +118,8 @@ def make_era_classifier(codec: Any = "mini", **options: Any) -> Pipeline:
     codec : str, path or Codec, default="mini"
         As in :class:`~qtokfeatures.QTokenizer`.
     **options : dict
-        Those of :func:`make_label_classifier`; `features` is "embedding" by default, which told
-        simulated recordings apart better than a histogram (``docs/pipelines.md``).
+        Those of :func:`make_label_classifier`. Embeddings, its default, told simulated recordings
+        apart better than a histogram (``docs/pipelines.md``).
 
     Returns
     -------
@@ -131,4 +131,4 @@ def make_era_classifier(codec: Any = "mini", **options: Any) -> Pipeline:
     >>> [name for name, _ in qt.make_era_classifier().steps]
     ['qtokenizer', 'standardscaler', 'classifier']
     """
-    return make_label_classifier(codec, **{"features": "embedding", **options})
+    return make_label_classifier(codec, **options)

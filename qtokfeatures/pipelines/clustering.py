@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
 from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.decomposition import TruncatedSVD
 from sklearn.exceptions import ConvergenceWarning
@@ -143,6 +144,11 @@ def find_clusters(pipe: Pipeline, X: Any) -> Clustering:
     Clustering
         Fewer clusters than asked for when fewer clips differ.
 
+    Raises
+    ------
+    InputError
+        If there are too few clips for what the pipeline is to do with them.
+
     Examples
     --------
     >>> import qtokfeatures as qt
@@ -151,11 +157,22 @@ def find_clusters(pipe: Pipeline, X: Any) -> Clustering:
     >>> found.n_clusters, sorted(set(found.labels.tolist()))
     (2, [0, 1])
     """
-    space = np.asarray(pipe[:-1].fit_transform(X), dtype=np.float64)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different clips than clusters
-        fitted = np.asarray(pipe[-1].fit_predict(space))
-    return rank_clusters(fitted, space)
+    features = pipe[0].fit_transform(X)
+    try:
+        space = pipe[1:-1].fit_transform(features) if len(pipe) > 2 else features
+        space = space.toarray() if scipy.sparse.issparse(space) else space
+        table = np.asarray(space, dtype=np.float64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different ones than asked
+            fitted = np.asarray(pipe[-1].fit_predict(table))
+    except (ValueError, TypeError) as error:  # UMAP's solvers raise either
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{features.shape[0]} clips with {features.shape[1]} features cannot be clustered so: "
+            f"{error}; give more clips, or ask for fewer clusters, dimensions or clips a cluster"
+        ) from error
+    return rank_clusters(fitted, table)
 
 
 def rank_clusters(fitted: npt.ArrayLike, space: npt.ArrayLike) -> Clustering:

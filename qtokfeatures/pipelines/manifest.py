@@ -108,6 +108,23 @@ def read_manifest(
     return found
 
 
+def manifest_columns(path: str | PathLike[str]) -> list[str]:
+    """Return the columns of a manifest.
+
+    Parameters
+    ----------
+    path : str or path
+        CSV with a header.
+
+    Returns
+    -------
+    list of str
+        None where it is empty.
+    """
+    rows = _rows(Path(path))
+    return rows[0] if rows else []
+
+
 def default_group(path: str | PathLike[str]) -> str | None:
     """Return the column of a manifest that looks like groups.
 
@@ -121,8 +138,8 @@ def default_group(path: str | PathLike[str]) -> str | None:
     str or None
         The first of :data:`GROUP_COLUMNS` that it has.
     """
-    rows = _rows(Path(path))
-    return next((name for name in GROUP_COLUMNS if rows and name in rows[0]), None)
+    columns = manifest_columns(path)
+    return next((name for name in GROUP_COLUMNS if name in columns), None)
 
 
 def folder_manifest(folder: str | PathLike[str], *, group_pattern: str | None = None) -> Manifest:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
@@ -53,7 +54,7 @@ class SilhouetteKMeans(ClusterMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array_like, shape (clip, feature)
+        X : array_like or sparse, shape (clip, feature)
             Finite numbers.
         y : object, default=None
             Ignored.
@@ -62,7 +63,7 @@ class SilhouetteKMeans(ClusterMixin, BaseEstimator):
         -------
         self
         """
-        table = check_array(X, dtype=np.float64)
+        table = _table(X)
         n_different = len(np.unique(table, axis=0))
         numbers = range(2, min(self.most, n_different - 1) + 1) or [1]
         tried = [
@@ -81,7 +82,7 @@ class SilhouetteKMeans(ClusterMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array_like, shape (clip, feature)
+        X : array_like or sparse, shape (clip, feature)
             Finite numbers.
 
         Returns
@@ -89,7 +90,18 @@ class SilhouetteKMeans(ClusterMixin, BaseEstimator):
         ndarray of int, shape (clip,)
         """
         check_is_fitted(self)
-        return np.asarray(self.kmeans_.predict(check_array(X, dtype=np.float64)))
+        return np.asarray(self.kmeans_.predict(_table(X)))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _table(X: Any) -> npt.NDArray[np.float64]:
+    """Check X, and make it dense: all distances between clips are needed."""
+    checked = check_array(X, dtype=np.float64, accept_sparse="csr")
+    return np.asarray(checked.toarray() if scipy.sparse.issparse(checked) else checked)
 
 
 def _silhouette(table: npt.NDArray[np.float64], labels: npt.NDArray[Any]) -> float:

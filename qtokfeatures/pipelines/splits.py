@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from qtokfeatures.exceptions import InputError
@@ -85,10 +86,14 @@ def group_splits(
 
 
 def _numbered(groups: npt.ArrayLike, n_clips: int) -> npt.NDArray[np.int64]:
-    numbers = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
-    if len(numbers) != n_clips:
-        raise InputError(f"groups has {len(numbers)} entries for {n_clips} clips")
-    return numbers.astype(np.int64)
+    given = np.asarray(groups)
+    if given.shape != (n_clips,):
+        raise InputError(
+            f"groups must have an entry for each of {n_clips} clips, got {given.shape}"
+        )
+    if pd.isna(given).any():
+        raise InputError(f"groups has no value for clip {int(np.argmax(pd.isna(given)))}")
+    return np.asarray(pd.factorize(given, sort=given.dtype != object)[0], dtype=np.int64)
 
 
 def _with_lonely_split(labels: Any, groups: Any) -> Any:
@@ -120,7 +125,8 @@ def lonely_classes(y: npt.ArrayLike, groups: npt.ArrayLike) -> list[Any]:
     >>> lonely_classes(["a", "a", "b", "b"], [1, 2, 3, 3])
     ['b']
     """
-    labels, of = np.asarray(y), np.asarray(groups)
+    labels = np.asarray(y)
+    of = _numbered(groups, len(labels))
     return [name for name in np.unique(labels).tolist() if len(set(of[labels == name])) < 2]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import skops.io
 
@@ -134,7 +134,7 @@ def save_classifier(
     if unknown:
         raise InputError(
             f"the pipeline holds {', '.join(unknown)}, which would not be read again; name such "
-            "types in trusted=, here and in load_classifier, or use scikit-learn's own"
+            "types in trusted=, here and in load_classifier, if you trust whoever made the file"
         )
     with replacing(target) as fresh:
         fresh.write_bytes(content)
@@ -183,15 +183,20 @@ def load_classifier(path: str | PathLike[str], *, trusted: Iterable[str] = ()) -
 
 def _detached(pipe: Pipeline) -> Pipeline:
     """Return a copy whose tokenizer names its codec, and neither a cache nor a device."""
-    tokenizer = pipe[0]
-    if not isinstance(tokenizer, QTokenizer):
-        raise InputError(f"the first step must be a QTokenizer, got {type(tokenizer).__name__}")
-    if not hasattr(tokenizer, "spec_"):
+    found: Any = getattr(pipe, "best_estimator_", pipe)  # of a search
+    steps = getattr(found, "steps", None)
+    if not (steps and isinstance(steps[0][1], QTokenizer)):
+        raise InputError(
+            "expected a Pipeline whose first step is a QTokenizer, got "
+            + type(steps[0][1] if steps else found).__name__
+        )
+    tokenizer = steps[0][1]
+    if not (hasattr(tokenizer, "spec_") and hasattr(steps[-1][1], "classes_")):
         raise NotFittedError("the classifier is not fitted yet; call fit first")
     bare = copy.copy(tokenizer)
     bare.codec, bare.cache, bare.device = CodecReference.of(tokenizer.spec_), "memory", "auto"
-    stored = copy.copy(pipe)
-    stored.steps = [(pipe.steps[0][0], bare), *pipe.steps[1:]]
+    stored: Pipeline = copy.copy(found)
+    stored.steps = [(steps[0][0], bare), *steps[1:]]
     stored.memory = None
     return stored
 

@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
+from qtokfeatures.estimators.inputs import check_labels
 from qtokfeatures.labelled import CodeSequence
 from qtokfeatures.pipelines.calibrated import LonelyClassWarning
 from qtokfeatures.pipelines.splits import group_splits
@@ -113,7 +114,12 @@ def validate_groups(
     Raises
     ------
     InputError
-        If a class has only one group.
+        If a class has only one group, or there is not one label and one group a clip.
+
+    Warns
+    -----
+    SkippedClipWarning
+        If the pipeline leaves out clips that cannot be used; their labels are left out too.
 
     Examples
     --------
@@ -126,8 +132,11 @@ def validate_groups(
     8
     """
     codes = CodeSequence(pipe[0].encode(X))
-    truth = np.asarray(y)
-    of = None if groups is None else np.asarray(groups)
+    skipped = [int(clip["index"]) for clip in codes.dataset.qtok.skipped]
+    n_clips = len(codes) + len(skipped)
+    kept = np.delete(np.arange(n_clips), skipped)
+    truth = check_labels(y, n_clips)[kept]
+    of = None if groups is None else check_labels(groups, n_clips, name="groups")[kept]
     classes = np.unique(truth)
     probabilities = np.zeros((len(truth), len(classes)))
     fold = np.zeros(len(truth), dtype=np.int64)

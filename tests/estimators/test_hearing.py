@@ -105,7 +105,7 @@ class TestRefusals:
         with pytest.raises(InputError, match="no cluster 7; there are 0, 1"):
             qt.hear(pipe, cluster=7)
         classifier = qt.Pipeline([tokenizer, SVC()]).fit(clips, KINDS)
-        with pytest.raises(InputError, match="no class 'flute'; there are noise, tone"):
+        with pytest.raises(InputError, match="no class 'flute'; there are 'noise', 'tone'"):
             qt.hear(classifier, label="flute")
 
     def test_the_wrong_kind_of_last_step(self, tokenizer, clips) -> None:
@@ -123,3 +123,36 @@ class TestRefusals:
     def test_not_fitted(self, tokenizer) -> None:
         with pytest.raises(NotFittedError, match="not fitted"):
             qt.hear(qt.Pipeline([tokenizer, KMeans(2)]), cluster=0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"cluster": 1.0}, r"no cluster 1\.0; there are 0, 1"),
+        ({"cluster": True}, "no cluster True; there are 0, 1"),
+    ],
+)
+def test_what_is_no_number_of_a_cluster(tokenizer, clips, asked: dict, message: str) -> None:
+    pipe = qt.Pipeline([tokenizer, KMeans(2, random_state=0)]).fit(clips)
+    with pytest.raises(InputError, match=message):
+        qt.hear(pipe, **asked)
+
+
+@pytest.mark.parametrize("label", ["1", np.array(["tone"]), ["tone"]])
+def test_what_is_no_class_is_shown_as_it_was_given(tokenizer, clips, label: object) -> None:
+    pipe = qt.Pipeline([tokenizer, SVC()]).fit(clips, [0, 1] * 4)
+    with pytest.raises(InputError, match="there are 0, 1"):
+        qt.hear(pipe, label=label)
+
+
+def test_frames_and_weighted_histograms_have_no_inverse(band_codec, clips) -> None:
+    frames = qt.QTokenizer(band_codec, features=qt.FrameFeatures()).fit(clips)
+    with pytest.raises(InputError, match="does not give one vector a clip"):
+        frames.inverse_transform(np.asarray(frames.transform(clips[:1])))
+    codes = qt.QTokenizer(band_codec).encode(clips)
+    codes["change_probability"] = codes["codes"].astype(float) * 0
+    weighted = qt.QTokenizer(
+        band_codec, features=qt.TokenHistogram(weights="change_probability", bins=4)
+    ).fit(codes)
+    with pytest.raises(InputError, match="weighted by 'change_probability' have no inverse"):
+        weighted.inverse_transform(np.asarray(weighted.transform(codes)))

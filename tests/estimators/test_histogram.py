@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 import scipy.sparse
 from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.linear_model import SGDClassifier
+from sklearn.svm import SVC, LinearSVC
 
+import qtokfeatures as qt
 from qtokfeatures.estimators import TokenHistogram
 from qtokfeatures.exceptions import CodecError, CodecMismatchError, InputError, NotFittedError
 from qtokfeatures.features import merge_codes
@@ -204,3 +209,35 @@ def test_a_missing_codebook_is_refused(codes) -> None:
     histogram = TokenHistogram(bins=8).fit(codes)
     with pytest.raises(InputError, match="fitted with codebook 2, got codes that have 2"):
         histogram.transform(codes.isel(codebook=slice(2)))
+
+
+@pytest.mark.parametrize("weighting", ["hellinger", "tfidf"])
+@pytest.mark.parametrize(
+    "estimator",
+    [SVC(), KMeans(2, n_init=1), RandomForestClassifier(3), SGDClassifier(), LinearSVC()],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_sparse_rows_are_what_estimators_take(codes, weighting: str, estimator) -> None:
+    histogram = TokenHistogram(weighting=weighting, sparse_output=True, ngram=2, bins=4)
+    rows = histogram.fit_transform(codes)
+    assert rows.indices.dtype == rows.indptr.dtype == np.int32
+    estimator.fit(rows, np.arange(rows.shape[0]) % 2).predict(rows)
+
+
+def test_rows_of_clips_that_could_not_be_used_have_short_indices_too(band_codec, clips) -> None:
+    tokenizer = qt.QTokenizer(
+        band_codec, features=TokenHistogram(bins=4, sparse_output=True), on_error="nan"
+    )
+    with pytest.warns(qt.SkippedClipWarning):
+        rows = tokenizer.fit_transform([*clips[:2], np.array([np.nan])])
+    assert np.isnan(rows[[2]].toarray()).all()
+    assert rows.indices.dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [("misspelt", "no variable 'misspelt'"), (np.ones((3, 4)), "must name a variable")],
+)
+def test_weights_are_looked_for_in_fit(codes, weights: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        TokenHistogram(weights=weights).fit(codes)

@@ -183,3 +183,24 @@ class TestAsEstimator:
     def test_impossible_parameters(self, params, match) -> None:
         with pytest.raises(InputError, match=match):
             qt.OutOfDomain(**params).fit([np.zeros(2000)])
+
+
+class TestMarkingAgain:
+    def test_arrays_cannot_be_read_again(self, gate, sounds) -> None:
+        codes = qt.QTokenizer().encode(sounds)
+        with pytest.raises(InputError, match="no files, so they cannot be read again; pass them"):
+            gate.mark(codes)
+        with pytest.raises(InputError, match="expected labelled codes or features, got DataFrame"):
+            gate.mark(codes["codes"].to_dataframe())
+
+    def test_a_clip_without_features_is_out(self, gate, tmp_path) -> None:
+        files = [qt.example_file(NAMES[0]), tmp_path / "none.wav"]
+        tokenizer = qt.QTokenizer(on_error="nan")
+        with pytest.warns(qt.SkippedClipWarning):
+            marked = gate.mark(tokenizer.fit_transform(files))
+        assert marked["out_of_domain"].values.tolist() == [False, True]
+        assert np.isnan(marked["domain_score"].values).tolist() == [False, True]
+
+    def test_a_generator_is_read_once(self, sounds) -> None:
+        gate = qt.OutOfDomain(contamination=0.25).fit(clip for clip in sounds)
+        assert gate.predict(sounds).tolist().count(-1) == 1

@@ -379,3 +379,21 @@ def test_nothing_warns(tokenizer, files) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         tokenizer.fit(files).transform(files)
+
+
+@pytest.mark.parametrize("n", [4, 16])
+def test_labels_are_as_many_as_clips(band_codec, clips, n: int) -> None:
+    with pytest.raises(InputError, match=f"y must have an entry for each of 8 clips, got {n}"):
+        QTokenizer(band_codec).fit(clips, ["a"] * n)
+
+
+def test_no_codes_are_no_clips(band_codec, clips) -> None:
+    tokenizer = QTokenizer(band_codec, features="embedding")
+    with pytest.raises(InputError, match="X holds no clips"):
+        tokenizer.fit(CodeSequence(tokenizer.encode(clips))[[]])
+
+
+def test_a_wide_table_is_not_listed_in_full(band_codec) -> None:
+    table = pd.DataFrame(np.zeros((2, 400)), columns=[f"x{i}" for i in range(400)])
+    with pytest.raises(InputError, match=r"table of 400 columns \(x0, .*, x9, …\)"):
+        QTokenizer(band_codec).fit(table)

@@ -167,14 +167,14 @@ def test_entries_hold_no_pickle(tmp_path):
     cache = FolderCache(tmp_path)
     cache.put(KEY, codes_of(3))
     head, _, body = _entry(cache).read_bytes().partition(b"\n")
-    assert head.startswith(b"qtok-codes-1 ")
+    assert head.startswith(b"qtok-codes-2 ")
     assert body.startswith(b"\x93NUMPY")
 
 
 def test_a_valid_entry_of_something_else_is_refused(tmp_path):
     cache = FolderCache(tmp_path)
     cache.put(KEY, codes_of(3))
-    _entry(cache).write_bytes(serialise_entry(np.zeros(3)))
+    _entry(cache).write_bytes(serialise_entry(KEY, np.zeros(3)))
     assert cache.get(KEY) is None
 
 
@@ -182,7 +182,7 @@ def test_a_valid_entry_of_something_else_is_refused(tmp_path):
 def test_numbers_of_another_type_are_refused(tmp_path, other):
     cache = FolderCache(tmp_path)
     cache.put(KEY, codes_of(3))
-    _entry(cache).write_bytes(serialise_entry(other))
+    _entry(cache).write_bytes(serialise_entry(KEY, other))
     assert cache.get(KEY) is None
 
 
@@ -274,3 +274,13 @@ def test_a_forked_process_has_its_own_memory():
     assert answers.get(timeout=30) is True
     child.join()
     resolve_cache("memory").clear()
+
+
+def test_an_entry_of_another_clip_is_refused(tmp_path):
+    cache = FolderCache(tmp_path)
+    cache.put(KEY, codes_of(3))
+    mine = _entry(cache).read_bytes()
+    _entry(cache).write_bytes(serialise_entry("another", codes_of(3)))
+    assert cache.get(KEY) is None
+    _entry(cache).write_bytes(mine)
+    assert cache.get(KEY) is not None

@@ -15,6 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import qtokfeatures as qt
+from qtokfeatures.estimators import TokenHistogram
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.pipelines import (
     GroupCalibratedClassifier,
@@ -27,6 +29,50 @@ from qtokfeatures.pipelines import (
     validate_groups,
 )
 from qtokfeatures.pipelines.calibrated import LonelyClassWarning
+
+
+def test_a_histogram_is_not_scaled_however_it_is_given(paper, codes, labels) -> None:
+    for features in ("histogram", TokenHistogram(codebooks=2, sparse_output=True)):
+        pipe = make_label_classifier(paper, features=features)
+        assert [name for name, _ in pipe.steps] == ["qtokenizer", "classifier"]
+        pipe.fit(codes, labels)
+    assert "standardscaler" in make_label_classifier(paper).named_steps
+
+
+@pytest.mark.parametrize("wrong", ["labels", "groups"])
+def test_validation_wants_a_label_and_a_group_for_each_clip(
+    paper, codes, labels, groups, wrong: str
+) -> None:
+    given = {"labels": labels, "groups": groups}
+    given[wrong] = given[wrong][:-1]
+    with pytest.raises(InputError, match="must have an entry for each of 36 clips, got 35"):
+        validate_groups(make_label_classifier(paper), codes, given["labels"], given["groups"])
+
+
+def test_labels_of_clips_that_cannot_be_used_are_left_out(tmp_path) -> None:
+    notes = qt.example_labels().query("pitch != '' and label in ('flute', 'guitar')")
+    files = [str(qt.example_file(name)) for name in notes["file"]]
+    y, groups = notes["label"].tolist(), notes["pitch"].tolist()
+    pipe = make_label_classifier().set_params(qtokenizer__on_error="nan")
+    whole = validate_groups(pipe, files, y, groups, n_splits=2)
+    with pytest.warns(qt.SkippedClipWarning):
+        found = validate_groups(
+            pipe,
+            [*files[:3], str(tmp_path / "none.wav"), *files[3:]],
+            [*y[:3], "flute", *y[3:]],
+            [*groups[:3], "C9", *groups[3:]],
+            n_splits=2,
+        )
+    pd.testing.assert_frame_equal(found.table(), whole.table())
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [(["a"] * 5, "groups must have an entry for each"), ([None] * 36, "no value for clip 0")],
+)
+def test_groups_are_as_many_as_clips(paper, codes, labels, groups, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make_label_classifier(paper).fit(codes, labels, classifier__groups=groups)
 
 
 @parametrize_with_checks([GroupCalibratedClassifier(LogisticRegression()), SilhouetteKMeans(3)])

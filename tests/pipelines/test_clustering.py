@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from qtokfeatures.estimators import TokenHistogram
 from qtokfeatures.exceptions import InputError, MissingExtraError
 from qtokfeatures.pipelines import (
     SilhouetteKMeans,
@@ -113,3 +114,24 @@ def test_the_prototype_is_the_clip_in_the_middle(paper, codes) -> None:
 def test_an_empty_group_has_no_prototype(paper, codes) -> None:
     with pytest.raises(InputError, match="at least one clip"):
         hear_medoid(paper, codes, np.zeros((36, 1)), np.zeros(36, dtype=bool))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"method": "hdbscan"}, {"n_clusters": 9}, {"reduce": "svd", "n_components": 9000}],
+    ids=str,
+)
+def test_too_few_clips_for_what_is_asked(paper, codes, options: dict) -> None:
+    pipe = make_clustering_pipeline(paper, **options)
+    with pytest.raises(InputError, match="4 clips with 256 features cannot be clustered so"):
+        find_clusters(pipe, codes[:4])
+
+
+def test_sparse_histograms_are_clustered(paper, codes, labels) -> None:
+    found = [
+        find_clusters(
+            make_clustering_pipeline(paper, features=TokenHistogram(sparse_output=sparse)), codes
+        ).labels
+        for sparse in (True, False)
+    ]
+    np.testing.assert_array_equal(*found)

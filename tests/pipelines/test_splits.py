@@ -60,7 +60,7 @@ def test_the_same_seed_splits_alike() -> None:
         (["a", "a"], [1, 2], "at least two classes, got 1 class"),
         (["a", "a", "b", "b"], [1, 2, 3, 3], "1 of 2 classes have one: b"),
         (["a", "a", "b"], None, "every class needs two clips"),
-        (["a", "b"], [1, 2, 3], "3 entries for 2 clips"),
+        (["a", "b"], [1, 2, 3], "for each of 2 clips"),
     ],
 )
 def test_what_cannot_be_split_is_refused(y, groups, match) -> None:

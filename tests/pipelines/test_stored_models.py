@@ -10,6 +10,7 @@ import pytest
 import skops.io
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import FunctionTransformer
 
 from qtokfeatures.estimators.codec_source import CodecReference, find_codec
@@ -120,3 +121,17 @@ def test_what_cannot_be_stored_is_said(model, paper, tmp_path: Path) -> None:
         save_classifier(model, tmp_path / "m.pkl")
     with pytest.raises(NotFittedError, match="not fitted"):
         save_classifier(StoredClassifier(make_label_classifier(paper), "x"), tmp_path / "m.skops")
+
+
+def test_a_search_stands_for_its_best_and_half_fitted_is_not_fitted(
+    paper, codes, labels, tmp_path: Path
+) -> None:
+    pipe = make_label_classifier(paper, n_splits=2)
+    search = GridSearchCV(pipe, {"classifier__method": ["sigmoid"]}, cv=2).fit(codes, labels)
+    path = save_classifier(StoredClassifier(search, "instrument"), tmp_path / "m.skops")
+    assert load_classifier(path).classes == ["flute", "guitar", "piano"]
+    pipe[0].fit(codes)
+    with pytest.raises(NotFittedError, match="not fitted"):
+        save_classifier(StoredClassifier(pipe, "instrument"), tmp_path / "m.skops")
+    with pytest.raises(InputError, match="first step is a QTokenizer, got LogisticRegression"):
+        save_classifier(StoredClassifier(LogisticRegression(), "x"), tmp_path / "m.skops")
