@@ -12,6 +12,7 @@ import qtokfeatures as qt
 from qtokfeatures.evaluation import tasks as bench
 from qtokfeatures.evaluation.tasks.learners import _inner_folds, classify
 from qtokfeatures.evaluation.tasks.result import Compared, paired_interval
+from qtokfeatures.evaluation.tasks.tables import _verdict_row
 from qtokfeatures.exceptions import InputError
 
 SR = 24_000
@@ -70,7 +71,15 @@ def test_easy_sounds_are_told_apart_by_tokens(result):
 
 def test_tables_have_a_row_for_every_feature_and_score(result):
     verdict, classified, clustered = bench.task_tables(result)
-    assert len(verdict.rows) == 3
+    assert [row[1] for row in verdict.rows] == ["MFCC", "log-mel"] * 3
+    assert classified.header == (
+        "feature",
+        "accuracy, %",
+        "difference to MFCC",
+        "difference to log-mel",
+        "in training",
+    )
+    assert [row[2:4].count("–") for row in classified.rows] == [1, 1, 0, 0]
     features = [row[0] for row in classified.rows]
     assert features[:2] == ["MFCC", "log-mel"]
     assert features[-2:] == ["mean", "histogram"]
@@ -159,9 +168,10 @@ def test_an_interval_draws_whole_instances():
 
 
 @pytest.mark.parametrize(
-    ("interval", "wins", "loses"),
-    [((0.1, 0.2), True, False), ((-0.1, 0.2), False, False), ((-0.2, -0.1), False, True)],
+    ("interval", "verdict"),
+    [((0.1, 0.2), "better"), ((-0.1, 0.2), "no difference shown"), ((-0.2, -0.1), "worse")],
 )
-def test_a_difference_counts_when_its_interval_leaves_zero_out(interval, wins, loses):
-    row = Compared("x", {"accuracy": 0.5}, {"accuracy": interval})
-    assert (row.wins, row.loses) == (wins, loses)
+def test_a_difference_counts_when_its_interval_leaves_zero_out(interval, verdict):
+    base = Compared("MFCC", {"accuracy": 0.5}, {})
+    own = Compared("x", {"accuracy": 0.5}, {"MFCC": {"accuracy": interval}})
+    assert _verdict_row("t", "accuracy", base, own)[-1] == verdict

@@ -14,7 +14,7 @@ from qtokfeatures.evaluation.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.provenance import codec_identity, package_versions
 from qtokfeatures.evaluation.tasks.acoustic import BASELINES, MFCC
 from qtokfeatures.evaluation.tasks.learners import Learnt, classify, cluster
-from qtokfeatures.evaluation.tasks.result import Compared, TaskResult, paired_interval
+from qtokfeatures.evaluation.tasks.result import Compared, Interval, TaskResult, paired_interval
 from qtokfeatures.evaluation.tasks.sounds import SAMPLE_RATE, Sounds, Task
 from qtokfeatures.exceptions import InputError, QtokError
 
@@ -118,23 +118,30 @@ def _classified(task: Task, features: Features, watch: Progress) -> tuple[Compar
         for name, matrix in watched(list(features.items()), task.name, watch)
     }
     tested = np.concatenate([test for _, test in task.splits])
-    instances, base = task.sounds.instances[tested], learnt[MFCC].right.astype(float)
-    return tuple(_accuracy_row(name, own, base, instances) for name, own in learnt.items())
-
-
-def _accuracy_row(
-    name: str, own: Learnt, base: npt.NDArray[np.float64], instances: npt.NDArray[Any]
-) -> Compared:
-    gain = own.right - base
-    return Compared(
-        name,
-        {"accuracy": float(own.right.mean())},
-        {}
-        if name == MFCC
-        else {"accuracy": paired_interval(instances, lambda drawn: float(gain[drawn].mean()))},
-        own.tuning,
-        own.chosen,
+    instances = task.sounds.instances[tested]
+    return tuple(
+        Compared(
+            name,
+            {"accuracy": float(own.right.mean())},
+            {
+                base: {"accuracy": _gain_in_accuracy(own, learnt[base], instances)}
+                for base in _baselines(features)
+                if base != name
+            },
+            own.tuning,
+            own.chosen,
+        )
+        for name, own in learnt.items()
     )
+
+
+def _baselines(features: Features) -> list[str]:
+    return [name for name in features if name in BASELINES]
+
+
+def _gain_in_accuracy(own: Learnt, base: Learnt, instances: npt.NDArray[Any]) -> Interval:
+    gain = own.right.astype(float) - base.right
+    return paired_interval(instances, lambda drawn: float(gain[drawn].mean()))
 
 
 def _clustered(task: Task, features: Features, watch: Progress) -> tuple[Compared, ...]:
@@ -147,12 +154,16 @@ def _clustered(task: Task, features: Features, watch: Progress) -> tuple[Compare
     for name, own in found.items():
         scores = {key: _agreement(key, task, own, everything) for key in _CLUSTER_SCORES}
         intervals = {
-            key: paired_interval(
-                task.sounds.instances,
-                partial(_gain, key, task, own, found[MFCC]),
-                n_resamples=_CLUSTER_RESAMPLES,
-            )
-            for key in (_CLUSTER_SCORES if name != MFCC else ())
+            base: {
+                key: paired_interval(
+                    task.sounds.instances,
+                    partial(_gain, key, task, own, found[base]),
+                    n_resamples=_CLUSTER_RESAMPLES,
+                )
+                for key in _CLUSTER_SCORES
+            }
+            for base in _baselines(features)
+            if base != name
         }
         rows.append(Compared(name, scores, intervals))
     return tuple(rows)

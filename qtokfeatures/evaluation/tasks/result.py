@@ -12,11 +12,12 @@ import numpy.typing as npt
 _RESAMPLES: Final = 1000
 
 Numbers = npt.NDArray[np.float64]
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One feature at one task, beside the baseline.
+    """One feature at one task, beside the baselines.
 
     Parameters
     ----------
@@ -24,8 +25,9 @@ class Compared:
         Name in tables.
     scores : mapping of str to float
         ``accuracy``, or ``ari`` and ``nmi`` of clusters.
-    differences : mapping of str to (float, float)
-        95 % interval of each score's difference to MFCC; empty for MFCC itself.
+    differences : mapping of str to mapping of str to (float, float)
+        Baseline to the 95 % interval of each score's difference to it; a baseline is not compared
+        with itself.
     tuning : float or None
         Accuracy within the training folds; None for clusters.
     learners : tuple of str
@@ -34,20 +36,9 @@ class Compared:
 
     feature: str
     scores: Mapping[str, float]
-    differences: Mapping[str, tuple[float, float]]
+    differences: Mapping[str, Mapping[str, Interval]]
     tuning: float | None = None
     learners: tuple[str, ...] = ()
-
-    @property
-    def wins(self) -> bool:
-        """Whether some score is surely above MFCC's, and none surely below."""
-        low = [interval[0] > 0 for interval in self.differences.values()]
-        return any(low) and not self.loses
-
-    @property
-    def loses(self) -> bool:
-        """Whether some score is surely below MFCC's."""
-        return any(interval[1] < 0 for interval in self.differences.values())
 
 
 @dataclass(frozen=True)
@@ -103,7 +94,10 @@ class TaskResult:
                 {
                     "feature": row.feature,
                     "scores": dict(row.scores),
-                    "difference_95": {k: list(v) for k, v in row.differences.items()},
+                    "difference_95": {
+                        base: {key: list(interval) for key, interval in own.items()}
+                        for base, own in row.differences.items()
+                    },
                     "tuning": row.tuning,
                     "learners": list(row.learners),
                 }

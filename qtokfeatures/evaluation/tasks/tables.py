@@ -19,7 +19,7 @@ _METHOD: Final = (
         "there are families, mean of five seeds."
     ),
     (
-        "Differences are to MFCC, in points, with 95 % bootstrap intervals over instances (an "
+        "Differences are in points, with 95 % bootstrap intervals over instances (an "
         "instrument of a soundfont, a recorded instrument, a source of ESC-10), paired. In "
         "training: accuracy of the learners chosen, within the training clips."
     ),
@@ -44,13 +44,15 @@ def task_tables(result: TaskResult) -> tuple[TextTable, ...]:
         The chosen feature at every task, then every feature, a table a task.
     """
     verdict = TextTable(
-        f"Tokens beside MFCC: {result.chosen}",
-        ("task", "MFCC", "tokens", "difference", "verdict"),
+        f"Tokens beside others: {result.chosen}",
+        ("task", "beside", "its score", "tokens", "difference", "verdict"),
         tuple(
-            _verdict_row(task, key, _of_mfcc(rows), result.chosen_rows()[task])
+            _verdict_row(task, key, base, result.chosen_rows()[task])
             for task, rows in result.tasks.items()
             for key in rows[0].scores
+            for base in _bases(rows)
         ),
+        n_text=2,
     )
     return (verdict, *(_table(name, rows) for name, rows in result.tasks.items()))
 
@@ -84,40 +86,44 @@ def task_notes(result: TaskResult, *, command: str = "") -> tuple[str, ...]:
 
 
 def _table(name: str, rows: tuple[Compared, ...]) -> TextTable:
-    keys = tuple(rows[0].scores)
+    keys, bases = tuple(rows[0].scores), [base.feature for base in _bases(rows)]
     header = ["feature"]
     for key in keys:
-        header += [_TITLES[key], "difference"]
-    return TextTable(name, (*header, "in training"), tuple(_row(row, keys) for row in rows))
+        header += [_TITLES[key], *(f"difference to {base}" for base in bases)]
+    cells = tuple(_row(row, keys, bases) for row in rows)
+    return TextTable(name, (*header, "in training"), cells)
 
 
-def _row(row: Compared, keys: tuple[str, ...]) -> tuple[str, ...]:
+def _row(row: Compared, keys: tuple[str, ...], bases: list[str]) -> tuple[str, ...]:
     cells = [row.feature]
     for key in keys:
-        cells += [_points(row.scores[key]), _interval(row, key)]
+        cells += [_points(row.scores[key]), *(_interval(row, base, key) for base in bases)]
     return (*cells, NOTHING if row.tuning is None else _points(row.tuning))
 
 
 def _verdict_row(task: str, key: str, base: Compared, own: Compared) -> tuple[str, ...]:
-    low, high = own.differences[key]
+    low, high = own.differences[base.feature][key]
     verdict = "better" if low > 0 else "worse" if high < 0 else "no difference shown"
     return (
         f"{task}, {_TITLES[key]}",
+        base.feature,
         _points(base.scores[key]),
         _points(own.scores[key]),
-        f"{_points(own.scores[key] - base.scores[key])} {_interval(own, key)}",
+        f"{_points(own.scores[key] - base.scores[key])} {_interval(own, base.feature, key)}",
         verdict,
     )
 
 
-def _of_mfcc(rows: tuple[Compared, ...]) -> Compared:
-    return next(row for row in rows if not row.differences)
+def _bases(rows: tuple[Compared, ...]) -> list[Compared]:
+    """The baselines: what others are compared with."""
+    names = {base for row in rows for base in row.differences}
+    return [row for row in rows if row.feature in names]
 
 
-def _interval(row: Compared, key: str) -> str:
-    if key not in row.differences:
+def _interval(row: Compared, base: str, key: str) -> str:
+    if base not in row.differences:
         return NOTHING
-    low, high = row.differences[key]
+    low, high = row.differences[base][key]
     return f"[{_points(low)}, {_points(high)}]"
 
 
