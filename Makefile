@@ -19,7 +19,7 @@ endef
 # What the first version of mini measured, to set beside the present one.
 BENCH_BEFORE ?= docs/figures/mini-1-robustness.json
 
-.PHONY: help demo test test-all check format bench bench-codec bench-tasks bench-inverse \
+.PHONY: help demo test test-all test-sklearn check format bench bench-codec bench-tasks bench-inverse \
 	bench-stability bench-asr docs clean
 
 help:  ## what there is to make
@@ -33,6 +33,9 @@ test: $(VENV)/.installed-dev  ## the tests, without the slow ones
 
 test-all: $(VENV)/.installed-dev  ## all tests
 	@$(PYTEST) --slow $(PYTEST_ARGS)
+
+test-sklearn: $(VENV)/.installed-dev  ## what depends on it, with scikit-learn 1.4 to 1.9
+	@scripts/test_sklearn_versions.sh $(BIN)/python
 
 check: $(VENV)/.installed-dev  ## format, lint, types, room contracts, spelling, docstrings
 	$(BIN)/ruff format --check

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 import qtokfeatures as qt
 from qtokfeatures.codecs.mini import random_mini
+from qtokfeatures.codecs.mini.codec import bundled_weights
 from qtokfeatures.exceptions import CodecError, InputError
 
 
@@ -78,3 +80,20 @@ def test_a_codec_made_in_memory_says_that_it_cannot_travel(sweep):
 def test_a_gpu_gives_the_codes_of_the_cpu(mini, sweep):
     on_gpu = qt.load_codec("mini", device="cuda").encode(sweep(5), sr=24_000)
     assert (on_gpu == mini.encode(sweep(5), sr=24_000)).all(axis=0).mean() > 0.99
+
+
+def test_weights_of_a_relative_folder_are_found_from_anywhere(tmp_path, monkeypatch):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    shutil.copy(bundled_weights(), folder / "mini.safetensors")
+    monkeypatch.chdir(tmp_path)
+    name = qt.load_codec("mine", decoder=False).spec.name
+    assert name == str(folder / "mini.safetensors")
+    monkeypatch.chdir("/")
+    assert qt.load_codec(name, decoder=False).spec.name == name
+
+
+def test_weights_that_are_gone_are_not_looked_for_on_the_hub():
+    with pytest.raises(CodecError, match="mine/mini.safetensors") as caught:
+        qt.load_codec("mine/mini.safetensors")
+    assert "hub cannot be reached" not in str(caught.value)
