@@ -94,6 +94,6 @@ def test_weights_of_a_relative_folder_are_found_from_anywhere(tmp_path, monkeypa
 
 
 def test_weights_that_are_gone_are_not_looked_for_on_the_hub():
-    with pytest.raises(CodecError, match="mine/mini.safetensors") as caught:
+    with pytest.raises(CodecError, match=r"mine/mini\.safetensors") as caught:
         qt.load_codec("mine/mini.safetensors")
     assert "hub cannot be reached" not in str(caught.value)
