@@ -99,6 +99,8 @@ def clip_items(X: Any) -> Any:
     if isinstance(X, (np.ndarray, xr.DataArray, pd.Index)):
         return _checked_numbers(_flat_column(np.asarray(X)))
     if isinstance(X, list):
+        if X and all(isinstance(item, (float, np.number)) for item in X):
+            _checked_numbers(np.asarray(X))
         return [_as_row(item) for item in X]
     return X
 

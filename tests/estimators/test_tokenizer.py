@@ -397,3 +397,8 @@ def test_a_wide_table_is_not_listed_in_full(band_codec) -> None:
     table = pd.DataFrame(np.zeros((2, 400)), columns=[f"x{i}" for i in range(400)])
     with pytest.raises(InputError, match=r"table of 400 columns \(x0, .*, x9, …\)"):
         QTokenizer(band_codec).fit(table)
+
+
+def test_a_list_of_samples_is_one_clip(band_codec) -> None:
+    with pytest.raises(InputError, match=r"array of 3 numbers, which is one clip: pass \[X\]"):
+        QTokenizer(band_codec).fit([0.0, 0.5, 0.1])
