@@ -93,10 +93,11 @@ def asr_systems(codec: Any, *, cache: Path, epochs: int = _EPOCHS) -> list[Syste
     Returns
     -------
     list of System
-        MFCC first, which others are compared with.
+        MFCC and log-mel with slopes first, which others are compared with.
     """
     from qtokfeatures.evaluation.asr import System
     from qtokfeatures.pipelines.asr import ASRFrontEnd, CTCRecognizer
+    from qtokfeatures.pipelines.asr.frame_sources import ACOUSTIC_FEATURES
 
     def by_codec(features: str, codebooks: Any = None, **options: Any) -> Any:
         return ASRFrontEnd(
@@ -114,6 +115,7 @@ def asr_systems(codec: Any, *, cache: Path, epochs: int = _EPOCHS) -> list[Syste
 
     front_ends = {
         "MFCC": acoustic("mfcc", 2),
+        "log-mel with slopes": acoustic("logmel", 2),
         "log-mel": acoustic("logmel", 0),
         "semantic": by_codec("semantic", interpolation="linear"),
         "codebook 0": by_codec("embedding", 1, interpolation="linear"),
@@ -121,12 +123,15 @@ def asr_systems(codec: Any, *, cache: Path, epochs: int = _EPOCHS) -> list[Syste
         "latent": by_codec("latent", interpolation="linear"),
         "tokens": by_codec("tokens"),
     }
-    strides = {name: _ACOUSTIC_STRIDE if name in ("MFCC", "log-mel") else 1 for name in front_ends}
     return [
         System(
             name,
             front_end,
-            CTCRecognizer(stride=strides[name], epochs=epochs, validation=0.0),
+            CTCRecognizer(
+                stride=_ACOUSTIC_STRIDE if front_end.features in ACOUSTIC_FEATURES else 1,
+                epochs=epochs,
+                validation=0.0,
+            ),
             _SETTINGS,
         )
         for name, front_end in front_ends.items()
