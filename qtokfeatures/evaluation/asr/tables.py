@@ -44,11 +44,11 @@ _METHOD: Final = (
         "without the speakers of split `dev`; the speakers of that fold are among those reported."
     ),
     (
-        "MFCC: 13 of 40 mel bands, with slopes and slopes of slopes; log-mel: 80 bands, with those "
-        "and without; all every 10 ms, mean 0 and variance 1 over the utterance. Semantic: what codebook 0 quantises, "
-        "before it does; codebook 0: the vector of its entry; embedding: those of all 16; latent: "
-        "the encoder's vector; all interpolated linearly from 12.5 to 25 frames a second. Tokens: "
-        "all 16, repeated, into an embedding layer."
+        "MFCC: 13 of 40 mel bands, with slopes and slopes of slopes; log-mel: 80 bands, with "
+        "those and without; all every 10 ms, mean 0 and variance 1 over the utterance. Semantic: "
+        "what codebook 0 quantises, before it does; codebook 0: the vector of its entry; "
+        "embedding: those of all 16; latent: the encoder's vector; all interpolated linearly from "
+        "12.5 to 25 frames a second. Tokens: all 16, repeated, into an embedding layer."
     ),
     (
         "Noise in training is white, pink or babble, 0 to 20 dB; the recorded noises (dishes, "
