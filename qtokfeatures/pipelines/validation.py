@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
-from qtokfeatures.estimators.inputs import check_labels
+from qtokfeatures.estimators.inputs import are_codes, check_labels
 from qtokfeatures.labelled import CodeSequence
 from qtokfeatures.pipelines.calibrated import LonelyClassWarning
 from qtokfeatures.pipelines.splits import group_splits
@@ -132,7 +132,7 @@ def validate_groups(
     8
     """
     codes = CodeSequence(pipe[0].encode(X))
-    skipped = [int(clip["index"]) for clip in codes.dataset.qtok.skipped]
+    skipped = [] if are_codes(X) else [int(c["index"]) for c in codes.dataset.qtok.skipped]
     n_clips = len(codes) + len(skipped)
     kept = np.delete(np.arange(n_clips), skipped)
     truth = check_labels(y, n_clips)[kept]

@@ -42,6 +42,7 @@ class _TinyConfig(type(TINY)):
         return TINY
 
 
+@pytest.mark.slow
 def test_two_sounds_make_a_codec(sounds, tmp_path):
     run = tmp_path / "run"
     done = runner.invoke(

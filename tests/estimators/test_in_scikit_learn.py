@@ -104,6 +104,7 @@ def test_scalers_take_the_labelled_array(sounds) -> None:
     assert cross_val_score(SVC(), features, sounds.y, cv=4).mean() > 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:n_jobs value:UserWarning")
 def test_umap(sounds) -> None:
     umap = pytest.importorskip("umap")  # its compilation takes most of the time

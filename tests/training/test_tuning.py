@@ -45,7 +45,7 @@ def quiet(line: str) -> None:
 
 
 def test_tuning_comes_closer_to_held_out_recordings(sounds, untrained, tmp_path):
-    done = tune_mini([sounds], tmp_path, start=untrained, max_steps=16, report=quiet, **OPTIONS)
+    done = tune_mini([sounds], tmp_path, start=untrained, max_steps=8, report=quiet, **OPTIONS)
     assert done.after < done.before
     assert done.best_step > 0
     codec, before = qt.load_codec(tmp_path), qt.load_codec(untrained)
