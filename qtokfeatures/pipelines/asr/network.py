@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -107,6 +109,12 @@ class SpeechNetwork(nn.Module):
     def steps_of(self, counts: Tensor) -> Tensor:
         """Return how many steps so many frames become."""
         return torch.div(counts - 1, self.config.stride, rounding_mode="floor") + 1
+
+    def standardise(self, frames: npt.NDArray[np.float32]) -> None:
+        """Bring features like those of `frames`, (frame, feature), to mean 0 and variance 1."""
+        scale = frames.std(axis=0, dtype=np.float64)
+        self.mean.copy_(torch.from_numpy(frames.mean(axis=0, dtype=np.float64)))
+        self.scale.copy_(torch.from_numpy(np.where(scale > 1e-5, scale, 1.0)))
 
     def _inputs(self, frames: Tensor, masked: Tensor | None) -> Tensor:
         if not self.config.token_count:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from sklearn.base import BaseEstimator
 
 from qtokfeatures.exceptions import MissingExtraError, NotFittedError
 from qtokfeatures.pipelines.asr.alignment import align_symbols, label_spans
-from qtokfeatures.pipelines.asr.decoding import Prefix, WordScorer, beam_search, best_path
+from qtokfeatures.pipelines.asr.applying import log_probs_of, spell
+from qtokfeatures.pipelines.asr.decoding import Prefix, WordScorer
 from qtokfeatures.pipelines.asr.frame_batch import IDENTITY, FrameBatch, as_frame_batch
 from qtokfeatures.pipelines.asr.network import NetworkConfig
 from qtokfeatures.pipelines.asr.ngram import NGram
@@ -36,9 +36,6 @@ from qtokfeatures.pipelines.asr.training import (
 if TYPE_CHECKING:
     import xarray as xr
     from typing_extensions import Self
-
-_BEAM_WIDTH: Final = 16
-"""Of the beam search, where only a lexicon or a language model asks for one."""
 
 
 class CTCRecognizer(BaseEstimator):
@@ -189,7 +186,7 @@ class CTCRecognizer(BaseEstimator):
         held_out = choose_held_out(len(batch), groups, self.validation, self.seed)
         if not batch.are_tokens:
             kept = [f for f, out in zip(batch.frames, held_out, strict=True) if not out]
-            _standardise(network, np.concatenate(kept))
+            network.standardise(np.concatenate(kept))
         schedule = Schedule(
             epochs=self.epochs,
             batch_size=self.batch_size,
@@ -242,7 +239,7 @@ class CTCRecognizer(BaseEstimator):
         list of ndarray of float32 (step, symbol)
             One a clip; symbol 0 is CTC's blank, the others are those of ``alphabet_``.
         """
-        return self._log_probs(self._checked(X))
+        return log_probs_of(self.network_, self._checked(X))
 
     def predict_alignment(self, X: Any, y: Any = None) -> xr.Dataset:
         """Tell when each symbol is said.
@@ -269,7 +266,7 @@ class CTCRecognizer(BaseEstimator):
             texts = zip(check_transcripts(y, batch), batch.names, strict=True)
             targets = [self.alphabet_.encode(text, clip=name) for text, name in texts]
             check_lengths(batch, targets, unit=self.unit, stride=self.network_.config.stride)
-        pairs = zip(self._log_probs(batch), targets, strict=True)
+        pairs = zip(log_probs_of(self.network_, batch), targets, strict=True)
         return label_spans(
             [align_symbols(probs, symbols) for probs, symbols in pairs],
             [[self.alphabet_.symbols[k - 1] for k in target] for target in targets],
@@ -372,34 +369,12 @@ class CTCRecognizer(BaseEstimator):
         check_like_fitted(self, batch)
         return batch
 
-    def _log_probs(self, batch: FrameBatch) -> list[npt.NDArray[np.float32]]:
-        found: dict[int, npt.NDArray[np.float32]] = {}
-        for rows in batch.groups():
-            frames, counts = (
-                torch.from_numpy(batch.padded(rows)),
-                torch.from_numpy(batch.counts[rows]),
-            )
-            with torch.inference_mode():
-                log_probs = self.network_(frames, counts).numpy()
-            steps = self.network_.steps_of(counts).tolist()
-            found |= {row: log_probs[i, : steps[i]] for i, row in enumerate(rows)}
-        return [found[row] for row in range(len(batch))]
-
     def _decoded(self, batch: FrameBatch) -> list[Prefix]:
         """The symbols of each clip."""
-        log_probs = self._log_probs(batch)
         scorer = None
         if self.lexicon is not None or self.language_model is not None:
             scorer = WordScorer(
                 self.alphabet_, lexicon=self.lexicon, language_model=self.language_model
             )
-        if self.beam_width is None and scorer is None:
-            return [best_path(each) for each in log_probs]
-        width = _BEAM_WIDTH if self.beam_width is None else self.beam_width
-        return [beam_search(each, beam_width=width, scorer=scorer) for each in log_probs]
-
-
-def _standardise(network: Any, frames: npt.NDArray[np.float32]) -> None:
-    scale = frames.std(axis=0, dtype=np.float64)
-    network.mean.copy_(torch.from_numpy(frames.mean(axis=0, dtype=np.float64)))
-    network.scale.copy_(torch.from_numpy(np.where(scale > 1e-5, scale, 1.0)))
+        log_probs = log_probs_of(self.network_, batch)
+        return spell(log_probs, beam_width=self.beam_width, scorer=scorer)

@@ -1,0 +1,158 @@
+"""What X may be, and what is said where it is something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import xarray as xr
+
+from qtokfeatures.audio import load_audio
+from qtokfeatures.estimators import QTokenizer, TokenHistogram
+from qtokfeatures.exceptions import (
+    InputError,
+)
+from qtokfeatures.labelled import CodeSequence
+
+N_FEATURES = 3 * 8
+
+
+@pytest.fixture
+def tokenizer(band_codec) -> QTokenizer:
+    return QTokenizer(band_codec, features=TokenHistogram(bins=8), cache=None)
+
+
+class TestWhatXMayBe:
+    def same_rows(self, tokenizer: QTokenizer, X, expected) -> None:
+        np.testing.assert_array_equal(tokenizer.transform(X).values, expected.values)
+
+    def test_every_kind_gives_the_same_rows(self, tokenizer, files, clips) -> None:
+        expected = tokenizer.fit_transform(files)
+        assert expected.shape == (8, N_FEATURES)
+        kinds = {
+            "paths": [Path(file) for file in files],
+            "tuple": tuple(files),
+            "generator": (file for file in files),
+            "array": np.array(files),
+            "objects": np.array(files, dtype=object),
+            "column": np.array(files)[:, None],
+            "series": pd.Series(files, index=range(10, 18)),
+            "string series": pd.Series(files, dtype="string"),
+            "index": pd.Index(files),
+            "table": pd.DataFrame({"path": files}),
+            "labelled": xr.DataArray(files, dims="clip"),
+            "arrays": clips,
+            "pairs": [(y, 24000) for y in clips],
+            "bytes": [Path(file).read_bytes() for file in files],
+            "clips": [load_audio(file) for file in files],
+            "mixed": [files[0], (clips[1], 24000), *clips[2:]],
+        }
+        for X in kinds.values():
+            self.same_rows(tokenizer, X, expected)
+
+    def test_codes_pass_straight_through(self, tokenizer, codes, band_codec) -> None:
+        features = tokenizer.fit_transform(codes)
+        assert band_codec.n_encoded == 8
+        assert features.kind.values.tolist() == ["tone", "noise"] * 4
+        assert tokenizer.transform(CodeSequence(codes)[2:4]).identical(features[2:4])
+        assert tokenizer.encode(codes) is codes
+
+    def test_a_table_of_numbers_is_clips_of_equal_length(self, band_codec, clips) -> None:
+        rows = np.stack([y[:8000] for y in clips])
+        tokenizer = QTokenizer(band_codec, sr=16000, features=TokenHistogram(bins=8))
+        features = tokenizer.fit_transform(rows)
+        self.same_rows(tokenizer, rows.tolist(), features)
+        self.same_rows(tokenizer, [(y, 16000) for y in rows], features)
+        np.testing.assert_allclose(features.duration, 0.5)
+
+    def test_torch_tensors(self, tokenizer, clips) -> None:
+        torch = pytest.importorskip("torch")
+        rows = torch.as_tensor(np.stack([y[:8000] for y in clips]))
+        expected = tokenizer.fit_transform(rows.numpy())
+        self.same_rows(tokenizer, rows, expected)
+        self.same_rows(tokenizer, list(rows), expected)
+
+    def test_a_table_of_objects_that_are_numbers(self, tokenizer, clips) -> None:
+        rows = np.stack([y[:8000] for y in clips])
+        expected = tokenizer.fit_transform(rows)
+        self.same_rows(tokenizer, rows.astype(object), expected)
+
+    def test_polars(self, tokenizer, files) -> None:
+        polars = pytest.importorskip("polars")
+        expected = tokenizer.fit_transform(files)
+        table = polars.DataFrame({"path": files})
+        self.same_rows(tokenizer, table, expected)
+        self.same_rows(tokenizer, table["path"], expected)
+        with pytest.raises(InputError, match=r"2 columns \(path, kind\)"):
+            tokenizer.fit(table.with_columns(kind=polars.lit("noise")))
+
+    def test_a_wrong_cell_is_a_type_error_too(self, tokenizer) -> None:
+        with pytest.raises(TypeError, match=r"X\[0, 1\] is a set"):
+            tokenizer.fit(np.array([[None, {1}]], dtype=object))
+
+    def test_the_width_of_a_table_is_known_and_not_held_to(self, tokenizer, clips) -> None:
+        rows = np.stack([y[:8000] for y in clips])
+        assert tokenizer.fit(rows).n_features_in_ == 8000
+        assert tokenizer.transform(rows[:, :4000]).shape == (8, N_FEATURES)
+        assert not hasattr(tokenizer.fit(clips), "n_features_in_")
+
+    @pytest.mark.parametrize(
+        ("X", "message"),
+        [
+            ("a.wav", "put it in a list"),
+            (Path("a.wav"), "put it in a list"),
+            (b"RIFF", "put it in a list"),
+            (np.zeros(24000), "one clip"),
+            ((np.zeros(24000), 24000), "put it in a list"),
+            (None, "got NoneType"),
+            (3, "got int"),
+            ([], "X holds no clips"),
+            (
+                pd.DataFrame({"path": ["a"], "kind": ["b"]}),
+                r"2 columns \(path, kind\).*X\['path'\]",
+            ),
+            (pd.DataFrame(), "without columns"),
+            (scipy.sparse.csr_array((2, 3)), "sparse matrix"),
+            (np.array([["a", "b"]]), r"table of shape \(1, 2\)"),
+            (np.array([["a", "b"]], dtype=object), r"table of shape \(1, 2\)"),
+            (np.zeros(24000), "Reshape your data"),
+            (np.zeros((2, 800), dtype=complex), "Complex data not supported"),
+            (np.zeros((2, 0)), r"0 feature\(s\) \(shape=\(2, 0\)\).*a clip has one sample"),
+            (np.array([[0.1, 0.2], [0.3, {}]], dtype=object), r"X\[1, 1\] is a dict: float"),
+        ],
+    )
+    def test_what_is_no_list_of_clips_is_refused(self, tokenizer, X, message: str) -> None:
+        with pytest.raises(InputError, match=message):
+            tokenizer.fit(X)
+
+    def test_the_input_is_left_alone(self, tokenizer, clips) -> None:
+        before = [y.copy() for y in clips]
+        tokenizer.fit_transform(clips)
+        for one, other in zip(before, clips, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("n", [4, 16])
+def test_labels_are_as_many_as_clips(band_codec, clips, n: int) -> None:
+    with pytest.raises(InputError, match=f"y must have an entry for each of 8 clips, got {n}"):
+        QTokenizer(band_codec).fit(clips, ["a"] * n)
+
+
+def test_no_codes_are_no_clips(band_codec, clips) -> None:
+    tokenizer = QTokenizer(band_codec, features="embedding")
+    with pytest.raises(InputError, match="X holds no clips"):
+        tokenizer.fit(CodeSequence(tokenizer.encode(clips))[[]])
+
+
+def test_a_wide_table_is_not_listed_in_full(band_codec) -> None:
+    table = pd.DataFrame(np.zeros((2, 400)), columns=[f"x{i}" for i in range(400)])
+    with pytest.raises(InputError, match=r"table of 400 columns \(x0, .*, x9, …\)"):
+        QTokenizer(band_codec).fit(table)
+
+
+def test_a_list_of_samples_is_one_clip(band_codec) -> None:
+    with pytest.raises(InputError, match=r"array of 3 numbers, which is one clip: pass \[X\]"):
+        QTokenizer(band_codec).fit([0.0, 0.5, 0.1])
