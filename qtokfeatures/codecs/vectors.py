@@ -85,8 +85,11 @@ class CodecVectors(CodecNetwork[EncoderState, DecoderState]):
         """
         checked = as_codes(codes, self.spec)
         total = np.zeros((checked.shape[1], self.spec.embedding_dim), dtype=np.float32)
+        entries = np.empty_like(total)
         for k in _chosen(codebooks, len(checked)):
-            total += self.codebook_vectors(k)[checked[k]]
+            # Checked codes need no clipping: with the default mode, `out` would be buffered.
+            np.take(self.codebook_vectors(k), checked[k], axis=0, out=entries, mode="clip")
+            total += entries
         return total
 
     def quantize(self, embedding: npt.ArrayLike) -> Codes:

@@ -14,7 +14,7 @@ from sklearn.base import TransformerMixin
 from qtokfeatures.estimators.codec_source import CodecHolder, CodecReference, find_codec
 from qtokfeatures.estimators.rows import plain_if_wrapped
 from qtokfeatures.exceptions import InputError, NotFittedError
-from qtokfeatures.labelled import CodeSequence, as_code_sequence
+from qtokfeatures.labelled import CodeSequence, as_code_sequence, feature_array
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -128,6 +128,30 @@ class CodeTransformer(TransformerMixin, CodecHolder):
         tags.input_tags.two_d_array = False
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+class ClipFeatures(CodeTransformer):
+    """One row of features for each clip.
+
+    A subclass says in :meth:`_values` what they are, and in :meth:`_feature_coords` where each
+    comes from.
+    """
+
+    def _features(self, sequence: CodeSequence) -> Any:
+        return feature_array(
+            self._values(sequence),
+            ds_or_clips=sequence,
+            feature_coords=self._feature_coords(),
+            feature_names=self.get_feature_names_out().tolist(),
+        )
+
+    @abstractmethod
+    def _values(self, sequence: CodeSequence) -> npt.NDArray[np.float32]:
+        """Compute the features, as an array (clip, feature)."""
+
+    @abstractmethod
+    def _feature_coords(self) -> dict[str, npt.NDArray[Any]]:
+        """Say where each feature comes from, as arrays (feature,)."""
 
 
 def choose_codebooks(codebooks: int | Sequence[int] | None, available: int) -> list[int]:

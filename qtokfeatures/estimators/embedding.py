@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from qtokfeatures.estimators.base import CodeTransformer
+from qtokfeatures.estimators.base import ClipFeatures
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.features.pooling import needs_levels, pool_clips, pooled_blocks
-from qtokfeatures.labelled import CodeSequence, feature_array
+from qtokfeatures.labelled import CodeSequence
 
 if TYPE_CHECKING:
     from qtokfeatures.labelled import CodecSpec
@@ -23,7 +23,7 @@ _FRAMES_AT_ONCE = 2**11
 COMBINATIONS = ("sum", "concatenate")
 
 
-class CodeEmbedding(CodeTransformer):
+class CodeEmbedding(ClipFeatures):
     """Pool the embeddings of a clip's frames into one vector.
 
     Parameters
@@ -123,16 +123,16 @@ class CodeEmbedding(CodeTransformer):
             )
         self.embedding_dim_ = embedding_dim(self._find_codec(spec), self.codebooks_)
 
-    def _features(self, sequence: CodeSequence) -> Any:
-        codec, names = self._find_codec(self.spec_), self.get_feature_names_out().tolist()
-        width = len(names) // len(self._origins())
-        values = np.empty((len(sequence), len(names)), np.float32)
+    def _values(self, sequence: CodeSequence) -> npt.NDArray[np.float32]:
+        codec, sums = self._find_codec(self.spec_), self._summed_codebooks()
+        width = len(self._blocks()) * self.embedding_dim_
+        values = np.empty((len(sequence), len(sums) * width), np.float32)
         done = 0
         for clips in _together(sequence):
             rows, done = slice(done, done + len(clips)), done + len(clips)
             codes, counts = np.concatenate(clips, axis=1), [c.shape[1] for c in clips]
             levels = self._levels(codec, clips)
-            for block, codebooks in enumerate(self._summed_codebooks()):
+            for block, codebooks in enumerate(sums):
                 values[rows, block * width : (block + 1) * width] = pool_clips(
                     codec.embed(codes, codebooks=codebooks),
                     counts,
@@ -140,12 +140,7 @@ class CodeEmbedding(CodeTransformer):
                     segments=self.segments,
                     levels=levels,
                 )
-        return feature_array(
-            values,
-            ds_or_clips=sequence,
-            feature_coords=self._feature_coords(),
-            feature_names=names,
-        )
+        return values
 
     def _levels(self, codec: Any, clips: list[npt.NDArray[Any]]) -> npt.NDArray[np.float32] | None:
         """Levels of the frames of all `clips`, where a statistic needs them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -122,6 +122,40 @@ def column_coords(array: xr.DataArray) -> dict[str, np.ndarray[Any, Any]]:
     }
 
 
+def join_columns(
+    parts: Sequence[Mapping[str, np.ndarray[Any, Any]]], widths: Sequence[int]
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Join the coordinates of features that are set side by side.
+
+    Parameters
+    ----------
+    parts : sequence of mapping of str to ndarray, shape (feature,)
+        The coordinates of each part.
+    widths : sequence of int
+        How many features each part has.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (feature,)
+        What a part lacks is -1, NaN or "" there.
+
+    Examples
+    --------
+    >>> joined = join_columns([{"bin": np.array([3])}, {}], [1, 2])
+    >>> joined["bin"].tolist()
+    [3, -1, -1]
+    """
+    joined = {}
+    for name in dict.fromkeys(name for found in parts for name in found):
+        values = next(found[name] for found in parts if name in found)
+        pieces = [
+            found[name] if name in found else _absent(values, width)
+            for found, width in zip(parts, widths, strict=True)
+        ]
+        joined[name] = np.concatenate(pieces)
+    return joined
+
+
 def _further_row_coords(parts: Sequence[xr.DataArray]) -> dict[str, Any]:
     """Return the labels of the rows that the first part lacks."""
     rows, known = parts[0].dims[0], set(parts[0].coords)
@@ -135,16 +169,11 @@ def _further_row_coords(parts: Sequence[xr.DataArray]) -> dict[str, Any]:
 
 def _joined_feature_coords(parts: Sequence[xr.DataArray]) -> dict[str, Any]:
     names = np.concatenate([part[str(part.dims[1])].values.astype(str) for part in parts])
-    coords: dict[str, Any] = {schema.FEATURE: (schema.FEATURE, names)}
-    of_parts = [column_coords(part) for part in parts]
-    for name in dict.fromkeys(name for found in of_parts for name in found):
-        values = next(found[name] for found in of_parts if name in found)
-        pieces = [
-            found[name] if name in found else _absent(values, part.shape[1])
-            for found, part in zip(of_parts, parts, strict=True)
-        ]
-        coords[name] = (schema.FEATURE, np.concatenate(pieces))
-    return coords
+    joined = join_columns(
+        [column_coords(part) for part in parts], [part.shape[1] for part in parts]
+    )
+    coords = {name: (schema.FEATURE, values) for name, values in joined.items()}
+    return {schema.FEATURE: (schema.FEATURE, names), **coords}
 
 
 def _absent(like: np.ndarray[Any, Any], length: int) -> np.ndarray[Any, Any]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import scipy.sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from qtokfeatures.estimators.base import CodeTransformer
+from qtokfeatures.estimators.base import ClipFeatures
 from qtokfeatures.estimators.rows import with_short_indices
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.features import (
@@ -23,7 +23,7 @@ from qtokfeatures.features import (
     merge_codes,
     weight_counts,
 )
-from qtokfeatures.labelled import CodeSequence, feature_array
+from qtokfeatures.labelled import CodeSequence
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -38,7 +38,7 @@ _MOST_SPARSE_FEATURES = 2**31 - 1
 _bins_of_codec: dict[tuple[str, int, int], npt.NDArray[np.int16]] = {}
 
 
-class TokenHistogram(CodeTransformer):
+class TokenHistogram(ClipFeatures):
     """Count the tokens of each clip, codebook by codebook.
 
     Each codebook gives one histogram, and the histograms stand side by side. With all 2048 codes
@@ -156,16 +156,13 @@ class TokenHistogram(CodeTransformer):
             self.tfidf_ = TfidfTransformer().fit(self._sparse(sequence))
 
     def _features(self, sequence: CodeSequence) -> Any:
+        if not self.sparse_output:
+            return super()._features(sequence)
         find = self._sparse if self.tfidf_ is None else self._tfidf
-        if self.sparse_output:
-            return with_short_indices(find(sequence))
-        dense = self._dense(sequence) if self.tfidf_ is None else find(sequence).toarray()
-        return feature_array(
-            dense,
-            ds_or_clips=sequence,
-            feature_coords=self._feature_coords(),
-            feature_names=self.get_feature_names_out().tolist(),
-        )
+        return with_short_indices(find(sequence))
+
+    def _values(self, sequence: CodeSequence) -> npt.NDArray[np.float32]:
+        return self._dense(sequence) if self.tfidf_ is None else self._tfidf(sequence).toarray()
 
     def _count(self, sequence: CodeSequence, row: int) -> TokenCounts:
         """Count the tokens or runs of one codebook."""
@@ -227,7 +224,7 @@ class TokenHistogram(CodeTransformer):
         found = scipy.sparse.csr_array(self.tfidf_.transform(self._sparse(sequence)))
         return found.astype(np.float32)
 
-    def _feature_coords(self) -> dict[str, npt.NDArray[np.int64]]:
+    def _feature_coords(self) -> dict[str, npt.NDArray[Any]]:
         """Say which codebook, and which bins or tokens, each feature comes from."""
         n_runs = self.n_tokens_**self.ngram
         digits = np.unravel_index(np.arange(n_runs), (self.n_tokens_,) * self.ngram)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 from sklearn.base import clone
 
-from qtokfeatures.estimators.base import CodeTransformer
+from qtokfeatures.estimators.base import ClipFeatures, CodeTransformer
 from qtokfeatures.estimators.embedding import CodeEmbedding
-from qtokfeatures.estimators.feature_table import side_by_side
+from qtokfeatures.estimators.feature_table import join_columns
 from qtokfeatures.estimators.histogram import TokenHistogram
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.features import BY_LOUDNESS
@@ -29,7 +28,7 @@ PRESETS = ("histogram", "embedding", "both")
 COARSE_CODEBOOKS = 2
 
 
-class HistogramAndEmbedding(CodeTransformer):
+class HistogramAndEmbedding(ClipFeatures):
     """:class:`TokenHistogram` and :class:`CodeEmbedding` side by side.
 
     Parameters
@@ -70,16 +69,20 @@ class HistogramAndEmbedding(CodeTransformer):
 
     def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
         self.parts_ = [
-            part.set_output(transform="default").fit(sequence)
+            part.fit(sequence)
             for part in (
                 TokenHistogram(codec=self.codec, codebooks=self.codebooks),
                 CodeEmbedding(codec=self.codec, pooling=self.pooling),
             )
         ]
+        self.codebooks_ = sorted({k for part in self.parts_ for k in part.codebooks_})
 
-    def _features(self, sequence: CodeSequence) -> Any:
-        histogram, embedding = (part.transform(sequence) for part in self.parts_)
-        return xr.DataArray(side_by_side([histogram, embedding]))
+    def _values(self, sequence: CodeSequence) -> npt.NDArray[np.float32]:
+        return np.concatenate([part._values(sequence) for part in self.parts_], axis=1)  # noqa: SLF001
+
+    def _feature_coords(self) -> dict[str, npt.NDArray[Any]]:
+        coords = [part._feature_coords() for part in self.parts_]  # noqa: SLF001
+        return join_columns(coords, [len(next(iter(found.values()))) for found in coords])
 
 
 def feature_transformer(features: Any, codec: Any, n_codebooks: int) -> Any:

@@ -75,12 +75,12 @@ def feature_array(
 def _clips(
     ds_or_clips: xr.Dataset | CodeSequence | Sequence[str],
 ) -> tuple[dict[str, xr.Variable], dict[str, Any]]:
-    if isinstance(ds_or_clips, CodeSequence):
-        ds_or_clips = ds_or_clips.dataset
     if isinstance(ds_or_clips, xr.Dataset):
-        schema.check_codes(ds_or_clips)
-        attrs = {name: ds_or_clips.attrs[name] for name in SPEC_ATTRS.values()}
-        return clip_coords(ds_or_clips), attrs
+        ds_or_clips = CodeSequence(ds_or_clips)
+    if isinstance(ds_or_clips, CodeSequence):
+        ds = ds_or_clips.dataset
+        attrs = {name: ds.attrs[name] for name in SPEC_ATTRS.values()}
+        return clip_coords(ds), attrs
     return {schema.CLIP: xr.Variable((schema.CLIP,), text_array(ds_or_clips))}, {}
 
 

@@ -100,7 +100,7 @@ def text_array(values: Iterable[Any]) -> Array:
     joined = "".join(texts)
     if "\0" in joined:
         raise InputError(f"text with a NUL character cannot be stored: {_first_nul(texts)!r}")
-    if any("\ud800" <= character <= "\udfff" for character in set(joined)):
+    if not joined.isascii() and any("\ud800" <= letter <= "\udfff" for letter in set(joined)):
         texts = [text.encode("utf-8", "backslashreplace").decode() for text in texts]
     return np.array(texts, dtype=str)
 
