@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from qtokfeatures.audio import AudioClip, load_many
 from qtokfeatures.exceptions import AudioError, InputError
-from qtokfeatures.labelled import CodeSequence, build_codes
+from qtokfeatures.labelled import CodeSequence, build_codes, schema
 from qtokfeatures.labelled.claims import MOST_CLAIMS, Claims
 from qtokfeatures.labelled.naming import clip_ids_from_sources
 
@@ -72,6 +73,7 @@ def encode_clips(
     batch_s: float,
     cache: CodeCache,
     on_error: str,
+    labels: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> EncodedClips:
     """Encode clips, looking each up in the cache first.
 
@@ -89,6 +91,8 @@ def encode_clips(
         Where codes are looked up and put.
     on_error : {"raise", "nan"}
         Whether a clip that cannot be used is an error or is left out.
+    labels : mapping of str to ndarray, shape (clip,), optional
+        Labels; ``"clip"`` is ids, which else follow from where a clip comes from.
 
     Returns
     -------
@@ -117,7 +121,8 @@ def encode_clips(
         codes = encoder.finish()
     if not sources:
         raise InputError("X holds no clips; at least one is needed")
-    clip_ids = clip_ids_from_sources(sources)
+    known = dict(labels or {})
+    clip_ids = [str(name) for name in known.pop(schema.CLIP, clip_ids_from_sources(sources))]
     dataset = build_codes(
         [codes[original.key] for original in originals],
         spec=codec.spec,
@@ -125,6 +130,7 @@ def encode_clips(
         n_samples=[original.n_samples for original in originals],
         sample_rates=[original.sample_rate for original in originals],
         sources=[original.source for original in originals],
+        labels={name: values[kept] for name, values in known.items()},
         skipped=[
             {"index": row, "source": sources[row], "error": str(error)}
             for row, error in errors.items()

@@ -11,7 +11,7 @@ import scipy.sparse
 import xarray as xr
 
 from qtokfeatures.exceptions import InputError, InputTypeError
-from qtokfeatures.labelled import CodeSequence
+from qtokfeatures.labelled import CodeSequence, schema
 
 Array = npt.NDArray[Any]
 
@@ -103,6 +103,42 @@ def clip_items(X: Any) -> Any:
             _checked_numbers(np.asarray(X))
         return [_as_row(item) for item in X]
     return X
+
+
+def clip_labels(X: Any) -> dict[str, Array]:
+    """Return what a DataArray says of its rows, which are clips.
+
+    Parameters
+    ----------
+    X : object
+        What an estimator was given; only a DataArray has labels.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (clip,)
+        Coordinates along its first dimension, by name; ``"clip"`` is ids, where that dimension has
+        text for an index. Names that the schema of codes has for other things are left out.
+
+    Examples
+    --------
+    >>> clips = xr.DataArray(
+    ...     np.zeros((2, 5)), dims=("take", "sample"),
+    ...     coords={"take": ["a", "b"], "player": ("take", ["Ann", "Bo"])},
+    ... )
+    >>> {name: values.tolist() for name, values in clip_labels(clips).items()}
+    {'player': ['Ann', 'Bo'], 'clip': ['a', 'b']}
+    """
+    if not isinstance(X, xr.DataArray) or not X.dims:
+        return {}
+    rows = X.dims[0]
+    along = {str(name): coord.values for name, coord in X.coords.items() if coord.dims == (rows,)}
+    index = along.pop(str(rows), None)
+    labels = {name: values for name, values in along.items() if name not in schema.RESERVED}
+    if index is not None and index.dtype.kind in "UOT":
+        labels[schema.CLIP] = index
+    elif index is not None and rows not in schema.RESERVED:
+        labels[str(rows)] = index
+    return labels
 
 
 def table_width(X: Any) -> int | None:

@@ -13,7 +13,13 @@ from sklearn.base import TransformerMixin
 from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
 from qtokfeatures.estimators.encoding import EncodedClips, encode_clips
 from qtokfeatures.estimators.frame_bank import FrameBank
-from qtokfeatures.estimators.inputs import are_codes, check_labels, clip_items, note_table_width
+from qtokfeatures.estimators.inputs import (
+    are_codes,
+    check_labels,
+    clip_items,
+    clip_labels,
+    note_table_width,
+)
 from qtokfeatures.estimators.inverse import InverseOfFeatures
 from qtokfeatures.estimators.presets import feature_transformer
 from qtokfeatures.estimators.rows import fill_missing_rows, label_rows, plain_if_wrapped
@@ -82,7 +88,9 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
     -----
     X may be a list of paths, URLs, bytes, ``(y, sr)`` pairs, arrays or AudioClips, also mixed; a
     pandas Series or one-column DataFrame of paths; an array of paths; a 2-D float array of clips
-    of equal length, at `sr`; or codes, a Dataset or CodeSequence, which are taken as they are.
+    of equal length, at `sr`; or codes, a Dataset or CodeSequence, which are taken as they are. A
+    DataArray of clips keeps its coordinates along the first dimension: a text index names the
+    clips, the others are labels.
 
     Examples
     --------
@@ -263,6 +271,7 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
             batch_s=self.batch_s,
             cache=resolve_cache(self.cache),
             on_error=self.on_error,
+            labels=clip_labels(X),
         )
         for row, error in encoded.errors.items():
             warnings.warn(

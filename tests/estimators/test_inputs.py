@@ -53,6 +53,31 @@ class TestWhatXMayBe:
         for X in kinds.values():
             self.same_rows(tokenizer, X, expected)
 
+    def test_a_labelled_array_keeps_its_labels(self, tokenizer, clips) -> None:
+        X = xr.DataArray(
+            [y[:8000] for y in clips[:3]],
+            dims=("take", "sample"),
+            coords={
+                "take": ["a", "b", "c"],
+                "player": ("take", ["Ann", "Bo", "Ann"]),
+                "source": ("take", ["x", "y", "z"]),
+                "time": ("sample", np.arange(8000) / 24000),
+            },
+        )
+        features = tokenizer.fit_transform(X)
+        assert features["clip"].values.tolist() == ["a", "b", "c"]
+        assert features["player"].values.tolist() == ["Ann", "Bo", "Ann"]
+        assert "take" not in features.coords
+        assert features["source"].values.tolist() != ["x", "y", "z"]
+        numbered = tokenizer.transform(X.assign_coords(take=[7, 8, 9]))
+        assert numbered["take"].values.tolist() == [7, 8, 9]
+        silent = X.copy()
+        silent[1] = np.nan
+        with pytest.warns(UserWarning, match="'b'"):
+            rest = tokenizer.set_params(on_error="nan").fit_transform(silent)
+        assert rest["clip"].values.tolist() == ["a", "b", "c"]
+        assert rest["player"].values.tolist() == ["Ann", "", "Ann"]
+
     def test_codes_pass_straight_through(self, tokenizer, codes, band_codec) -> None:
         features = tokenizer.fit_transform(codes)
         assert band_codec.n_encoded == 8
