@@ -106,7 +106,8 @@ def plain_if_wrapped(features: Any, estimator: Any, X: Any) -> Any:
     Raises
     ------
     InputError
-        If labelled arrays are asked for and not enabled.
+        If labelled arrays are asked for and not enabled, or a table is and there are more than two
+        dimensions.
     """
     own = getattr(estimator, "_sklearn_output_config", {})
     output = own.get("transform", sklearn.get_config()["transform_output"])
@@ -118,6 +119,11 @@ def plain_if_wrapped(features: Any, estimator: Any, X: Any) -> Any:
         )
     if output in ("default", XARRAY) or not isinstance(features, xr.DataArray):
         return features
+    if features.ndim > 2:
+        raise InputError(
+            f"{type(estimator).__name__} is to return a table (transform output {output!r}), and "
+            f"{features.dims} make none; set_output(transform='default') gives a labelled array"
+        )
     if output == "pandas" and isinstance(X, pd.Series):
         return pd.DataFrame(features.values, index=X.index)
     return features.values
