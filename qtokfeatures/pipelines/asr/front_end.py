@@ -37,6 +37,11 @@ from qtokfeatures.pipelines.asr.frame_steps import (
     normalise_utterance,
     run_through,
 )
+from qtokfeatures.pipelines.asr.front_end_checks import (
+    check_as_fitted,
+    check_front_end,
+    fitted_with,
+)
 from qtokfeatures.pipelines.asr.front_end_stream import FrontEndStream
 
 if TYPE_CHECKING:
@@ -44,13 +49,7 @@ if TYPE_CHECKING:
 
 Frames = npt.NDArray[Any]
 
-FEATURES: Final = (*CODEC_FEATURES, *ACOUSTIC_FEATURES)
-INTERPOLATIONS: Final = ("repeat", "linear")
-NORMALISATIONS: Final = ("utterance", "running")
-OUTPUTS: Final = ("padded", "ragged", "list")
-
 _TYPICAL_S: Final = 1.0
-_MOST_DELTAS: Final = 2
 
 
 # Frames are no table: scikit-learn's set_output, which makes tables, has no part in them.
@@ -156,11 +155,12 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         InputError
             If a parameter is none of those above. Names it.
         """
-        self._check_parameters()
+        check_front_end(self)
         source = self._source()
         self.frame_rate_ = source.frame_rate * self.upsample
         self.input_sr_ = source.sr
         self.base_names_ = source.names
+        self._fitted_with = fitted_with(self)
         if self.cmvn == "running":
             frames = [
                 run_through(self._delta_steps(), each) for each in self._base_frames(X, source)[0]
@@ -193,6 +193,8 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
             If a clip cannot be used. Names it.
         NotFittedError
             If :meth:`fit` was not called.
+        InputError
+            If a parameter that frames depend on was changed since.
         """
         self._check_fitted()
         base, coords, attrs = self._base_frames(X, self._source())
@@ -250,30 +252,6 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         self._check_fitted()
         prefixes = ("", "delta_", "delta2_")[: 1 + self.deltas]
         return np.array([p + n for p in prefixes for n in self.base_names_], dtype=object)
-
-    def _check_parameters(self) -> None:
-        for name, known in (
-            ("features", FEATURES),
-            ("interpolation", INTERPOLATIONS),
-            ("output", OUTPUTS),
-            ("cmvn", (*NORMALISATIONS, None)),
-            ("deltas", tuple(range(_MOST_DELTAS + 1))),
-        ):
-            value = getattr(self, name)
-            if isinstance(value, bool) or value not in known:
-                allowed = ", ".join(map(repr, known))
-                raise InputError(f"{name} must be one of {allowed}; got {value!r}")
-        if isinstance(self.sr, bool) or not isinstance(self.sr, (int, np.integer)) or self.sr < 1:
-            raise InputError(f"sr must be a whole number of hertz, got {self.sr!r}")
-        if not isinstance(self.upsample, (int, np.integer)) or self.upsample < 1:
-            raise InputError(f"upsample must be a whole number, 1 or more; got {self.upsample!r}")
-        if self.features == "tokens" and (
-            self.deltas or self.cmvn or self.interpolation != "repeat"
-        ):
-            raise InputError(
-                "tokens are indices: they have no deltas and no mean, and can only be repeated; "
-                "use features='embedding' for those"
-            )
 
     def _source(self) -> FrameSource:
         if self.features in ACOUSTIC_FEATURES:
@@ -345,6 +323,7 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
     def _check_fitted(self) -> None:
         if not hasattr(self, "frame_rate_"):
             raise NotFittedError("this ASRFrontEnd is not fitted yet; call fit or fit_transform")
+        check_as_fitted(self, self._fitted_with)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

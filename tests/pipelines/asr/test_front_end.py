@@ -183,6 +183,16 @@ def test_tokens_are_no_numbers(wrong: dict, voices) -> None:
         ASRFrontEnd("tokens", **wrong).fit(voices)
 
 
+def test_frames_are_those_that_it_was_fitted_for(voices) -> None:
+    front_end = ASRFrontEnd("mfcc").fit(voices)
+    assert front_end.set_params(output="list").transform(voices)
+    with pytest.raises(InputError, match=r"fitted with upsample=1, and is now set to 2"):
+        front_end.set_params(upsample=2).transform(voices)
+    with pytest.raises(InputError, match="fit it again"):
+        front_end.stream()
+    assert front_end.fit(voices).frame_rate_ == 200
+
+
 def test_bad_audio_is_named(tmp_path: Path) -> None:
     path = tmp_path / "broken.wav"
     path.write_bytes(b"RIFF")
