@@ -14,6 +14,7 @@ Curve = Sequence[tuple[float, float]]
 Curves = Mapping[str, Mapping[str, Mapping[str, Curve]]]
 
 _BEYOND_DB = 10.0
+_LEGEND_COLUMNS = 4
 
 
 def draw_error_curves(curves: Curves) -> bytes:
@@ -42,7 +43,8 @@ def draw_error_curves(curves: Curves) -> bytes:
     for panel in axes[-1]:
         panel.set_xlabel("signal-to-noise ratio, dB")
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    columns = min(len(labels), _LEGEND_COLUMNS)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     return figure_png(figure)
 
 
