@@ -92,7 +92,8 @@ def encode_clips(
     on_error : {"raise", "nan"}
         Whether a clip that cannot be used is an error or is left out.
     labels : mapping of str to ndarray, shape (clip,), optional
-        Labels; ``"clip"`` is ids, which else follow from where a clip comes from.
+        Labels; ``"clip"`` is ids, which are numbered where they repeat, and else follow from where
+        a clip comes from.
 
     Returns
     -------
@@ -122,7 +123,9 @@ def encode_clips(
     if not sources:
         raise InputError("X holds no clips; at least one is needed")
     known = dict(labels or {})
-    clip_ids = [str(name) for name in known.pop(schema.CLIP, clip_ids_from_sources(sources))]
+    given = [str(name) for name in known.pop(schema.CLIP, ())]
+    are_ids = len(set(given)) == len(sources)  # not so where clips were drawn again
+    clip_ids = given if are_ids else clip_ids_from_sources(given or sources)
     dataset = build_codes(
         [codes[original.key] for original in originals],
         spec=codec.spec,

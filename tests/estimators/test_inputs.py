@@ -71,6 +71,9 @@ class TestWhatXMayBe:
         assert features["source"].values.tolist() != ["x", "y", "z"]
         numbered = tokenizer.transform(X.assign_coords(take=[7, 8, 9]))
         assert numbered["take"].values.tolist() == [7, 8, 9]
+        drawn = tokenizer.transform(X[[0, 0, 2]])
+        assert len(set(drawn["clip"].values.tolist())) == 3
+        assert drawn["player"].values.tolist() == ["Ann", "Ann", "Ann"]
         silent = X.copy()
         silent[1] = np.nan
         with pytest.warns(UserWarning, match="'b'"):
