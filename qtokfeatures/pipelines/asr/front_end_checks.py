@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def check_front_end(front_end: ASRFrontEnd) -> None:
         )
 
 
-def fitted_with(front_end: ASRFrontEnd) -> dict[str, Any]:
+def fitted_with(front_end: ASRFrontEnd) -> dict[str, str]:
     """Return the parameters that decide what its frames are.
 
     Parameters
@@ -71,7 +71,7 @@ def fitted_with(front_end: ASRFrontEnd) -> dict[str, Any]:
     return {name: repr(getattr(front_end, name)) for name in _MADE_BY}
 
 
-def check_as_fitted(front_end: ASRFrontEnd, fitted: dict[str, Any]) -> None:
+def check_as_fitted(front_end: ASRFrontEnd, fitted: dict[str, str]) -> None:
     """Refuse to go on with other parameters than it was fitted with.
 
     Parameters
