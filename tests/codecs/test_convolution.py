@@ -28,9 +28,9 @@ def conv(channels, out, kernel, **options):
     return CausalConv(noise(out, channels, kernel, seed=1), noise(out, seed=2), **options)
 
 
-def in_pieces(convolution, x):
+def in_pieces(convolution, x, lengths=(16, 4, 60)):
     memory = Memory()
-    return torch.cat([convolution(piece, memory) for piece in x.split([16, 4, 60], dim=1)], dim=1)
+    return torch.cat([convolution(piece, memory) for piece in x.split(lengths, dim=1)], dim=1)
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
@@ -43,6 +43,34 @@ def test_ways_to_convolve_agree(shape, way, batch):
     expected = conv(**shape)(x, Memory())
     torch.testing.assert_close(other(x, Memory()), expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(in_pieces(other, x), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_pairs_of_steps_give_the_same_sums(batch, biased):
+    x, weight, bias = noise(batch, 480, 12), noise(8, 12, 8, seed=1), noise(8, seed=2)
+    convolution = CausalConv(weight, bias if biased else None, stride=4)
+    expected = convolution(x, Memory())
+    convolution.pair_steps()
+    torch.testing.assert_close(convolution(x, Memory()), expected, atol=1e-5, rtol=1e-5)
+    pieces = in_pieces(convolution, x, [16, 8, 8, 400, 48])
+    assert torch.equal(pieces, convolution(x, Memory()))
+
+
+def test_convolutions_of_other_taps_are_left_as_they_are():
+    x = noise(2, 80, 12)
+    convolution = conv(12, 8, 3)
+    expected = convolution(x, Memory())
+    convolution.pair_steps()
+    assert torch.equal(convolution(x, Memory()), expected)
+
+
+def test_elu_is_torch_s():
+    x = torch.cat([noise(1000) * 4, torch.tensor([0.0, -0.0, -200.0, 200.0, 1e-7, -1e-7])])
+    found = torch.empty_like(x)
+    Elu()(x, found)
+    torch.testing.assert_close(found, torch.nn.functional.elu(x), atol=2e-7, rtol=0)
+    assert torch.equal(found[x > 0], x[x > 0])
 
 
 @pytest.mark.parametrize("activation", [None, Elu(), Snake(noise(12), noise(12))])

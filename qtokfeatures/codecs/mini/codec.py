@@ -15,7 +15,7 @@ from torch import Tensor
 
 from qtokfeatures.codecs.checks import as_codes
 from qtokfeatures.codecs.mini.config import HOP_LENGTH, SAMPLE_RATE, TINY
-from qtokfeatures.codecs.mini.model import DecoderState, EncoderState, MiniModel
+from qtokfeatures.codecs.mini.model import DecoderState, EncoderState, MiniModel, SearchBooks
 from qtokfeatures.codecs.mini.weights import load_weights
 from qtokfeatures.codecs.stored import StoredCodec, loaded
 from qtokfeatures.labelled import CodecSpec
@@ -47,8 +47,8 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
         return cls(model.to(device), spec, device, origin=origin)
 
     @cached_property
-    def _search_books(self) -> tuple[Tensor, Tensor]:
-        return self.model.meanings.double(), self.model.codebooks.double()
+    def _search_books(self) -> SearchBooks:
+        return self.model.search_books(torch.float64)
 
     def start_encoding(self) -> EncoderState:
         """Return the encoder's state before the first sample."""
@@ -62,8 +62,7 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
 
     def code_chunk(self, latent: Tensor) -> Tensor:
         """Quantise; see :class:`~qtokfeatures.codecs.Codec`."""
-        meanings, books = self._search_books
-        codes = self.model.quantize(latent.flatten(0, 1).double(), meanings=meanings, books=books)
+        codes = self.model.quantize(latent.flatten(0, 1).double(), self._search_books)
         return codes.reshape(*latent.shape[:2], -1).transpose(1, 2)
 
     def start_decoding(self) -> DecoderState:

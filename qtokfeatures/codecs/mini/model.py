@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ from qtokfeatures.codecs.mini.spectra import (
     Synthesis,
 )
 from qtokfeatures.codecs.nn.causal import CausalStack
-from qtokfeatures.codecs.nn.quantizer import nearest_codes
+from qtokfeatures.codecs.nn.quantizer import half_norms, nearest_codes
 
 
 @dataclass
@@ -46,6 +47,15 @@ class DecoderState:
     slow: list[Tensor] | None = None
     fast: list[Tensor] | None = None
     tail: Tensor | None = None
+
+
+class SearchBooks(NamedTuple):
+    """Entries that codes are looked for among: the meanings, then one book a codebook."""
+
+    meanings: Tensor
+    books: Tensor
+    meaning_norms: Tensor
+    norms: Tensor
 
 
 class Trunk(nn.Module):
@@ -248,30 +258,36 @@ class MiniModel(nn.Module):
         self.register_buffer("codebooks", books / config.shape_dim**0.5)
         self.register_buffer("typical_ln_level", torch.full((config.meaning_count,), -3.0))
 
-    def quantize(
-        self, latent: Tensor, *, meanings: Tensor | None = None, books: Tensor | None = None
-    ) -> Tensor:
+    def search_books(self, dtype: torch.dtype | None = None) -> SearchBooks:
+        """Return the codebooks in `dtype`, by default their own, as :meth:`quantize` takes them."""
+        meanings, books = self.meanings.to(dtype), self.codebooks.to(dtype)
+        return SearchBooks(meanings, books, half_norms(meanings), half_norms(books))
+
+    def quantize(self, latent: Tensor, search: SearchBooks | None = None) -> Tensor:
         """Codes of latents.
 
         Parameters
         ----------
         latent : Tensor, shape (row, meaning_dim + shape_dim + 1)
             What the encoder gives.
-        meanings, books : Tensor, optional
-            The model's codebooks in another precision.
+        search : SearchBooks, optional
+            The model's :meth:`search_books`, where they are kept.
 
         Returns
         -------
         Tensor of int64, shape (row, codebook)
             Entry ``level * shape_count + shape`` of codebook 1, plain residual codes after it.
         """
-        meanings = self.meanings if meanings is None else meanings
-        books = self.codebooks if books is None else books
+        meanings, books, meaning_norms, norms = search or self.search_books()
         meaning, residual, ln_level = self.split(latent)
         codes = []
         for k, count in enumerate(self.config.entry_counts):
             entries = books[k, :count]
-            found = nearest_codes(meaning, meanings) if k == 0 else nearest_codes(residual, entries)
+            found = (
+                nearest_codes(meaning, meanings, meaning_norms)
+                if k == 0
+                else nearest_codes(residual, entries, norms[k, :count])
+            )
             residual = residual - entries[found]
             codes.append(found)
         codes[1] = self.encoder.levels.place(ln_level) * self.config.shape_count + codes[1]

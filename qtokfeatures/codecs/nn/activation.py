@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+_LOG2_E = 1 / math.log(2)
 
 
 class Activation(nn.Module, ABC):
@@ -37,10 +40,14 @@ class Elu(Activation):
 
     def forward(self, x: Tensor, out: Tensor) -> None:
         """Write the activation of `x` into `out`."""
-        if out.dtype == x.dtype:
-            torch.ops.aten.elu.out(x, out=out)
-        else:
+        if out.dtype != x.dtype:
             out.copy_(F.elu(x))
+        elif x.is_cuda:
+            torch.ops.aten.elu.out(x, out=out)
+        else:  # e^x − 1 is at least x; made of powers of 2 it takes two thirds of the time
+            torch.clamp_max(x, 0, out=out)
+            out.mul_(_LOG2_E).exp2_().sub_(1)
+            torch.maximum(out, x, out=out)
 
 
 class Snake(Activation):

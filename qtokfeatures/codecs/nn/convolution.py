@@ -49,6 +49,7 @@ class CausalConv(nn.Module):
 
     weight: Tensor
     bias: Tensor | None
+    tap_sum: Tensor | None
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class CausalConv(nn.Module):
         folded = weight.unflatten(2, (taps, stride)).permute(0, 3, 1, 2).flatten(1, 2)
         self.register_buffer("weight", _as_image(folded))
         self.register_buffer("bias", bias)
+        self.register_buffer("tap_sum", None)
 
     @property
     def context(self) -> int:
@@ -113,7 +115,7 @@ class CausalConv(nn.Module):
 
     def lower_precision(self, dtype: torch.dtype) -> None:
         """Convolve in `dtype` from now on."""
-        self.weight, self.in_products = self.weight.to(dtype), False
+        self.weight, self.in_products, self.tap_sum = self.weight.to(dtype), False, None
 
     def split_precision(self) -> None:
         """Convolve float32 values in parts from now on, see :mod:`~qtokfeatures.codecs.nn.split`.
@@ -131,6 +133,17 @@ class CausalConv(nn.Module):
     def multiply_taps(self) -> None:
         """Add up a matrix product for each tap from now on: on a GPU, exact float32's fast way."""
         self.in_products = self.groups == 1
+
+    def pair_steps(self) -> None:
+        """Multiply three matrices for two steps, not four, where there are two taps, from now on.
+
+        With taps A and B, ``x₀A + x₁B`` and ``x₁A + x₂B`` are ``x₁(A + B)`` plus ``(x₀ − x₁)A``
+        and minus ``(x₁ − x₂)B``: Winograd's F(2, 2). Chunks must be of an even number of steps,
+        or pairs, and with them the last bits, would not be those of one pass.
+        """
+        if self._is_two_matrices:
+            first, second = self.weight[:, :, 0].unbind(2)
+            self.tap_sum = (first + second).T
 
     def add_bias_late(self) -> None:
         """Let the pass after a convolution add its bias: a GPU would make one more pass of it."""
@@ -151,6 +164,8 @@ class CausalConv(nn.Module):
         bias = None if bias is None else bias.to(self.weight.dtype)
         if seen.is_cuda and self.weight.shape[3] == 1:
             return F.linear(seen, self.weight[:, :, 0, 0], bias)
+        if self.tap_sum is not None:
+            return self._products_of_pairs(seen, bias, self.tap_sum)
         if not seen.is_cuda and self._is_two_matrices:
             return self._sum_of_products(seen, bias)
         image = seen.transpose(1, 2).unsqueeze(2)
@@ -166,6 +181,19 @@ class CausalConv(nn.Module):
         for i, matrix in enumerate(matrices[1:], start=1):
             y.baddbmm_(seen[:, i * self.dilation : i * self.dilation + steps], matrix)
         return y
+
+    def _products_of_pairs(self, seen: Tensor, bias: Tensor | None, tap_sum: Tensor) -> Tensor:
+        batch, steps, out = seen.shape[0], seen.shape[1] - 1, self.weight.shape[0]
+        first, second = self.weight[:, :, 0].permute(2, 1, 0)
+        change = seen[:, :-1] - seen[:, 1:]
+        shared = seen[:, 1::2] @ tap_sum
+        if bias is not None:
+            shared += bias
+        y = seen.new_empty(batch, steps // 2, 2, out)
+        for row in range(batch):
+            torch.addmm(shared[row], change[row, 0::2], first, out=y[row, :, 0])
+            torch.addmm(shared[row], change[row, 1::2], second, alpha=-1, out=y[row, :, 1])
+        return y.flatten(1, 2)
 
     def _from_one_channel(self, seen: Tensor, bias: Tensor | None) -> Tensor:
         span = self.context + 1
@@ -192,7 +220,8 @@ class CausalConv(nn.Module):
         self, x: Tensor, memory: Memory, activation: Activation | None, before: Tensor | None
     ) -> Tensor:
         batch, steps, width = x.shape
-        spare = 0 if x.is_cuda else max(0, LEAST_STEPS - steps)
+        least = LEAST_STEPS if self.tap_sum is None else 2 * LEAST_STEPS
+        spare = 0 if x.is_cuda else max(0, least - steps)
         width *= PARTS if self.split else 1
         seen = x.new_empty(batch, self.context + steps + spare, width, dtype=self.weight.dtype)
         present = seen[:, self.context : self.context + steps]

@@ -15,7 +15,7 @@ from qtokfeatures.codecs.qwen3.checkpoint import Weights
 from qtokfeatures.codecs.qwen3.config import EncoderConfig
 from qtokfeatures.codecs.qwen3.transformer import BiasedLayerNorm, GeluMlp, TransformerLayer
 
-_MOST_VALUES = 2**22
+_MOST_VALUES = 2**21
 _MOST_VALUES_ON_GPU = 2**25
 _ELU = Elu()
 
@@ -96,8 +96,11 @@ class Encoder(nn.Module):
             for i in range(config.transformer.layers)
         )
         self.halve = _halving(config, weights.at("downsample"))
-        self.samples_a_step = math.prod(config.strides)
-        self.values_a_step = config.filters * self.samples_a_step
+        self.samples_a_frame = math.prod(config.strides) * config.downsample
+        self.values_a_frame = [
+            self.samples_a_frame // math.prod(config.strides[:i]) * (config.filters << i)
+            for i in range(len(self.blocks))
+        ]
 
     def forward(self, y: Tensor, memory: Memory) -> Tensor:
         """Encode whole frames.
@@ -114,29 +117,42 @@ class Encoder(nn.Module):
         Tensor, shape (batch, frame, dim)
             Latents.
         """
-        steps = y.unflatten(1, (-1, self.samples_a_step))
-        x = in_stretches(
-            lambda stretch: self._convolve(stretch.flatten(1)[..., None], memory),
-            steps,
-            values_a_step=self.values_a_step,
-            most_values=_MOST_VALUES_ON_GPU if y.is_cuda else _MOST_VALUES,
-        )
+        x = self._after_block(len(self.blocks) - 1, y, memory)
+        x = self.leave(x, memory, _ELU)
         for layer in self.transformer:
             x = layer(x, memory)
         latent: Tensor = self.halve(x, memory)
         return latent
+
+    def paired_convolutions(self) -> Iterator[CausalConv]:
+        """Yield the strided ones that make an even number of steps of any frame.
+
+        They take up half of the arithmetic.
+        """
+        steps = self.samples_a_frame
+        for module in self.blocks.modules():
+            if isinstance(module, CausalConv) and module.stride > 1:
+                steps //= module.stride
+                if steps % 2 == 0:
+                    yield module
 
     def convolutions(self) -> Iterator[CausalConv]:
         """Yield the convolutions up to the transformer, where nearly all the arithmetic is."""
         for part in (*self.blocks, self.leave):
             yield from (module for module in part.modules() if isinstance(module, CausalConv))
 
-    def _convolve(self, x: Tensor, memory: Memory) -> Tensor:
-        x = self.enter(x, memory)
-        for block in self.blocks:
-            x = block(x, memory)
-        y: Tensor = self.leave(x, memory, _ELU)
-        return y
+    def _after_block(self, i: int, y: Tensor, memory: Memory) -> Tensor:
+        """Run all up to block `i`, a stretch after another: each rate has its own length."""
+        if i < 0:
+            entered: Tensor = self.enter(y[..., None], memory)
+            return entered
+        block = self.blocks[i]
+        return in_stretches(
+            lambda stretch: block(self._after_block(i - 1, stretch.flatten(1), memory), memory),
+            y.unflatten(1, (-1, self.samples_a_frame)),
+            values_a_step=self.values_a_frame[i],
+            most_values=_MOST_VALUES_ON_GPU if y.is_cuda else _MOST_VALUES,
+        )
 
 
 def _conv(

@@ -32,13 +32,8 @@ class Qwen3Model:
         """Choose how to convolve on `device`, the decoder in lower precision where that gains."""
         if device.type == "cuda":
             _prepare_for_gpu(self.encoder, self.decoder, fast=fast)
-        elif self.decoder is not None:
-            for convolution in self.decoder.early_convolutions():
-                convolution.multiply_taps()
-            lower = fast_dtype(device) if fast else None
-            if lower is not None:
-                for convolution in self.decoder.robust_convolutions():
-                    convolution.lower_precision(lower)
+        else:
+            _prepare_for_cpu(self.encoder, self.decoder, fast_dtype(device) if fast else None)
 
     def encode(self, y: Tensor, memory: Memory) -> Tensor:
         """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``."""
@@ -59,6 +54,20 @@ class Qwen3Model:
             vectors = lookup(rows).unflatten(0, (codes.shape[0], codes.shape[2]))
             y: Tensor = decoder(vectors, memory)
         return y
+
+
+def _prepare_for_cpu(
+    encoder: Encoder | None, decoder: Decoder | None, lower: torch.dtype | None
+) -> None:
+    if encoder is not None:
+        for convolution in encoder.paired_convolutions():
+            convolution.pair_steps()
+    if decoder is not None:
+        for convolution in decoder.early_convolutions():
+            convolution.multiply_taps()
+        if lower is not None:
+            for convolution in decoder.robust_convolutions():
+                convolution.lower_precision(lower)
 
 
 def _prepare_for_gpu(encoder: Encoder | None, decoder: Decoder | None, *, fast: bool) -> None:
