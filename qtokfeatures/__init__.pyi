@@ -23,6 +23,7 @@ from .estimators import TokenHistogram as TokenHistogram
 from .estimators import enable_xarray_output as enable_xarray_output
 from .estimators import hear as hear
 from .evaluation import token_stability as token_stability
+from .evaluation import verify as verify
 from .examples_audio import example_file as example_file
 from .examples_audio import example_files as example_files
 from .examples_audio import example_labels as example_labels

@@ -77,12 +77,12 @@ def _there_and_back(
         for sound, files in shown:
             try:
                 clip = load_audio(sound)
+                one = make_roundtrip(codec, clip, name=Path(sound).name, codebooks=codebooks)
+                pictures = roundtrip_pictures(one)
+                _write(files, one, pictures)
             except QtokError as error:
                 report.fail(sound, error)
                 continue
-            one = make_roundtrip(codec, clip, name=Path(sound).name, codebooks=codebooks)
-            pictures = roundtrip_pictures(one)
-            _write(files, one, pictures)
             done.append((one, pictures))
     return done
 

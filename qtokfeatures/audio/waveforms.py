@@ -20,6 +20,7 @@ __all__ = [
     "stream_piece",
 ]
 
+_LOUDEST = 1e10  # 200 dB above full scale
 _MOST_CHANNELS = 64  # a trailing axis up to this, behind a longer one, is (sample, channel)
 
 
@@ -45,7 +46,8 @@ def mono_samples(y: Any, *, source: str, sr: int | None = None) -> Samples:
     Raises
     ------
     AudioError
-        If the dtype or shape is not audio, there is no sample, or one is NaN or infinite.
+        If the dtype or shape is not audio, there is no sample, or one is NaN, infinite or
+        beyond 1e10.
     """
     array = as_array(y, source=source)
     _check_shape(array, source=source)
@@ -69,15 +71,13 @@ def stream_piece(y: Any) -> Samples:
     Raises
     ------
     AudioError
-        If the dtype or shape is not mono audio, or a sample is NaN or infinite.
+        If the dtype or shape is not mono audio, or a sample is NaN, infinite or beyond 1e10.
     """
     array = as_array(y, source="the stream")
     if array.ndim != 1:
         raise AudioError(f"a stream takes mono audio (sample,), got shape {array.shape}")
     samples = scaled_to_float(array, source="the stream")
-    if not np.isfinite(samples).all():
-        raise AudioError("a stream takes finite samples, got NaN or infinity")
-    return samples
+    return checked_finite(samples, source="the stream")
 
 
 def is_array(value: Any) -> bool:
@@ -150,7 +150,7 @@ def scaled_to_float(array: npt.NDArray[Any], *, source: str) -> Samples:
 def checked_finite(
     samples: Samples, *, source: str, sr: int | None = None, before: int = 0, axis: int = -1
 ) -> Samples:
-    """Return `samples`, or say how many are NaN or infinite and where the first is.
+    """Return `samples`, or say how many are NaN, infinite or absurd and where the first is.
 
     Parameters
     ----------
@@ -173,23 +173,31 @@ def checked_finite(
     Raises
     ------
     AudioError
-        If a value is not finite.
+        If a value is not finite, or beyond 1e10, where full scale is 1.
     """
-    finite = np.isfinite(samples)
-    if finite.all():
+    if _are_audio(samples):
         return samples
+    finite = np.abs(samples) <= _LOUDEST
     where = np.argwhere(~finite)[:, axis]
     first = int(where.min()) + before
     place = f"sample {first}" + (f" ({first / sr:.3f} s)" if sr else "")
     bad = samples[~finite]
-    what = (
-        "NaN" if np.isnan(bad).all() else "infinite" if np.isinf(bad).all() else "NaN or infinite"
-    )
+    if np.isfinite(bad).any():
+        what = f"beyond ±{_LOUDEST:g}, where full scale is ±1"
+    elif np.isnan(bad).all():
+        what = "NaN"
+    else:
+        what = "infinite" if np.isinf(bad).all() else "NaN or infinite"
     raise AudioError(
         f"{source}: {len(bad)} of {samples.size} values are {what}, the first at {place}; "
         "repair or cut them out, for example with numpy.nan_to_num",
         source=source,
     )
+
+
+def _are_audio(samples: Samples) -> bool:
+    """Tell whether all are finite and within what any sound can be; NaN compares as False."""
+    return bool(samples.max(initial=0.0) <= _LOUDEST and samples.min(initial=0.0) >= -_LOUDEST)
 
 
 def mean_of_channels(samples: Samples) -> Samples:

@@ -13,12 +13,12 @@ import xarray as xr
 from qtokfeatures.audio import AudioClip, iter_blocks, resample, resampled_length
 from qtokfeatures.audio.batches import OnError
 from qtokfeatures.codecs.batching import decode_all, encode_blocks, encode_items, encode_waves
-from qtokfeatures.codecs.checks import as_codes
+from qtokfeatures.codecs.checks import as_codes, check_from_the_first
 from qtokfeatures.codecs.levels import frame_levels
 from qtokfeatures.codecs.network import Codes, DecoderState, EncoderState, Vectors
 from qtokfeatures.codecs.streaming import StreamDecoder, StreamEncoder
 from qtokfeatures.codecs.vectors import CodecVectors
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.exceptions import CodesError, InputError
 from qtokfeatures.labelled import CodeSequence, as_code_sequence
 
 
@@ -185,15 +185,23 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         ------
         CodecMismatchError
             Another codec, or another version of it, made the codes.
+        CodesError
+            An entry that no codebook has, with its clip; not the codebooks from the first on.
         """
         clips = as_code_sequence(ds)
         self.spec.check_matches(clips.dataset.attrs)
-        decoded = decode_all(self, list(clips), progress=progress)
+        check_from_the_first(clips.dataset)
+        rates = clips.dataset["sample_rate"].values.tolist()
+        lengths = clips.dataset["n_samples"].values.tolist()
+        if original and min([1, *rates, *lengths]) < 1:
+            raise CodesError(
+                "sample_rate and n_samples of clips must be at least 1 to give them their "
+                "original rate and length; decode with original=False"
+            )
+        decoded = decode_all(self, self._checked(clips), progress=progress)
         rate = self.spec.sample_rate
         if not original:
             return [(y, rate) for y in decoded]
-        rates = clips.dataset["sample_rate"].values.tolist()
-        lengths = clips.dataset["n_samples"].values.tolist()
         return [
             (self._as_original(y, sr, n), sr)
             for y, sr, n in zip(decoded, rates, lengths, strict=True)
@@ -248,6 +256,16 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         finally:
             decoder.close()
 
+    def _checked(self, clips: CodeSequence) -> list[Codes]:
+        names = clips.dataset["clip"].values
+        checked = []
+        for name, codes in zip(names, clips, strict=True):
+            try:
+                checked.append(as_codes(codes, self.spec))
+            except CodesError as error:
+                raise CodesError(f"clip {name}: {error}") from None
+        return checked
+
     def _as_original(self, y: Vectors, sr: int, n_samples: int) -> Vectors:
         rate = self.spec.sample_rate
         if sr != rate:
@@ -258,8 +276,8 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
 
 
 def _fitted(y: Vectors, length: int) -> Vectors:
-    if length < 1:
-        raise InputError(f"length must be at least 1 sample, got {length}")
+    if not isinstance(length, (int, np.integer)) or length < 1:
+        raise InputError(f"length must be a whole number of samples, at least 1, got {length!r}")
     if len(y) >= length:
         return y[:length]
     return np.pad(y, (0, length - len(y)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from qtokfeatures.audio import AudioClip, LongClip, load_or_open
 from qtokfeatures.audio.batches import OnError
+from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.codecs.progress import tracked
 from qtokfeatures.exceptions import AudioError, CodecError, SkippedClipWarning
 from qtokfeatures.labelled import build_codes
@@ -32,7 +34,6 @@ _SHORTEST_SHARE = 0.6
 """A batch holds no clip shorter than this share of its longest: little is spent on padding."""
 _WAITING = 4
 """Batches' worth of audio that is loaded before it is sorted by length and encoded."""
-_OUT_OF_MEMORY = (torch.cuda.OutOfMemoryError, MemoryError)
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -124,14 +125,14 @@ def in_memory(run: Callable[[Sequence[_In]], Sequence[_Out]], batch: Sequence[_I
     CodecError
         Memory does not suffice for one clip alone.
     """
+    if len(batch) == 1:
+        with telling_of_memory():
+            return list(run(batch))
     try:
         return list(run(batch))
-    except _OUT_OF_MEMORY as error:
-        if len(batch) == 1:
-            raise CodecError(
-                f"one clip alone does not fit into memory ({error}): free some, or take "
-                'device="cpu"'
-            ) from error
+    except (MemoryError, RuntimeError) as error:
+        if not _is_of_memory(error):
+            raise
     # Outside the handler: the error's traceback would hold on to the memory.
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -139,10 +140,31 @@ def in_memory(run: Callable[[Sequence[_In]], Sequence[_Out]], batch: Sequence[_I
     return in_memory(run, batch[:middle]) + in_memory(run, batch[middle:])
 
 
+@contextmanager
+def telling_of_memory() -> Iterator[None]:
+    """Turn any way of running out of memory into one clear error."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_of_memory(error):
+            raise
+        raise CodecError(
+            f"one clip alone does not fit into memory ({str(error).partition(chr(10))[0]}): free "
+            'some, or take device="cpu"'
+        ) from error
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Tell whether memory ran out: on the CPU, torch says so in a plain RuntimeError."""
+    return isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)) or (
+        "DefaultCPUAllocator" in str(error)
+    )
+
+
 def _latent_batch(
     codec: Codec, waves: Sequence[npt.NDArray[np.float32]]
 ) -> list[npt.NDArray[np.float32]]:
-    with torch.inference_mode():
+    with inference(codec.device):
         latent = torch.cat(list(latent_chunks(codec, waves)), dim=1)
         return list(latent.float().cpu().numpy())
 
@@ -150,7 +172,7 @@ def _latent_batch(
 def _encode_batch(
     codec: Codec, waves: Sequence[npt.NDArray[np.float32]]
 ) -> list[npt.NDArray[np.int16]]:
-    with torch.inference_mode():
+    with inference(codec.device):
         codes = [codec.code_chunk(latent) for latent in latent_chunks(codec, waves)]
         return list(torch.cat(codes, dim=2).to(torch.int16).cpu().numpy())
 
@@ -165,7 +187,7 @@ def _decode_batch(
     chunk, hop = int(CHUNK_S * codec.spec.frame_rate), codec.spec.hop_length
     y = np.empty((len(clips), longest * hop), dtype=np.float32)
     state = codec.start_decoding()
-    with torch.inference_mode():
+    with inference(codec.device):
         for start in range(0, longest, chunk):
             part = torch.from_numpy(padded[:, :, start : start + chunk]).to(codec.device)
             decoded = codec.decode_chunk(part, state).float().cpu().numpy()

@@ -12,7 +12,7 @@ from qtokfeatures.exceptions import CodesError, InputError
 from qtokfeatures.labelled import CodecSpec, CodeSequence
 
 
-def as_codes(codes: Any, spec: CodecSpec) -> npt.NDArray[np.int16]:
+def as_codes(codes: Any, spec: CodecSpec, *, least_frames: int = 1) -> npt.NDArray[np.int16]:
     """Return `codes` as a checked int16 array.
 
     Parameters
@@ -21,6 +21,8 @@ def as_codes(codes: Any, spec: CodecSpec) -> npt.NDArray[np.int16]:
         NumPy array, torch tensor, list of lists or DataArray.
     spec : CodecSpec
         Says how many codebooks and entries there are.
+    least_frames : int, default=1
+        Fewer are an error.
 
     Returns
     -------
@@ -37,10 +39,10 @@ def as_codes(codes: Any, spec: CodecSpec) -> npt.NDArray[np.int16]:
             "decode takes the codes of one clip, (codebook, frame); decode a Dataset with "
             "decode_many(ds), or one clip of it with decode(ds.qtok.clip(0))"
         )
-    array = np.asarray(codes.detach().cpu() if hasattr(codes, "detach") else codes)
+    array = _plain(codes)
     if array.dtype.kind not in "iu":
         raise CodesError(f"codes must be integers, got {array.dtype}")
-    if array.ndim != 2 or 0 in array.shape:
+    if array.ndim != 2 or len(array) < 1 or array.shape[1] < least_frames:
         raise CodesError(
             f"codes must be (codebook, frame) with at least one of each, got shape {array.shape}"
         )
@@ -58,6 +60,38 @@ def as_codes(codes: Any, spec: CodecSpec) -> npt.NDArray[np.int16]:
             f"frame {frame}{hint}"
         )
     return array.astype(np.int16)
+
+
+def check_from_the_first(codes: xr.DataArray | xr.Dataset) -> None:
+    """Refuse codes whose coordinate says that they are not of the codebooks from the first on.
+
+    Raises
+    ------
+    CodesError
+        Names the codebooks that there are.
+    """
+    if "codebook" not in codes.coords:
+        return
+    named = np.atleast_1d(codes["codebook"].values).tolist()
+    if named != list(range(len(named))):
+        raise CodesError(
+            f"only the codebooks from the first on, in order, can be decoded or added up; got "
+            f"{named}"
+        )
+
+
+def _plain(codes: Any) -> npt.NDArray[Any]:
+    if isinstance(codes, xr.DataArray):
+        if set(codes.dims) == {"codebook", "frame"}:
+            codes = codes.transpose("codebook", "frame")
+        check_from_the_first(codes)
+        codes = codes.data
+    if np.ma.is_masked(codes):
+        raise CodesError("codes must not be masked: cut off what is masked first")
+    try:
+        return np.asarray(codes.detach().cpu() if hasattr(codes, "detach") else codes)
+    except (TypeError, ValueError) as error:
+        raise CodesError(f"codes must be an array (codebook, frame): {error}") from error
 
 
 def as_embedding(embedding: npt.ArrayLike, spec: CodecSpec) -> npt.NDArray[np.float32]:

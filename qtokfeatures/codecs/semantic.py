@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from qtokfeatures.codecs.checks import as_embedding
 from qtokfeatures.codecs.network import DecoderState, EncoderState
-from qtokfeatures.codecs.nn.precision import tf32
+from qtokfeatures.codecs.nn.precision import inference, tf32
 from qtokfeatures.codecs.nn.quantizer import SplitQuantizer
 from qtokfeatures.codecs.stored import Model, StoredCodec
 
@@ -75,7 +75,7 @@ class SemanticCodec(
             The space of :meth:`codebook_vectors`, :meth:`embed` and :meth:`quantize`.
         """
         vectors = torch.from_numpy(np.ascontiguousarray(latents, dtype=np.float32))
-        with torch.inference_mode(), tf32(self.device, allowed=False):
+        with inference(self.device), tf32(self.device, allowed=False):
             projected: Tensor = self.quantizer(vectors.to(self.device))
         return projected.cpu().numpy()
 
@@ -99,7 +99,7 @@ class SemanticCodec(
             Codes. Approximate: greedy search need not find the entries that were added up.
         """
         vectors = as_embedding(embedding, self.spec)
-        with torch.inference_mode():
+        with inference(self.device):
             codes = self.nearest(torch.from_numpy(vectors)[None].to(self.device))
         return codes[0].to(torch.int16).cpu().numpy()
 

@@ -13,6 +13,7 @@ from typing_extensions import Self, TypeVar
 
 from qtokfeatures.codecs.base import Codec
 from qtokfeatures.codecs.network import DecoderState, EncoderState
+from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.exceptions import CodecError, CodecMismatchError, InputError
 from qtokfeatures.labelled import CodecSpec
 
@@ -92,12 +93,12 @@ class StoredCodec(Codec[EncoderState, DecoderState], Generic[EncoderState, Decod
         InputError
             There is no such codebook.
         """
-        if not 0 <= k < self.spec.n_codebooks:
+        if not isinstance(k, (int, np.integer)) or not 0 <= k < self.spec.n_codebooks:
             raise InputError(
-                f"{self.spec.name} has codebooks 0 … {self.spec.n_codebooks - 1}, got {k}"
+                f"{self.spec.name} has codebooks 0 … {self.spec.n_codebooks - 1}, got {k!r}"
             )
         if k not in self._vectors:
-            with torch.inference_mode():
+            with inference(self.device):
                 self._vectors[k] = self.entries(k).float().cpu().numpy()
             self._vectors[k].flags.writeable = False
         return self._vectors[k]

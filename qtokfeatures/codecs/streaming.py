@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch
 from torch import Tensor
 
 from qtokfeatures.audio.waveforms import stream_piece
+from qtokfeatures.codecs.batching import telling_of_memory
 from qtokfeatures.codecs.checks import as_codes
+from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.exceptions import StreamClosedError
 
 if TYPE_CHECKING:
@@ -97,7 +100,7 @@ class StreamEncoder(_FrameStream):
 
     def _encode(self, y: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
         parts = [np.zeros((self._codec.spec.n_codebooks, 0), dtype=np.int16)]
-        with torch.inference_mode():
+        with _moving(self):
             for latent in self._latents(y):
                 codes = self._codec.code_chunk(latent)
                 parts.append(codes[0].to(torch.int16).cpu().numpy())
@@ -122,7 +125,7 @@ class LatentStream(_FrameStream):
         return self._vectors(self._last_frame())
 
     def _vectors(self, y: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        with torch.inference_mode():
+        with _moving(self):
             parts = [latent[0].float().cpu().numpy() for latent in self._latents(y)]
         return np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
 
@@ -159,12 +162,12 @@ class StreamDecoder:
             A wrong shape or an entry that no codebook has.
         """
         _check_open(self._open)
-        array = np.asarray(codes)
-        if array.ndim == 2 and array.shape[1] == 0:
-            return np.zeros(0, dtype=np.float32)
         codec = self._codec
-        checked = torch.from_numpy(as_codes(array, codec.spec).astype(np.int64))
-        with torch.inference_mode():
+        array = as_codes(codes, codec.spec, least_frames=0)
+        if array.shape[1] == 0:
+            return np.zeros(0, dtype=np.float32)
+        checked = torch.from_numpy(array.astype(np.int64))
+        with _moving(self):
             waves = [
                 codec.decode_chunk(part[None].to(codec.device), self._state)[0]
                 for part in checked.split(_CHUNK_FRAMES, dim=1)
@@ -186,6 +189,17 @@ class StreamDecoder:
     def close(self) -> None:
         """End the stream."""
         self._open = False
+
+
+@contextmanager
+def _moving(stream: _FrameStream | StreamDecoder) -> Iterator[None]:
+    """Run the network; where that fails half-way, the past is neither old nor new: end it."""
+    try:
+        with inference(stream._codec.device), telling_of_memory():  # noqa: SLF001 — one module
+            yield
+    except BaseException:
+        stream.close()
+        raise
 
 
 def _check_open(is_open: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from qtokfeatures.codecs.network import (
     EncoderState,
     Vectors,
 )
+from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.exceptions import InputError
 
 
@@ -41,7 +43,7 @@ class CodecVectors(CodecNetwork[EncoderState, DecoderState]):
             One vector a frame.
         """
         clip = load_audio(audio, sr=sr, target_sr=self.spec.sample_rate)
-        with torch.inference_mode():
+        with inference(self.device):
             latents = torch.cat(list(latent_chunks(self, [clip.y])), dim=1)
             frames = frames_of(len(clip.y), self.spec.hop_length)
             return latents[0, :frames].float().cpu().numpy()
@@ -106,7 +108,7 @@ class CodecVectors(CodecNetwork[EncoderState, DecoderState]):
             Codes. Approximate: greedy search need not find the entries that were added up.
         """
         vectors = as_embedding(embedding, self.spec)
-        with torch.inference_mode():
+        with inference(self.device):
             codes = self.code_chunk(torch.from_numpy(vectors)[None].to(self.device))
         return codes[0].to(torch.int16).cpu().numpy()
 
@@ -114,7 +116,13 @@ class CodecVectors(CodecNetwork[EncoderState, DecoderState]):
 def _chosen(codebooks: int | Sequence[int] | None, count: int) -> list[int]:
     if codebooks is None:
         return list(range(count))
-    chosen = list(range(codebooks)) if isinstance(codebooks, int) else [int(k) for k in codebooks]
+    try:
+        chosen = list(range(index(codebooks)))  # type: ignore[arg-type]
+    except TypeError:
+        try:
+            chosen = [index(k) for k in codebooks]  # type: ignore[union-attr]
+        except TypeError:
+            chosen = []
     if not chosen or min(chosen) < 0 or max(chosen) >= count:
         raise InputError(
             f"codebooks must name some of the {count} codebooks given (0 … {count - 1}), "

@@ -11,10 +11,13 @@ from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.exceptions import InputError
 
 _LONGEST_S: Final = 7.3
+_BEYOND_WINDOWS_S: Final = 31.7  # longer than what networks look back on, and than their chunks
 
 
 def verify_clips(seconds: float, *, sr: int, hop_length: int, seed: int = 0) -> list[FloatArray]:
     """Make clips of odd lengths: voices, strokes, noise, sweeps and silence.
+
+    One is 31.7 s long, if `seconds` allows it: half of `seconds` is the most for it.
 
     Parameters
     ----------
@@ -46,7 +49,9 @@ def verify_clips(seconds: float, *, sr: int, hop_length: int, seed: int = 0) -> 
     if not seconds > 0:
         raise InputError(f"seconds must be above 0, got {seconds}")
     rng = np.random.default_rng(seed)
+    long_s = min(_BEYOND_WINDOWS_S, 0.55 * seconds)
     lengths = [1, hop_length - 1, hop_length, hop_length + 1]
+    lengths += [hop_length // 2, max(1, round(long_s * sr))]
     while sum(lengths) < seconds * sr:
         lengths.append(int(rng.integers(hop_length, round(_LONGEST_S * sr))))
     makers = (_voice, _strokes, _noise, _sweep, _silence)

@@ -9,9 +9,13 @@ import torch
 from qtokfeatures.audio import load_audio
 from qtokfeatures.codecs.batching import in_memory
 from qtokfeatures.codecs.mini import random_mini
-from qtokfeatures.exceptions import CodecError
+from qtokfeatures.exceptions import CodecError, StreamClosedError
 
-ERRORS = [torch.cuda.OutOfMemoryError("CUDA out of memory"), MemoryError()]
+ERRORS = [
+    torch.cuda.OutOfMemoryError("CUDA out of memory"),
+    MemoryError(),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried …"),
+]
 
 
 class Cramped:
@@ -27,7 +31,7 @@ class Cramped:
         return [item * 10 for item in batch]
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=["cuda", "host"])
+@pytest.mark.parametrize("error", ERRORS, ids=["cuda", "host", "torch on a CPU"])
 @pytest.mark.parametrize("most", [1, 2, 7])
 def test_a_batch_is_halved_until_it_fits(most, error):
     run = Cramped(most, error)
@@ -38,6 +42,23 @@ def test_a_batch_is_halved_until_it_fits(most, error):
 def test_one_clip_that_does_not_fit_is_an_error():
     with pytest.raises(CodecError, match="one clip alone does not fit into memory"):
         in_memory(Cramped(0, ERRORS[0]), [1, 2, 3])
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=["cuda", "host", "torch on a CPU"])
+def test_a_stream_that_runs_out_of_memory_says_so_and_ends(monkeypatch, error):
+    codec = random_mini()
+
+    def raising(self, y, state):
+        raise error
+
+    with codec.stream_encoder() as stream:
+        stream.push(np.zeros(1920))
+        monkeypatch.setattr(type(codec), "latent_chunk", raising)
+        with pytest.raises(CodecError, match="does not fit into memory"):
+            stream.push(np.zeros(1920))
+        monkeypatch.undo()
+        with pytest.raises(StreamClosedError):  # its past is neither old nor new
+            stream.push(np.zeros(1920))
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():

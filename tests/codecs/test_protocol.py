@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
+import xarray as xr
 
 from qtokfeatures.exceptions import (
     AudioError,
@@ -154,6 +156,80 @@ def test_a_codebook_that_is_not_there_is_refused(tiny, k):
 def test_wrong_codes_are_refused_with_their_place(tiny, codes, message):
     with pytest.raises(CodesError, match=message):
         tiny.decode(codes)
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        ([[1, 2], [3]], "must be an array"),
+        (np.ma.masked_array(np.zeros((16, 3), int), mask=np.eye(16, 3)), "must not be masked"),
+        (
+            xr.DataArray(
+                np.zeros((2, 3), int), dims=("codebook", "frame"), coords={"codebook": [8, 9]}
+            ),
+            r"from the first on.* got \[8, 9\]",
+        ),
+    ],
+    ids=["ragged", "masked", "later codebooks"],
+)
+def test_codes_that_would_decode_to_something_else_are_refused(tiny, codes, message):
+    with pytest.raises(CodesError, match=message):
+        tiny.decode(codes)
+
+
+def test_named_dimensions_may_come_in_any_order(tiny, sweep):
+    codes = tiny.encode(sweep(0.8), sr=SR)
+    array = xr.DataArray(codes.T, dims=("frame", "codebook"))
+    np.testing.assert_array_equal(tiny.decode(array)[0], tiny.decode(codes)[0])
+
+
+def test_entries_that_are_never_used_decode_as_the_first(mini):
+    codes = np.zeros((16, 3), int)
+    expected, _ = mini.decode(codes)
+    codes[0] = [512, 2047, 1000]
+    np.testing.assert_array_equal(mini.decode(codes)[0], expected)
+    np.testing.assert_array_equal(mini.levels(codes[:1]), mini.levels(np.zeros((1, 3), int)))
+
+
+@pytest.mark.parametrize("length", [5.0, "3", 0, -1])
+def test_a_length_that_is_none_is_refused(tiny, length):
+    with pytest.raises(InputError, match="length must be a whole number"):
+        tiny.decode(np.zeros((16, 3), int), length=length)
+
+
+def test_a_dataset_with_a_wrong_code_is_refused_with_its_clip(tiny, sweep):
+    ds = tiny.encode_many([sweep(0.3), sweep(0.4)], sr=SR)
+    ds["codes"].values[3, 5] = -1  # of the second clip, the frame after its first
+    with pytest.raises(CodesError, match=r"clip .*: .*got -1 in codebook 3 at frame 1"):
+        tiny.decode_many(ds)
+
+
+def test_a_dataset_of_later_codebooks_is_refused(tiny, sweep):
+    ds = tiny.encode_many([sweep(0.3)], sr=SR)
+    named = ds.assign_coords(codebook=np.arange(16))
+    assert len(tiny.decode_many(named.isel(codebook=slice(8)))) == 1
+    with pytest.raises(CodesError, match="from the first on"):
+        tiny.decode_many(named.isel(codebook=slice(8, None)))
+
+
+def test_a_clip_without_a_rate_is_refused(tiny, sweep):
+    ds = tiny.encode_many([sweep(0.3)], sr=SR)
+    ds["sample_rate"].values[:] = 0
+    with pytest.raises(CodesError, match="original=False"):
+        tiny.decode_many(ds)
+    assert len(tiny.decode_many(ds, original=False)) == 1
+
+
+def test_autocast_changes_nothing(codec, sweep):
+    y = sweep(0.5)
+    codes, vectors = codec.encode(y, sr=SR), codec.latents(y, sr=SR)
+    audio, _ = codec.decode(codes)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        np.testing.assert_array_equal(codec.encode(y, sr=SR), codes)
+        np.testing.assert_array_equal(codec.latents(y, sr=SR), vectors)
+        np.testing.assert_array_equal(codec.quantize(codec.project(vectors)), codes)
+        np.testing.assert_array_equal(codec.decode(codes)[0], audio)
+        np.testing.assert_array_equal(codec.encode_many([y], sr=SR)["codes"], codes)
 
 
 def test_a_dataset_given_to_decode_is_sent_to_decode_many(tiny, sweep):

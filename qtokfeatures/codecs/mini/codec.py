@@ -17,6 +17,7 @@ from qtokfeatures.codecs.checks import as_codes
 from qtokfeatures.codecs.mini.config import HOP_LENGTH, SAMPLE_RATE, TINY
 from qtokfeatures.codecs.mini.model import DecoderState, EncoderState, MiniModel, SearchBooks
 from qtokfeatures.codecs.mini.weights import load_weights
+from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.codecs.stored import StoredCodec, loaded
 from qtokfeatures.labelled import CodecSpec
 
@@ -90,7 +91,7 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
         One codebook alone tells how loud its entries are on average.
         """
         first = as_codes(codes, self.spec)[:2].T.astype(np.int64)
-        with torch.inference_mode():
+        with inference(self.device):
             rows = torch.from_numpy(np.ascontiguousarray(first)).to(self.device)
             return self.model.ln_levels(rows).float().cpu().numpy()
 

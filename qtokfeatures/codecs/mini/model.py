@@ -302,17 +302,23 @@ class MiniModel(nn.Module):
             Meaning, shape and log level. Codebook 0 alone does not tell the level: it is then
             the mean of what that entry came with in training.
         """
-        shape = self.codebooks[0][codes[:, 0]]
+        meant = self._meant(codes)
+        shape = self.codebooks[0][meant]
         for k in range(1, codes.shape[1]):
             index = codes[:, k] % self.config.shape_count if k == 1 else codes[:, k]
             shape = shape + self.codebooks[k][index]
         ln_level = self.ln_levels(codes).to(shape.dtype)  # the encoder may be in float64
-        return torch.cat([self.meanings[codes[:, 0]], shape, ln_level[:, None]], dim=1)
+        return torch.cat([self.meanings[meant], shape, ln_level[:, None]], dim=1)
+
+    def _meant(self, codes: Tensor) -> Tensor:
+        """Entries of codebook 0; those that are never used stand for what the first one does."""
+        first = codes[:, 0]
+        return torch.where(first < self.config.meaning_count, first, 0)
 
     def ln_levels(self, codes: Tensor) -> Tensor:
         """Log level of each row of `codes`, the last number of what :meth:`embed` gives."""
         if codes.shape[1] < 2:
-            return self.typical_ln_level[codes[:, 0]]
+            return self.typical_ln_level[self._meant(codes)]
         return self.encoder.levels.ln_levels[codes[:, 1] // self.config.shape_count]
 
     def split(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:

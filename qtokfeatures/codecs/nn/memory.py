@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,14 @@ class Memory(dict[nn.Module, Tensor]):
     A block that finds nothing under its own key is at the start of the stream. Memory is of a
     fixed size: what a block keeps is bounded by its kernel or its window.
     """
+
+    def __deepcopy__(self, memo: Mapping[int, Any]) -> Memory:
+        """Copy the past, not the blocks, which are the keys."""
+        return Memory({block: past.clone() for block, past in self.items()})
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: in another process there are other blocks."""
+        raise TypeError("the state of a stream belongs to its codec: it cannot be pickled")
 
 
 def in_stretches(

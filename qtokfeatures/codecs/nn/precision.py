@@ -33,6 +33,24 @@ def fast_dtype(device: torch.device) -> torch.dtype | None:
 
 
 @contextmanager
+def inference(device: torch.device) -> Iterator[None]:
+    """Compute without gradients, and in the network's own precision even inside an autocast.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the block computes.
+
+    Yields
+    ------
+    None
+        Settings are put back afterwards.
+    """
+    with torch.inference_mode(), torch.autocast(device.type, enabled=False):
+        yield
+
+
+@contextmanager
 def tf32(device: torch.device, *, allowed: bool) -> Iterator[None]:
     """Let a GPU round float32 factors to 11 bits while the block runs, or forbid it.
 

@@ -60,7 +60,7 @@ def residual_encode(x: Tensor, codebooks: Tensor, norms: Tensor | None = None) -
         index = nearest_codes(residual, codebook, half_norm)
         residual = residual - codebook[index]
         codes.append(index)
-    return torch.stack(codes, dim=1)
+    return torch.stack(codes, dim=1) if codes else x.new_zeros(len(x), 0, dtype=torch.int64)
 
 
 def residual_decode(codes: Tensor, codebooks: Tensor) -> Tensor:

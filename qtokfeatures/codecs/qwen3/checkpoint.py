@@ -16,6 +16,7 @@ from qtokfeatures.codecs.folders import INDEX, WEIGHTS, read_index
 from qtokfeatures.exceptions import CodecError
 
 _LISTED = 50
+_FLOATS = {"F64", "F32", "F16", "BF16"}
 
 Shape = tuple[int, ...]
 
@@ -85,6 +86,7 @@ class Checkpoint:
     def __init__(self, folder: Path, device: torch.device) -> None:
         self.folder, self.device = folder, device
         self.shapes: dict[str, Shape] = {}
+        self._not_finite: list[str] = []
         self._files: dict[str, Any] = {}
         for path, promised in _weight_files(folder).items():
             file, held = _opened(path)
@@ -124,11 +126,29 @@ class Checkpoint:
 
     def take(self, name: str, shape: Shape) -> Tensor:
         """Return the tensor `name` as float32 on the wanted device."""
-        tensor: Tensor = self._files[name].get_tensor(name)
-        return tensor.to(self.device, torch.float32)
+        mapped: Tensor = self._files[name].get_tensor(name)
+        # A copy: who overwrites the file does not change a codec that is loaded.
+        tensor = mapped.to(torch.float32, copy=True)
+        if not torch.isfinite(tensor).all():
+            self._not_finite.append(name)
+        return tensor.to(self.device)
 
     def leave(self, name: str, shape: Shape) -> None:
         """Do not read `name`."""
+
+    def check_values(self) -> None:
+        """Look at what was taken.
+
+        Raises
+        ------
+        CodecError
+            Lists the tensors with values that are NaN, infinite or beyond float32.
+        """
+        if self._not_finite:
+            raise CodecError(
+                f"the weights in {self.folder} are damaged: NaN or infinity in "
+                f"{len(self._not_finite)} tensors: {_few(self._not_finite)}"
+            )
 
     def digest(self) -> str:
         """SHA-256 over names, dtypes, shapes and values, the same for any way to shard them."""
@@ -160,10 +180,14 @@ def _weight_files(folder: Path) -> dict[Path, set[str] | None]:
 def _opened(path: Path) -> tuple[Any, dict[str, Shape]]:
     try:
         file: Any = safe_open(path, framework="pt")
-        names = list(file.keys())
-        return file, {name: tuple(file.get_slice(name).get_shape()) for name in names}
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 — no dict
+        odd = [f"{n} {s.get_dtype()}" for n, s in slices.items() if s.get_dtype() not in _FLOATS]
+        held = {name: tuple(part.get_shape()) for name, part in slices.items()}
     except (SafetensorError, OSError) as error:
         raise CodecError(f"{path} is not a readable safetensors file: {error}") from error
+    if odd:
+        raise CodecError(f"weights must be floating-point numbers, in {path} are: {_few(odd)}")
+    return file, held
 
 
 def _few(names: list[str]) -> str:

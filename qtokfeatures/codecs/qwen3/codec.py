@@ -296,7 +296,8 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
 
 def qwen3_spec(config: Qwen3Config, *, name: str, revision: str, digest: str) -> CodecSpec:
     """Return the spec of weights with the SHA-256 `digest`."""
-    facts = f"{SEMANTICS}:{config.encoder}:float32:{digest}"
+    rates = f"{config.hop_length} samples at {config.sample_rate} Hz"
+    facts = f"{SEMANTICS}:{config.encoder}:{rates}:float32:{digest}"
     return CodecSpec(
         name=name,
         revision=revision,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qtokfeatures.codecs.qwen3.config_fields import ConfigFields
 from qtokfeatures.exceptions import CodecError
 
 MODEL_TYPE = "qwen3_tts_tokenizer_12hz"
 NAME = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
+MOST_CODES = 2**15
 
 
 @dataclass(frozen=True)
@@ -85,34 +85,25 @@ class Qwen3Config:
         Raises
         ------
         CodecError
-            Not JSON, another kind of model, or an option that this implementation does not have.
+            Not JSON, another kind of model, a size that is missing or cannot be, or an option that
+            this implementation does not have.
         """
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise CodecError(f"{path} is not a readable JSON file: {error}") from error
-        if not isinstance(fields, dict) or fields.get("model_type") != MODEL_TYPE:
-            kind = fields.get("model_type") if isinstance(fields, dict) else type(fields).__name__
+        fields = ConfigFields.read(path)
+        kind = fields.option("model_type", None)
+        if kind != MODEL_TYPE:
             raise CodecError(f"{path}: expected model_type {MODEL_TYPE!r}, got {kind!r}")
-        try:
-            config = cls._from(fields)
-        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-            raise CodecError(f"{path} lacks a size, or has a wrong one: {error!r}") from error
-        config.check(fields, path)
+        hop = fields.size("encode_downsample_rate")
+        config = cls(
+            sample_rate=fields.size("input_sample_rate"),
+            hop_length=hop,
+            n_codebooks=fields.size("encoder_valid_num_quantizers"),
+            encoder=_encoder(fields.table("encoder_config"), hop),
+            decoder=_decoder(fields.table("decoder_config")),
+        )
+        config.check(fields)
         return config
 
-    @classmethod
-    def _from(cls, fields: Mapping[str, Any]) -> Qwen3Config:
-        hop = int(fields["encode_downsample_rate"])
-        return cls(
-            sample_rate=int(fields["input_sample_rate"]),
-            hop_length=hop,
-            n_codebooks=int(fields["encoder_valid_num_quantizers"]),
-            encoder=_encoder(fields["encoder_config"], hop),
-            decoder=_decoder(fields["decoder_config"]),
-        )
-
-    def check(self, fields: Mapping[str, Any], path: Path) -> None:
+    def check(self, fields: ConfigFields) -> None:
         """Refuse what would load and then compute something else.
 
         Raises
@@ -120,23 +111,25 @@ class Qwen3Config:
         CodecError
             Names every option that is not the public architecture's.
         """
-        encoder, decoder = fields["encoder_config"], fields["decoder_config"]
+        encoder, decoder = fields.table("encoder_config"), fields.table("decoder_config")
         expected = (
-            ("output_sample_rate", fields.get("output_sample_rate"), self.sample_rate),
-            ("decode_upsample_rate", fields.get("decode_upsample_rate"), self.hop_length),
-            ("encoder use_causal_conv", encoder.get("use_causal_conv", True), True),
-            ("encoder use_conv_shortcut", encoder.get("use_conv_shortcut", False), False),
-            ("encoder pad_mode", encoder.get("pad_mode", "constant"), "constant"),
-            ("encoder hidden_act", encoder.get("hidden_act", "gelu"), "gelu"),
-            ("encoder audio_channels", encoder.get("audio_channels", 1), 1),
-            ("encoder num_semantic_quantizers", encoder.get("num_semantic_quantizers", 1), 1),
-            ("decoder hidden_act", decoder.get("hidden_act", "silu"), "silu"),
-            ("decoder num_semantic_quantizers", decoder.get("num_semantic_quantizers", 1), 1),
-            ("decoder num_quantizers", decoder["num_quantizers"], self.n_codebooks),
+            ("output_sample_rate", fields.option("output_sample_rate", None), self.sample_rate),
+            ("decode_upsample_rate", fields.option("decode_upsample_rate", None), self.hop_length),
+            ("encoder use_causal_conv", encoder.option("use_causal_conv", True), True),
+            ("encoder use_conv_shortcut", encoder.option("use_conv_shortcut", False), False),
+            ("encoder pad_mode", encoder.option("pad_mode", "constant"), "constant"),
+            ("encoder hidden_act", encoder.option("hidden_act", "gelu"), "gelu"),
+            ("encoder audio_channels", encoder.option("audio_channels", 1), 1),
+            ("encoder num_semantic_quantizers", encoder.option("num_semantic_quantizers", 1), 1),
+            ("encoder rotary positions", _rope_type(encoder), "default"),
+            ("decoder hidden_act", decoder.option("hidden_act", "silu"), "silu"),
+            ("decoder num_semantic_quantizers", decoder.option("num_semantic_quantizers", 1), 1),
+            ("decoder rotary positions", _rope_type(decoder), "default"),
+            ("decoder num_quantizers", decoder.size("num_quantizers"), self.n_codebooks),
             ("decoder codebook_size", self.decoder.codebook_size, self.encoder.codebook_size),
-            ("decoder rates", _rate(decoder["upsampling_ratios"], decoder["upsample_rates"]),
+            ("decoder rates", math.prod(self.decoder.upsampling) * math.prod(self.decoder.rates),
              self.hop_length),
-            ("encoder strides", _rate(self.encoder.strides, [self.encoder.downsample]),
+            ("encoder strides", math.prod(self.encoder.strides) * self.encoder.downsample,
              self.hop_length),
         )  # fmt: skip
         wrong = [f"{name} is {got!r}, expected {want!r}" for name, got, want in expected
@@ -144,57 +137,91 @@ class Qwen3Config:
         if self.encoder.codebooks_stored < self.n_codebooks:
             wrong.append(f"the encoder stores {self.encoder.codebooks_stored} codebooks only")
         if wrong:
-            raise CodecError(f"{path} describes another architecture: {'; '.join(wrong)}")
+            raise CodecError(f"{fields.path} describes another architecture: {'; '.join(wrong)}")
 
 
-def _encoder(fields: Mapping[str, Any], hop: int) -> EncoderConfig:
-    strides = tuple(int(ratio) for ratio in reversed(fields["upsampling_ratios"]))
+def _encoder(fields: ConfigFields, hop: int) -> EncoderConfig:
+    strides = fields.sizes("upsampling_ratios")[::-1]
+    filters, compress = fields.size("num_filters"), fields.size("compress")
+    if filters % compress:
+        raise fields.wrong("compress", f"a divisor of num_filters, {filters}")
     return EncoderConfig(
-        filters=int(fields["num_filters"]),
+        filters=filters,
         strides=strides,
-        kernel=int(fields["kernel_size"]),
-        last_kernel=int(fields["last_kernel_size"]),
-        residual_kernel=int(fields["residual_kernel_size"]),
-        residual_layers=int(fields["num_residual_layers"]),
-        dilation_growth=int(fields["dilation_growth_rate"]),
-        compress=int(fields["compress"]),
+        kernel=fields.size("kernel_size"),
+        last_kernel=fields.size("last_kernel_size"),
+        residual_kernel=fields.size("residual_kernel_size"),
+        residual_layers=fields.size("num_residual_layers", least=0),
+        dilation_growth=fields.size("dilation_growth_rate"),
+        compress=compress,
         downsample=hop // math.prod(strides),
-        transformer=_transformer(fields, eps=fields["norm_eps"]),
-        codebooks_stored=int(fields["num_quantizers"]),
-        codebook_size=int(fields["codebook_size"]),
-        codebook_dim=int(fields["codebook_dim"]),
+        transformer=_transformer(fields, eps="norm_eps"),
+        codebooks_stored=fields.size("num_quantizers"),
+        codebook_size=_codebook_size(fields),
+        codebook_dim=fields.size("codebook_dim"),
     )
 
 
-def _decoder(fields: Mapping[str, Any]) -> DecoderConfig:
+def _decoder(fields: ConfigFields) -> DecoderConfig:
+    dim, width, rates = fields.size("codebook_dim"), fields.size("decoder_dim"), "upsample_rates"
+    if dim % 2:
+        raise fields.wrong("codebook_dim", "even")
+    if width % 2 ** len(fields.sizes(rates)):
+        raise fields.wrong("decoder_dim", f"divisible by 2 for each of {rates}")
     return DecoderConfig(
-        quantizer_dim=int(fields["codebook_dim"]),
-        latent=int(fields["latent_dim"]),
-        width=int(fields["decoder_dim"]),
-        upsampling=tuple(int(rate) for rate in fields["upsampling_ratios"]),
-        rates=tuple(int(rate) for rate in fields["upsample_rates"]),
-        transformer=_transformer(fields, eps=fields["rms_norm_eps"]),
-        codebook_size=int(fields["codebook_size"]),
-    )
-
-
-def _transformer(fields: Mapping[str, Any], *, eps: float) -> TransformerConfig:
-    heads, width = int(fields["num_attention_heads"]), int(fields["hidden_size"])
-    # transformers 5 writes the base of the rotary embedding into a table of its own.
-    rope = fields.get("rope_parameters") or {}
-    return TransformerConfig(
-        layers=int(fields["num_hidden_layers"]),
+        quantizer_dim=dim,
+        latent=fields.size("latent_dim"),
         width=width,
-        hidden=int(fields["intermediate_size"]),
-        heads=heads,
-        kv_heads=int(fields.get("num_key_value_heads") or heads),
-        head_dim=int(fields.get("head_dim") or width // heads),
-        window=int(fields["sliding_window"]),
-        rope_base=float(fields.get("rope_theta") or rope["rope_theta"]),
-        eps=float(eps),
-        bias=bool(fields.get("attention_bias", False)),
+        upsampling=fields.sizes("upsampling_ratios", fewest=0),
+        rates=fields.sizes(rates),
+        transformer=_transformer(fields, eps="rms_norm_eps"),
+        codebook_size=_codebook_size(fields),
     )
 
 
-def _rate(first: Any, second: Any) -> int:
-    return int(math.prod(first) * math.prod(second))
+def _transformer(fields: ConfigFields, *, eps: str) -> TransformerConfig:
+    heads, width = fields.size("num_attention_heads"), fields.size("hidden_size")
+    kv_heads = fields.size("num_key_value_heads", default=heads)
+    if heads % kv_heads:
+        raise fields.wrong("num_key_value_heads", f"a divisor of num_attention_heads, {heads}")
+    head_dim = fields.size("head_dim", default=width // heads)
+    if head_dim < 1 or head_dim % 2:
+        raise fields.wrong("head_dim", "even, or left out where hidden_size / heads is")
+    return TransformerConfig(
+        layers=fields.size("num_hidden_layers", least=0),
+        width=width,
+        hidden=fields.size("intermediate_size"),
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
+        window=fields.size("sliding_window"),
+        rope_base=_rope_base(fields),
+        eps=fields.positive(eps),
+        bias=bool(fields.option("attention_bias", False)),
+    )
+
+
+def _rope_base(fields: ConfigFields) -> float:
+    """Return the base, which transformers 5 writes into a table of its own."""
+    inside = fields.option("rope_theta", None) is None
+    own = fields.table("rope_parameters") if inside and _rope_table(fields) else fields
+    return own.positive("rope_theta")
+
+
+def _rope_table(fields: ConfigFields) -> Any:
+    return fields.option("rope_parameters", None) or fields.option("rope_scaling", None)
+
+
+def _rope_type(fields: ConfigFields) -> Any:
+    """Return how positions are scaled: "default" is not at all."""
+    table = _rope_table(fields)
+    if not isinstance(table, dict):
+        return table or "default"
+    return table.get("rope_type", table.get("type", "default"))
+
+
+def _codebook_size(fields: ConfigFields) -> int:
+    size = fields.size("codebook_size")
+    if size > MOST_CODES:
+        raise fields.wrong("codebook_size", f"at most {MOST_CODES}: codes are int16")
+    return size

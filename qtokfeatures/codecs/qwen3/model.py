@@ -137,4 +137,5 @@ def load_model(
     checkpoint = Checkpoint(folder, device)
     checkpoint.check(expected_tensors(config))
     model = build_model(config, checkpoint, encoder=encoder, decoder=decoder)
+    checkpoint.check_values()
     return model, checkpoint.digest()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from qtokfeatures.audio import load_audio
 from qtokfeatures.codecs import batching, load_codec, streaming
 from qtokfeatures.codecs.qwen3 import decoder, encoder
+from qtokfeatures.codecs.qwen3.untrained import write_untrained
 from qtokfeatures.evaluation.verify import verify
 
 SR, HOP = 24_000, 1920
@@ -125,6 +129,30 @@ def test_a_long_stream_remembers_no_more_than_a_short_one(qwen):
             qwen.decode_chunk(codes, decoding)
             sizes.append(sum(t.numel() for m in (encoding, decoding) for t in m.values()))
     assert len(set(sizes[1:])) == 1
+
+
+def test_a_copied_stream_goes_on_like_the_stream(qwen, golden):
+    y = golden["wave_0"]
+    codes = qwen.encode(y, sr=SR)
+    with qwen.stream_encoder() as stream, qwen.stream_decoder() as decoder:
+        stream.push(y[:6000])
+        decoder.push(codes[:, :3])
+        again, decoder_again = copy.deepcopy(stream), copy.deepcopy(decoder)
+        np.testing.assert_array_equal(again.push(y[6000:]), stream.push(y[6000:]))
+        rest = codes[:, 3:]
+        np.testing.assert_array_equal(decoder_again.push(rest), decoder.push(rest))
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            pickle.dumps(stream)
+
+
+def test_one_codebook_is_enough(golden_folder, tmp_path):
+    config = json.loads((golden_folder / "config.json").read_text())
+    config["encoder_valid_num_quantizers"] = config["decoder_config"]["num_quantizers"] = 1
+    write_untrained(tmp_path / "one", sizes=config)
+    codec = load_codec(tmp_path / "one", device="cpu")
+    codes = codec.encode(np.random.default_rng(0).normal(0, 0.1, 9000), sr=SR)
+    assert codes.shape == (1, 5)
+    assert np.isfinite(codec.decode(codes)[0]).all()
 
 
 def test_the_first_codes_come_after_80_ms(qwen):

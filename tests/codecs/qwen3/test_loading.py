@@ -103,8 +103,14 @@ def test_a_tensor_that_is_stored_but_not_used_is_checked_too(checkpoint):
         (lambda folder: (folder / "model.safetensors").write_bytes(b"half"), "not a readable"),
         (lambda folder: (folder / "config.json").write_text("{"), "not a readable JSON"),
         (lambda folder: change_config(folder, model_type="mimo"), "no codec"),
-        (lambda folder: change_config(folder, encoder_config={}), "lacks a size"),
-        (lambda folder: change_config(folder, decoder_config=None), "lacks a size"),
+        (
+            lambda folder: change_config(folder, encoder_config={}),
+            "lacks encoder_config.upsampling_ratios",
+        ),
+        (
+            lambda folder: change_config(folder, decoder_config=None),
+            "decoder_config must be a table",
+        ),
         (lambda folder: change_config(folder, encoder_config__use_causal_conv=False), "causal"),
         (
             lambda folder: change_config(folder, encoder_config__upsampling_ratios=[8, 6, 5, 3]),
@@ -120,6 +126,72 @@ def test_what_is_wrong_with_a_folder_is_said(checkpoint, damage, message):
     with pytest.raises(CodecError, match=message) as caught:
         qt.load_codec(checkpoint)
     assert str(checkpoint) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"encoder_config__sliding_window": 0}, "encoder_config.sliding_window must be a whole"),
+        ({"encoder_config__hidden_size": 32.9}, r"hidden_size must be a whole .*, got 32\.9"),
+        ({"encoder_config__num_filters": True}, "num_filters must be a whole number"),
+        ({"encoder_config__dilation_growth_rate": -2}, "dilation_growth_rate must be"),
+        ({"encoder_config__compress": 3}, "compress must be a divisor of num_filters, 8"),
+        ({"encoder_config__norm_eps": float("nan")}, "norm_eps must be a number above 0"),
+        ({"encoder_config__rope_theta": -1}, "encoder_config.rope_theta must be a number above"),
+        ({"encoder_config__rope_theta": None}, "rope_theta must be a number above 0, got None"),
+        ({"encoder_config__head_dim": 7}, "head_dim must be even"),
+        ({"encoder_config__num_key_value_heads": 3}, "a divisor of num_attention_heads, 4"),
+        ({"encoder_config__upsampling_ratios": "8654"}, "must be a list of 1 or more whole"),
+        ({"encoder_config__rope_scaling": {"type": "linear"}}, "positions is 'linear', expected"),
+        (
+            {"decoder_config__rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}},
+            "decoder rotary positions is 'yarn'",
+        ),
+        ({"decoder_config__upsample_rates": []}, "decoder_config.upsample_rates must be a list"),
+        ({"decoder_config__num_attention_heads": 0}, "num_attention_heads must be a whole"),
+        ({"decoder_config__decoder_dim": 40}, "divisible by 2 for each of upsample_rates"),
+        ({"decoder_config__codebook_dim": 31}, "codebook_dim must be even"),
+        ({"encode_downsample_rate": 1920.7}, r"encode_downsample_rate must be .*1920\.7"),
+    ],
+    ids=str,
+)
+def test_a_size_that_cannot_be_is_named(checkpoint, change, message):
+    change_config(checkpoint, **change)
+    with pytest.raises(CodecError, match=message):
+        qt.load_codec(checkpoint)
+
+
+def test_the_base_of_positions_may_lie_in_a_table_of_its_own(checkpoint, qwen):
+    table = {"rope_type": "default", "rope_theta": 10000.0}
+    change_config(checkpoint, encoder_config__rope_theta=None)
+    change_config(checkpoint, encoder_config__rope_parameters=table)
+    assert qt.load_codec(checkpoint).spec.fingerprint == qwen.spec.fingerprint
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(checkpoint, value):
+    name = "encoder.downsample.conv.weight"
+    change_weights(checkpoint, lambda tensors: tensors[name][0, 0].fill(value))
+    with pytest.raises(CodecError, match=f"NaN or infinity in 1 tensors: {name}"):
+        qt.load_codec(checkpoint)
+
+
+def test_weights_that_are_not_floating_point_are_refused(checkpoint):
+    name = "encoder.downsample.conv.weight"
+    change_weights(
+        checkpoint, lambda tensors: tensors.update({name: tensors[name].astype(np.int32)})
+    )
+    with pytest.raises(CodecError, match=f"floating-point .*{name} I32"):
+        qt.load_codec(checkpoint)
+
+
+def test_a_loaded_codec_does_not_change_with_its_file(checkpoint, golden):
+    codec = qt.load_codec(checkpoint)
+    codes = codec.encode(golden["wave_0"], sr=SR)
+    path = checkpoint / "model.safetensors"
+    path.write_bytes(bytes(path.stat().st_size))  # in place, as cp and rsync --inplace write
+    np.testing.assert_array_equal(codec.encode(golden["wave_0"], sr=SR), codes)
+    assert np.isfinite(codec.decode(codes)[0]).all()
 
 
 def test_half_a_file_is_an_error(checkpoint):
@@ -167,8 +239,9 @@ def test_half_a_codec_gives_the_same_and_refuses_the_other_half(golden_folder, q
             folder, lambda t: t["encoder.downsample.conv.weight"].__imul__(1.01)
         ),
         lambda folder: change_config(folder, encoder_config__sliding_window=11),
+        lambda folder: change_config(folder, input_sample_rate=16_000, output_sample_rate=16_000),
     ],
-    ids=["weights", "window"],
+    ids=["weights", "window", "rate"],
 )
 def test_what_changes_codes_changes_the_fingerprint(checkpoint, qwen, change):
     assert qt.load_codec(checkpoint).spec.fingerprint == qwen.spec.fingerprint
