@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +15,10 @@ from qtokfeatures.apps.cli_console import Report, print_json
 if TYPE_CHECKING:
     from qtokfeatures.evaluation.tables import TextTable
 
-MAKE_COMMAND = "make bench-codec"
-"""What makes the figures of the documentation."""
+
+def running_command() -> str:
+    """Return the command line that runs, which a card names as the origin of its figures."""
+    return shlex.join(["qtok", *sys.argv[1:]])
 
 
 @dataclass(frozen=True)
@@ -29,14 +33,26 @@ class BenchOutput:
         Print JSON instead of tables.
     card : Path, optional
         Model card to put the tables into.
-    command : str, default MAKE_COMMAND
-        What makes the figures there.
+    command : str
+        What makes the figures there; by default the command line that runs.
+
+    Raises
+    ------
+    InputError
+        If the card cannot be read or has no such section: before anything is measured.
     """
 
     section: str
     as_json: bool = False
     card: Path | None = None
-    command: str = MAKE_COMMAND
+    command: str = field(default_factory=running_command)
+
+    def __post_init__(self) -> None:
+        """Look at the card."""
+        if self.card is not None:
+            from qtokfeatures.evaluation import check_card
+
+            check_card(self.card, section=self.section)
 
     def stages(self) -> AbstractContextManager[Callable[[str, int, int], None]]:
         """Show a bar while the bench runs; see :meth:`Report.stages`."""

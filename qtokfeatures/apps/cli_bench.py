@@ -14,10 +14,10 @@ from qtokfeatures.apps import (
     cli_bench_speed,
     cli_bench_tasks,
 )
-from qtokfeatures.apps.bench_output import MAKE_COMMAND
+from qtokfeatures.apps.bench_output import BenchOutput
 from qtokfeatures.apps.bench_sheets import draw_sheets
 from qtokfeatures.apps.cli_console import Report, print_json
-from qtokfeatures.apps.cli_inputs import open_codec
+from qtokfeatures.apps.cli_inputs import open_codec, output_folder
 from qtokfeatures.apps.cli_options import (
     AsJson,
     BenchCard,
@@ -103,6 +103,9 @@ def bench_codec(
 
     from qtokfeatures import evaluation
 
+    output = BenchOutput("", card=card)
+    if sheet is not None:
+        output_folder(sheet)
     opened = open_codec(codec, device)
     selection = evaluation.ClipSelection(split=split, per_kind=per_kind)
     folder = data or evaluation.find_shared_audio()
@@ -118,7 +121,7 @@ def bench_codec(
         evaluation.print_bench(result, Console(), clips=described, intervals=intervals)
     if card is not None:
         markdown = evaluation.bench_markdown(
-            result, clips=described, command=MAKE_COMMAND, intervals=True
+            result, clips=described, command=output.command, intervals=True
         )
         evaluation.update_card(card, markdown)
     if sheet is not None:

@@ -47,6 +47,7 @@ def asr(
     """Recognise speech by tokens, MFCC and log-mel spectra: clean, in noise, rooms and bands."""
     from qtokfeatures.evaluation import asr, find_shared_audio
 
+    output = BenchOutput("asr", as_json=as_json, card=card)
     opened, folder = open_codec(codec, device), data or find_shared_audio()
     material = asr.Material(
         utterances=asr.load_utterances(folder, per_digit=per_digit),
@@ -56,7 +57,6 @@ def asr(
         noise=asr.training_noise(asr.load_talkers(folder, for_tests=False)),
         seeds=range(seeds),
     )
-    output = BenchOutput("asr", as_json=as_json, card=card, command="make bench-asr")
     with output.stages() as on_progress:
         result = asr.bench_asr(
             opened,

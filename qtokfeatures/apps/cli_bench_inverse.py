@@ -35,13 +35,11 @@ def inverse(
     from qtokfeatures.evaluation import ClipSelection, find_shared_audio, select_clips
     from qtokfeatures.evaluation import inverse_bench as bench
 
+    output = BenchOutput("inverse", as_json=as_json, card=card)
     opened, folder = open_codec(codec, device), data or find_shared_audio()
     fit = ClipSelection(split="train", per_kind=fit_per_kind)
     held_out = ClipSelection(split="dev", per_kind=per_kind)
     bundled = bundled_clips()
-    output = BenchOutput(
-        "inverse", as_json=as_json, card=card, command="qtok bench inverse --card docs/inverse.md"
-    )
     with output.stages() as on_progress:
         result = bench.bench_inverse(
             opened,

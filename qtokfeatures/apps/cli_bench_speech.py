@@ -44,9 +44,9 @@ def digits(
     """Tell spoken digits apart by tokens, beside MFCC, in noise and after decoding."""
     from qtokfeatures.evaluation import digits, find_shared_audio
 
+    output = BenchOutput("digits", as_json=as_json, card=card)
     opened, folder = open_codec(codec, device), data or find_shared_audio()
     clips = digits.load_digits(folder, per_digit=per_digit)
-    output = BenchOutput("digits", as_json=as_json, card=card)
     with output.stages() as on_progress:
         result = digits.bench_digits(
             opened,
@@ -95,11 +95,11 @@ def robustness(
     from qtokfeatures.evaluation import robustness as bench
     from qtokfeatures.evaluation.digits import load_talkers
 
+    output = BenchOutput("robustness", as_json=as_json, card=card)
     earlier = None if before is None else _read_result(before)
     opened, folder = open_codec(codec, device), data or find_shared_audio()
     sr = opened.spec.sample_rate
     selection = ClipSelection(kinds=("speech",), first_s=10.0, per_kind=per_kind)
-    output = BenchOutput("robustness", as_json=as_json, card=card)
     with output.stages() as on_progress:
         result = bench.bench_robustness(
             opened,
@@ -134,14 +134,9 @@ def stability(
     from qtokfeatures.evaluation import digits as bench
     from qtokfeatures.evaluation import find_shared_audio
 
+    output = BenchOutput("stability", as_json=as_json, card=card)
     opened, folder = open_codec(codec, device), data or find_shared_audio()
     clips = bench.load_digits(folder, per_digit=per_digit)
-    output = BenchOutput(
-        "stability",
-        as_json=as_json,
-        card=card,
-        command="qtok bench stability --card docs/stability.md",
-    )
     with output.stages() as on_progress:
         result = bench.bench_weighting(
             opened,

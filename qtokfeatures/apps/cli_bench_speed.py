@@ -37,11 +37,11 @@ def speed(
     from qtokfeatures.evaluation.folder_speed import bench_folders
     from qtokfeatures.evaluation.folder_tables import folder_notes, folder_tables
 
+    output = BenchOutput("speed", as_json=as_json, card=card)
     opened = open_codec(codec, device)
     folders = (
         {"your files": list(find_audio(files))} if files else default_folders(data, at_most=at_most)
     )
-    output = BenchOutput("speed", as_json=as_json, card=card)
     with output.stages() as on_progress:
         result = bench_folders(opened, folders, on_progress=on_progress)
     output.show(
@@ -74,7 +74,8 @@ def default_folders(data: Path | None, *, at_most: int) -> dict[str, Sequence[st
     try:
         digits = digit_paths(data or find_shared_audio(), at_most=at_most)
         folders["spoken digits, 8 kHz"] = digits
-    except InputError:
+    except InputError as error:
         if data is not None:
             raise
+        typer.echo(f"spoken digits are left out: {error}", err=True)
     return {**folders, "bundled sounds, 24 kHz": list(example_files())}

@@ -14,8 +14,6 @@ from qtokfeatures.exceptions import InputError
 if TYPE_CHECKING:
     from qtokfeatures.training.render.notes import Note
 
-MAKE_COMMAND = "make bench-tasks"
-
 
 def tasks(
     data: BenchData = None,
@@ -41,8 +39,8 @@ def tasks(
     from qtokfeatures.evaluation import find_shared_audio
     from qtokfeatures.evaluation import tasks as bench
 
-    opened, folder = open_codec(codec, device), data or find_shared_audio()
     output = BenchOutput("tasks", as_json=as_json, card=card)
+    opened, folder = open_codec(codec, device), data or find_shared_audio()
     with output.stages() as on_progress:
         rendered = _rendered(notes, on_progress)
         sounds = bench.note_sounds(rendered)
@@ -60,7 +58,7 @@ def tasks(
     output.show(
         result.to_dict(),
         bench.task_tables(result),
-        lambda command: bench.task_notes(result, command=command and MAKE_COMMAND),
+        lambda command: bench.task_notes(result, command=command),
     )
 
 

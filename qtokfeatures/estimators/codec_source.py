@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from qtokfeatures.labelled import CodecSpec
 
 _LOADED_AT_ONCE = 4
+
+Files = tuple[tuple[str, int, int], ...]
 
 _in_use: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
@@ -125,14 +128,25 @@ def _find_referenced(reference: CodecReference, device: str) -> Codec:
 def _load(name: str, revision: str | None, device: str) -> Codec:
     from qtokfeatures.codecs.registry import resolve_device
 
-    return _load_onto(name, revision, str(resolve_device(device)))
+    return _load_onto(name, revision, str(resolve_device(device)), _files_at(name))
 
 
 @lru_cache(maxsize=_LOADED_AT_ONCE)
-def _load_onto(name: str, revision: str | None, device: str) -> Codec:
+def _load_onto(name: str, revision: str | None, device: str, files: Files) -> Codec:
     from qtokfeatures.codecs import load_codec
 
     return load_codec(name, revision=revision, device=device)
+
+
+def _files_at(name: str) -> Files:
+    """Name, time and size of the files of a local codec: other ones are loaded anew."""
+    path = Path(name).expanduser()
+    try:
+        held = sorted(path.iterdir()) if path.is_dir() else [path]
+        stats = [(file.name, file.stat()) for file in held if file.is_file()]
+    except (OSError, RuntimeError, ValueError):
+        return ()
+    return tuple((file, found.st_mtime_ns, found.st_size) for file, found in stats)
 
 
 class CodecHolder(XarrayOutputMixin, BaseEstimator):

@@ -14,7 +14,7 @@ from qtokfeatures.evaluation.clips import BenchClip, ClipSelection, find_shared_
 from qtokfeatures.evaluation.code_use import CodeUse, measure_code_use
 from qtokfeatures.evaluation.codec_bench import bench_codec
 from qtokfeatures.evaluation.lag import Lag, find_envelope_lag
-from qtokfeatures.evaluation.model_card import update_card
+from qtokfeatures.evaluation.model_card import check_card, update_card
 from qtokfeatures.evaluation.noise_floor import noise_floor_rise
 from qtokfeatures.evaluation.peers import Codec2, GriffinLim, Opus, Peer, default_peers
 from qtokfeatures.evaluation.ranking import RankedClip, rank_clips
@@ -44,6 +44,7 @@ __all__ = [
     "bench_markdown",
     "bench_tables",
     "bootstrap_interval",
+    "check_card",
     "default_peers",
     "find_common_lag",
     "find_envelope_lag",

@@ -92,8 +92,10 @@ def timing_notes(result: BenchResult) -> tuple[str, ...]:
         "Lag: by envelopes in 40 mel bands, every millisecond, each modulation frequency weighted "
         "by its coherence; positive is late. The error is known clip by clip and is large for "
         "steady sounds; surely beyond: by more than three times the error. A smeared onset counts "
-        "as a lag, too. Peers: after their delay was taken out."
+        "as a lag, too."
     )
+    if any(system.note for system in result.systems):
+        lag += " Peers: after their delay was taken out."
     floor = (
         "Noise floor: level of the reconstruction above the original's in stretches of 0.1 s or "
         "more, 40 dB or more below the clip's loudest 20 ms; the median of a clip. A level below "

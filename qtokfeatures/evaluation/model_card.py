@@ -57,11 +57,32 @@ def update_card(path: str | Path, markdown: str, *, section: str = "") -> None:
         If the file cannot be read, or it or `markdown` has the markers in another way.
     """
     path = Path(path)
+    _replace_file(path, fill_card(_read(path), markdown, name=str(path), section=section))
+
+
+def check_card(path: str | Path, *, section: str = "") -> None:
+    """Make sure that :func:`update_card` will find what it replaces.
+
+    Parameters
+    ----------
+    path : str or Path
+        The Markdown file.
+    section : str, default ""
+        The section.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or has the markers in another way.
+    """
+    fill_card(_read(Path(path)), "", name=str(path), section=section)
+
+
+def _read(path: Path) -> str:
     try:
-        page = path.read_text(encoding="utf-8")
-    except OSError as error:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: the model card cannot be read: {error}") from error
-    _replace_file(path, fill_card(page, markdown, name=str(path), section=section))
 
 
 def fill_card(page: str, markdown: str, *, name: str = "the page", section: str = "") -> str:

@@ -103,7 +103,8 @@ def score_reconstruction(
     dict of str to float
         ``log_mel`` and ``log_stft`` (distances, 0 is equal), ``si_sdr`` (dB, higher is closer),
         ``noise_floor_db`` (above the original's, where that is silent), for speech ``stoi`` and
-        ``pesq_wb`` (higher is better), and where asked for ``lag`` and ``lag_error`` (samples).
+        ``pesq_wb`` (higher is better), and where asked for, and anything tells time, ``lag`` and
+        ``lag_error`` (samples).
 
     Raises
     ------
@@ -127,7 +128,9 @@ def score_reconstruction(
         FLOOR.key: noise_floor_rise(y, y_hat, sr),
     }
     if lag:
-        values |= dict(zip((LAG.key, LAG_ERROR.key), find_envelope_lag(y, y_hat, sr), strict=True))
+        found = find_envelope_lag(y, y_hat, sr)
+        if math.isfinite(found.error):
+            values |= {LAG.key: found.samples, LAG_ERROR.key: found.error}
     if speech:
         values |= {STOI.key: stoi(y, y_hat, sr), PESQ_WB.key: pesq_wb(y, y_hat, sr)}
     return values

@@ -58,6 +58,7 @@ def qtok(small_codec: Codec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> Ran:
+        monkeypatch.setattr("sys.argv", ["qtok", *map(str, arguments)])
         done = CliRunner().invoke(app, [str(argument) for argument in arguments])
         return Ran(done.exit_code, done.stdout, done.stderr, done.exception)
 

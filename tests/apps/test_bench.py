@@ -108,7 +108,17 @@ def test_bench_digits_fills_its_section(qtok, tmp_path: Path, monkeypatch) -> No
     assert "all codebooks, embedding, 3 segments" in names
     page = card.read_text(encoding="utf-8")
     assert "| codebook 0, embedding, 3 segments |" in page
-    assert "Made by `make bench-codec`." in page
+    assert "Made by `qtok bench digits --data " in page
+
+
+@pytest.mark.parametrize("bench", ["codec", "digits", "robustness", "speed", "tasks", "asr"])
+@pytest.mark.parametrize("text", [None, "no markers"])
+def test_a_card_without_a_place_is_found_before_anything_is_measured(qtok, bench, text):
+    if text is not None:
+        Path("card.md").write_text(text, encoding="utf-8")
+    ran = qtok("bench", bench, "--card", "card.md", "--data", Path.cwd())
+    assert ran.code == 1
+    assert "card.md" in ran.err
 
 
 def test_bench_robustness_sets_an_earlier_result_beside(qtok, tmp_path, monkeypatch) -> None:
@@ -165,7 +175,7 @@ def test_bench_stability_fills_its_section(qtok, tmp_path: Path) -> None:
     assert ran.json["recordings"] == 12
     page = card.read_text(encoding="utf-8")
     assert "| codebooks 0–3 | difference |" in page
-    assert "Made by `qtok bench stability --card docs/stability.md`." in page
+    assert "Made by `qtok bench stability --data " in page
 
 
 def test_bench_inverse_fills_its_section(qtok, manifest: Path, monkeypatch) -> None:

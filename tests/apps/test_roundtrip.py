@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from qtokfeatures.exceptions import CodecError
+
 KINDS = ("original.wav", "decoded.wav", "waveform.png", "spectrogram.png", "tokens.png")
 
 
@@ -45,6 +47,24 @@ def test_several_files_share_a_page_and_bad_ones_are_listed(qtok, sounds, broken
     assert "broken.wav" in ran.err
     html = Path("out/report.html").read_text(encoding="utf-8")
     assert html.count("<h2>") == 2
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_a_clip_that_the_codec_fails_on_does_not_cost_the_others(
+    qtok, sounds, small_codec, monkeypatch
+) -> None:
+    encode = small_codec.encode
+
+    def failing(audio, **options):
+        if "e.wav" in getattr(audio, "source", ""):
+            raise CodecError("out of luck")
+        return encode(audio, **options)
+
+    monkeypatch.setattr(small_codec, "encode", failing)
+    ran = qtok("roundtrip", sounds / "e.wav", sounds / "a.wav", "-o", "out")
+    assert ran.code == 1
+    assert "e.wav: out of luck" in ran.err
+    assert Path("out/report.html").read_text(encoding="utf-8").count("<h2>") == 1
 
 
 @pytest.mark.usefixtures("quick_pictures")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from qtokfeatures.pipelines import (
     make_label_classifier,
     save_classifier,
 )
+
+QWEN_TINY = Path(__file__).parents[1] / "codecs" / "golden" / "qwen3-tiny"
 
 
 class Own(TransformerMixin, BaseEstimator):
@@ -135,3 +138,14 @@ def test_a_search_stands_for_its_best_and_half_fitted_is_not_fitted(
         save_classifier(StoredClassifier(pipe, "instrument"), tmp_path / "m.skops")
     with pytest.raises(InputError, match="first step is a QTokenizer, got LogisticRegression"):
         save_classifier(StoredClassifier(LogisticRegression(), "x"), tmp_path / "m.skops")
+
+
+def test_weights_that_were_replaced_are_loaded_anew(tmp_path):
+    folder = Path(shutil.copytree(QWEN_TINY, tmp_path / "mine"))
+    first = find_codec(folder)
+    assert find_codec(folder) is first
+    config = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(
+        config.replace('"sliding_window": 10', '"sliding_window": 9')
+    )
+    assert find_codec(folder).spec.fingerprint != first.spec.fingerprint

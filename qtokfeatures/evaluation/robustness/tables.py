@@ -97,7 +97,9 @@ def _phone_note(result: RobustnessResult) -> str:
         f"{result.phone_entropy:.2f} bits that there are to tell in {result.n_phone_frames} frames "
         "of sentences spoken by Flite (three voices, pauses left out); counted on some sentences, "
         "or voices, and judged on others, so never more than the mutual information. In noise "
-        "(5 dB): counted on clean speech, judged on noisy speech of other sentences."
+        "(5 dB): counted on clean speech, judged on noisy speech of other sentences. `mini` was "
+        "trained on phones of other sentences of these voices (slt, rms, awb): other voices are "
+        "other than what was counted on, not new to it."
     )
 
 
