@@ -102,11 +102,24 @@ def as_embedding(embedding: npt.ArrayLike, spec: CodecSpec) -> npt.NDArray[np.fl
     InputError
         A wrong shape, or values that are not finite.
     """
-    array = np.ascontiguousarray(embedding, dtype=np.float32)
-    if array.ndim != 2 or len(array) < 1 or array.shape[1] != spec.embedding_dim:
-        raise InputError(
-            f"{spec.name} has embeddings of shape (frame, {spec.embedding_dim}), got {array.shape}"
-        )
+    return as_vectors(embedding, spec.embedding_dim, f"embeddings of {spec.name}")
+
+
+def as_vectors(vectors: Any, dim: int, what: str) -> npt.NDArray[np.float32]:
+    """Return `vectors`, shape (frame, dim), as a checked float32 array.
+
+    Raises
+    ------
+    InputError
+        A wrong shape, or values that are not finite.
+    """
+    plain = vectors.detach().cpu() if hasattr(vectors, "detach") else vectors
+    try:
+        array = np.ascontiguousarray(plain, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{what} must be an array (frame, {dim}): {error}") from error
+    if array.ndim != 2 or len(array) < 1 or array.shape[1] != dim:
+        raise InputError(f"{what} have shape (frame, {dim}), got {array.shape}")
     if not np.isfinite(array).all():
-        raise InputError("embeddings must be finite, got NaN or infinity")
+        raise InputError(f"{what} must be finite, got NaN or infinity")
     return array

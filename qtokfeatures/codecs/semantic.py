@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from qtokfeatures.codecs.checks import as_embedding
+from qtokfeatures.codecs.checks import as_embedding, as_vectors
 from qtokfeatures.codecs.network import DecoderState, EncoderState
 from qtokfeatures.codecs.nn.precision import inference, tf32
 from qtokfeatures.codecs.nn.quantizer import SplitQuantizer
@@ -74,7 +74,8 @@ class SemanticCodec(
         ndarray of float32, shape (frame, dim)
             The space of :meth:`codebook_vectors`, :meth:`embed` and :meth:`quantize`.
         """
-        vectors = torch.from_numpy(np.ascontiguousarray(latents, dtype=np.float32))
+        width = self.quantizer.project.shape[1]
+        vectors = torch.from_numpy(as_vectors(latents, width, f"latents of {self.spec.name}"))
         with inference(self.device), tf32(self.device, allowed=False):
             projected: Tensor = self.quantizer(vectors.to(self.device))
         return projected.cpu().numpy()

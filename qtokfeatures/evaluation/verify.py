@@ -61,7 +61,8 @@ def verify(
     Raises
     ------
     InputError
-        If `seconds` is not above 0, or a clip is not mono, empty or not finite.
+        If `seconds` is not above 0, a clip is not mono, empty or not finite, or there is no such
+        number of threads.
 
     Examples
     --------
@@ -69,6 +70,10 @@ def verify(
     >>> verify(qt.load_codec("mini", device="cpu"), seconds=1.0, threads=[1]).ok
     True
     """
+    if not hasattr(codec, "spec"):
+        raise InputError(f"verify takes a codec, as load_codec returns it; got {codec!r}")
+    if not all(isinstance(n, (int, np.integer)) and n >= 1 for n in threads):
+        raise InputError(f"threads must be numbers of at least 1, got {threads!r}")
     spec = codec.spec
     if clips is None:
         chosen = verify_clips(seconds, sr=spec.sample_rate, hop_length=spec.hop_length)

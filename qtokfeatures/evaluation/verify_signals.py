@@ -17,7 +17,7 @@ _BEYOND_WINDOWS_S: Final = 31.7  # longer than what networks look back on, and t
 def verify_clips(seconds: float, *, sr: int, hop_length: int, seed: int = 0) -> list[FloatArray]:
     """Make clips of odd lengths: voices, strokes, noise, sweeps and silence.
 
-    One is 31.7 s long, if `seconds` allows it: half of `seconds` is the most for it.
+    One of them is 31.7 s long, or a little more than half of `seconds`.
 
     Parameters
     ----------

@@ -129,6 +129,18 @@ def test_no_seconds_are_refused(codec, seconds):
         verify(codec, seconds=seconds)
 
 
+def test_one_clip_is_longer_than_windows_and_chunks():
+    lengths = [len(y) / SR for y in verify_clips(60.0, sr=SR, hop_length=1920)]
+    assert max(lengths) > 30
+    assert sum(lengths) < 75
+
+
+@pytest.mark.parametrize("threads", [[0], [1.5], "2"])
+def test_numbers_of_threads_that_are_none_are_refused(codec, threads):
+    with pytest.raises(InputError, match="threads must be"):
+        verify(codec, seconds=1, threads=threads)
+
+
 def test_signals_are_the_same_every_time_and_long_enough():
     first, again = (verify_clips(9.0, sr=SR, hop_length=1920) for _ in range(2))
     for y, same in zip(first, again, strict=True):

@@ -144,8 +144,6 @@ def test_weights_that_were_replaced_are_loaded_anew(tmp_path):
     folder = Path(shutil.copytree(QWEN_TINY, tmp_path / "mine"))
     first = find_codec(folder)
     assert find_codec(folder) is first
-    config = (folder / "config.json").read_text()
-    (folder / "config.json").write_text(
-        config.replace('"sliding_window": 10', '"sliding_window": 9')
-    )
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace('"sliding_window": 10', '"sliding_window": 9'))
     assert find_codec(folder).spec.fingerprint != first.spec.fingerprint
