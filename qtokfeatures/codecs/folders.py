@@ -21,7 +21,7 @@ def find_checkpoint(path: Path, kinds: Collection[str]) -> Path | None:
     Parameters
     ----------
     path : Path
-        A folder, or the weights' file in it.
+        A folder, or its ``model.safetensors``. No other file stands for its folder.
     kinds : collection of str
         Values of ``model_type`` that can be loaded.
 
@@ -35,12 +35,15 @@ def find_checkpoint(path: Path, kinds: Collection[str]) -> Path | None:
     CodecError
         A ``config.json`` that cannot be read.
     """
-    folder = path.parent if path.is_file() else path
-    for candidate in (folder, *(folder / name for name in SUBFOLDERS)):
-        config = candidate / CONFIG
-        if config.is_file() and model_type(config) in kinds:
-            return candidate
-    return None
+    if path.is_file():
+        return path.parent if path.name == WEIGHTS and _describes(path.parent, kinds) else None
+    candidates = (path, *(path / name for name in SUBFOLDERS))
+    return next((folder for folder in candidates if _describes(folder, kinds)), None)
+
+
+def _describes(folder: Path, kinds: Collection[str]) -> bool:
+    config = folder / CONFIG
+    return config.is_file() and model_type(config) in kinds
 
 
 def model_type(config: Path) -> str | None:

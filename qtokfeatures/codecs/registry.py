@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from qtokfeatures.codecs.base import Codec
-from qtokfeatures.codecs.folders import CONFIG, find_checkpoint, model_type
+from qtokfeatures.codecs.folders import CONFIG, WEIGHTS, find_checkpoint, model_type
 from qtokfeatures.codecs.hub import fetch_checkpoint, is_repository_name
 from qtokfeatures.codecs.mini.codec import MiniCodec, bundled_weights
+from qtokfeatures.codecs.mini.weights import is_mini_file
 from qtokfeatures.codecs.qwen3.codec import Qwen3TTSTokenizer
 from qtokfeatures.codecs.qwen3.config import MODEL_TYPE as QWEN3_TYPE
 from qtokfeatures.codecs.qwen3.config import NAME as QWEN3
@@ -70,10 +71,10 @@ def load_codec(
     name_or_path : str or Path, default="mini"
         ``"mini"``, the bundled codec; or weights of it that you trained: the ``.safetensors``
         file, or the folder that holds ``mini.safetensors``. Or
-        ``"Qwen/Qwen3-TTS-Tokenizer-12Hz"``, downloaded once; a folder with that checkpoint; or a
-        folder or hub name of a checkpoint for speech synthesis that has it in
-        ``speech_tokenizer/``. Or ``"kyutai/mimi"``, or a folder of that kind, with the extra
-        ``hf``.
+        ``"Qwen/Qwen3-TTS-Tokenizer-12Hz"``, downloaded once; a folder with that checkpoint, or its
+        ``model.safetensors``; or a folder or hub name of a checkpoint for speech synthesis that
+        has it in ``speech_tokenizer/``. Or ``"kyutai/mimi"``, or a folder of that kind, with the
+        extra ``hf``.
     device : str or torch.device, default="auto"
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; "auto" takes a CUDA device where there is one.
     dtype : {"float32"}, default="float32"
@@ -126,7 +127,7 @@ def load_codec(
     if folder is not None:
         return _of_revision(_load_checkpoint(folder, **options), revision)
     if _local(name).exists() or not is_repository_name(name):
-        raise CodecError(_unknown(name))
+        raise CodecError(_one_of_several(_local(name)) or _unknown(name))
     folder, commit = fetch_checkpoint(name, revision=revision, kinds=CHECKPOINTS)
     return _load_checkpoint(folder, name=name, revision=commit, **options)
 
@@ -177,7 +178,9 @@ def find_mini_weights(name: str) -> Path | None:
     path = _local(name)
     if path.is_dir() and (path / "mini.safetensors").is_file():
         return path / "mini.safetensors"
-    return path if path.is_file() and find_checkpoint(path, CHECKPOINTS) is None else None
+    if not path.is_file():
+        return None
+    return path if is_mini_file(path) or find_checkpoint(path.parent, CHECKPOINTS) is None else None
 
 
 def _local(name: str) -> Path:
@@ -221,6 +224,19 @@ def _of_revision(codec: Codec, revision: str | None) -> Codec:
             f"{codec.spec.name!r} is here in revision {codec.spec.revision!r}, not {revision!r}"
         )
     return codec
+
+
+def _one_of_several(path: Path) -> str | None:
+    """Say why a file beside a checkpoint is not the checkpoint; None for what is no such file."""
+    folder = find_checkpoint(path.parent, CHECKPOINTS) if path.is_file() else None
+    if folder is None:
+        return None
+    weights = folder / WEIGHTS
+    whole = f", or {str(weights)!r}" if weights.is_file() else ""
+    return (
+        f"{str(path)!r} is one file beside a checkpoint of {model_type(folder / CONFIG)}, and does "
+        f"not stand for it: expected the folder {str(path.parent)!r}{whole}"
+    )
 
 
 def _unknown(name: str) -> str:

@@ -76,6 +76,16 @@ def load_weights(path: Path) -> tuple[MiniModel, str]:
     return model.eval(), hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def is_mini_file(path: Path) -> bool:
+    """Tell whether `path` is a safetensors file that says it holds a mini, of whichever version."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError):
+        return False
+    return str(metadata.get("format")).startswith(FORMAT.rstrip("0123456789"))
+
+
 def rounded(tensor: Tensor) -> Tensor:
     """`tensor` as it comes back from disk.
 

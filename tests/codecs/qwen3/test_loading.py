@@ -12,6 +12,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import qtokfeatures as qt
+from qtokfeatures.codecs.mini.codec import bundled_weights
 from qtokfeatures.exceptions import CodecError, CodecMismatchError, CodesError, InputError
 
 SR = 24_000
@@ -64,6 +65,35 @@ def test_the_tokenizer_inside_a_larger_checkpoint_is_found(tmp_path, golden_fold
 def test_the_weights_file_stands_for_its_folder(golden_folder, qwen):
     codec = qt.load_codec(golden_folder / "model.safetensors")
     assert codec.spec.fingerprint == qwen.spec.fingerprint
+
+
+def test_another_file_does_not_stand_for_its_folder(checkpoint):
+    shutil.copyfile(checkpoint / "model.safetensors", checkpoint / "best.safetensors")
+    (checkpoint / "notes.txt").write_text("the second run was better")
+    for name in ("best.safetensors", "notes.txt", "config.json"):
+        with pytest.raises(
+            CodecError, match=r"one file beside .* or '.*model\.safetensors'$"
+        ) as caught:
+            qt.load_codec(checkpoint / name)
+        assert str(checkpoint / name) in str(caught.value)
+    shard(checkpoint)
+    with pytest.raises(CodecError, match=rf"expected the folder '{checkpoint}'$"):
+        qt.load_codec(checkpoint / "model-00001-of-00002.safetensors")
+
+
+def test_weights_around_a_tokenizer_do_not_stand_for_it(tmp_path, golden_folder):
+    (tmp_path / "config.json").write_text('{"model_type": "qwen3_tts"}')
+    shutil.copyfile(golden_folder / "model.safetensors", tmp_path / "model.safetensors")
+    shutil.copytree(golden_folder, tmp_path / "speech_tokenizer")
+    with pytest.raises(CodecError, match=r"one file beside .*speech_tokenizer"):
+        qt.load_codec(tmp_path / "model.safetensors")
+
+
+def test_weights_of_mini_beside_a_checkpoint_are_themselves(checkpoint):
+    shutil.copyfile(bundled_weights(), checkpoint / "mine.safetensors")
+    assert qt.load_codec(checkpoint / "mine.safetensors").spec.fingerprint == (
+        qt.load_codec("mini").spec.fingerprint
+    )
 
 
 def test_missing_unexpected_and_misshapen_tensors_are_one_error(checkpoint):
