@@ -35,7 +35,12 @@ class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
     """
 
     def __init__(self, spec: CodecSpec, device: torch.device) -> None:
-        self.spec, self.device = spec, device
+        self.spec, self._device = spec, device
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return self._device
 
     @abstractmethod
     def start_encoding(self) -> EncoderState:
@@ -104,4 +109,4 @@ class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
 
     def __repr__(self) -> str:
         """Name the codec, its fingerprint and its device."""
-        return f"<{type(self).__name__} {self.spec.describe()} on {self.device}>"
+        return f"<{type(self).__name__} {self.spec.describe()} on {self._device}>"

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from qtokfeatures.codecs.base import Codec
+from qtokfeatures.codecs.devices import resolve_device
 from qtokfeatures.codecs.folders import CONFIG, WEIGHTS, find_checkpoint, model_type
 from qtokfeatures.codecs.hub import fetch_checkpoint, is_repository_name
 from qtokfeatures.codecs.mini.codec import MiniCodec, bundled_weights
@@ -186,32 +187,6 @@ def find_mini_weights(name: str) -> Path | None:
 def _local(name: str) -> Path:
     """The path that a name may stand for: a whole one, which is the same from any folder."""
     return Path(name).expanduser().absolute()
-
-
-def resolve_device(device: str | torch.device) -> torch.device:
-    """Return the device that `device` names.
-
-    Raises
-    ------
-    InputError
-        Not a device's name.
-    CodecError
-        A CUDA device that this machine, or this build of torch, does not have.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(
-            f'device must be "auto", "cpu" or "cuda" (or "cuda:0", …), got {device!r}'
-        ) from error
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
-        raise CodecError(
-            f"device {str(device)!r} is not there: torch sees {torch.cuda.device_count()} CUDA "
-            'devices; use device="cpu" or "auto"'
-        )
-    return found
 
 
 def _load_checkpoint(folder: Path, **options: Any) -> Codec:

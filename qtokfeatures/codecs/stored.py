@@ -12,6 +12,7 @@ from torch import Tensor
 from typing_extensions import Self, TypeVar
 
 from qtokfeatures.codecs.base import Codec
+from qtokfeatures.codecs.devices import resolve_device
 from qtokfeatures.codecs.network import DecoderState, EncoderState
 from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.exceptions import CodecError, CodecMismatchError, InputError
@@ -61,12 +62,17 @@ class StoredCodec(Codec[EncoderState, DecoderState], Generic[EncoderState, Decod
         """Return the entries of the encoder's codebook `k`, as wide as ``spec.embedding_dim``."""
 
     @property
+    def device(self) -> torch.device:
+        """Where the network runs; an unpickled codec looks whether that is there."""
+        return self._device if self._model is not None else resolve_device(self._device)
+
+    @property
     def model(self) -> Model:
         """The network; an unpickled codec loads it on first use."""
         if self._model is None:
             if self._origin is None:
                 raise CodecError("this codec was made in memory: it cannot be unpickled")
-            found = type(self).load(**self._origin)
+            found = type(self).load(**{**self._origin, "device": self.device})
             if found.spec.fingerprint != self.spec.fingerprint:
                 raise CodecMismatchError(
                     f"the weights of {self.spec.name} have changed: expected "

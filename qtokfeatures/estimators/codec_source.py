@@ -126,7 +126,7 @@ def _find_referenced(reference: CodecReference, device: str) -> Codec:
 
 
 def _load(name: str, revision: str | None, device: str) -> Codec:
-    from qtokfeatures.codecs.registry import resolve_device
+    from qtokfeatures.codecs.devices import resolve_device
 
     return _load_onto(name, revision, str(resolve_device(device)), _files_at(name))
 

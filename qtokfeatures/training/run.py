@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
+from qtokfeatures.codecs.devices import resolve_device
 from qtokfeatures.codecs.mini.config import MiniConfig
-from qtokfeatures.codecs.registry import resolve_device
 from qtokfeatures.training.corpus import prepare_corpus
 from qtokfeatures.training.recipe import Recipe
 from qtokfeatures.training.trainer import Trainer

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from qtokfeatures.codecs.devices import resolve_device
 from qtokfeatures.codecs.mini.model import EncoderState, MiniModel, Trunk, TrunkState
 from qtokfeatures.codecs.mini.spectra import N_MELS
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
 from qtokfeatures.codecs.nn.quantizer import nearest_codes
-from qtokfeatures.codecs.registry import resolve_device
 from qtokfeatures.training.batches import BatchSource
 from qtokfeatures.training.initialize import whole_frames
 from qtokfeatures.training.recipe import Recipe

@@ -14,10 +14,11 @@ import torch
 from torch import nn
 
 from qtokfeatures.audio import log_mel_distance
+from qtokfeatures.codecs.devices import resolve_device
 from qtokfeatures.codecs.mini.codec import MiniCodec
 from qtokfeatures.codecs.mini.config import SAMPLE_RATE
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
-from qtokfeatures.codecs.registry import find_mini_weights, resolve_device
+from qtokfeatures.codecs.registry import find_mini_weights
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.training.batches import BatchSource
 from qtokfeatures.training.checkpoint import (

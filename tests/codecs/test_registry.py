@@ -12,7 +12,7 @@ import torch
 
 import qtokfeatures as qt
 from qtokfeatures.codecs.mini import random_mini
-from qtokfeatures.codecs.mini.codec import bundled_weights
+from qtokfeatures.codecs.mini.codec import MiniCodec, bundled_weights
 from qtokfeatures.exceptions import CodecError, InputError
 
 
@@ -45,6 +45,35 @@ def test_only_the_revision_that_is_there_can_be_asked_for(mini):
 def test_a_missing_gpu_is_said():
     with pytest.raises(CodecError, match="0 CUDA devices"):
         qt.load_codec("mini", device="cuda")
+
+
+@pytest.mark.parametrize("device", ["mps", "xpu", "xla", "vulkan", "hpu", "mtia", "meta"])
+def test_another_device_that_is_missing_is_said(device):
+    if device == "mps" and torch.backends.mps.is_available():
+        pytest.skip("this machine has it")
+    with pytest.raises(CodecError, match=f"'{device}' is not there: .*0 {device.upper()} devices"):
+        qt.load_codec("mini", device=device)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda codec: codec.encode(np.zeros(1920, np.float32), sr=24_000),
+        lambda codec: codec.decode(np.zeros((16, 1), np.int16)),
+        lambda codec: codec.quantize(np.zeros((1, codec.spec.embedding_dim))),
+        lambda codec: codec.levels(np.zeros((16, 1), np.int16)),
+        lambda codec: codec.codebook_vectors(0),
+    ],
+    ids=["encode", "decode", "quantize", "levels", "codebook_vectors"],
+)
+def test_a_codec_from_a_gpu_says_that_there_is_none_here(mini, use):
+    cuda = torch.device("cuda")
+    origin = {"path": bundled_weights(), "device": cuda}
+    codec = pickle.loads(pickle.dumps(MiniCodec(None, mini.spec, cuda, origin=origin)))
+    assert "on cuda" in repr(codec)
+    with pytest.raises(CodecError, match="'cuda' is not there: torch sees 0 CUDA devices"):
+        use(codec)
 
 
 def test_half_a_codec_refuses_the_other_half(sweep):
