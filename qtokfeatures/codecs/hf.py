@@ -7,9 +7,11 @@ like :class:`MimiCodec`: a spec, and encoding and decoding of whole frames after
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic
@@ -27,6 +29,7 @@ from qtokfeatures.codecs.stored import Model, StoredCodec, loaded
 from qtokfeatures.exceptions import CodecError
 from qtokfeatures.labelled import CodecSpec
 
+_LISTED = 20
 OLDEST = 5
 """Major version of transformers since which Mimi's attention has its configured window."""
 
@@ -37,12 +40,12 @@ class HfCodec(
     """A codec with a model of `transformers`.
 
     A subclass names the model's class and its :data:`SEMANTICS`, and brings :meth:`take_parts`,
-    :meth:`describe` and what every codec has to bring.
+    :meth:`describe`, :meth:`encoder_settings` and what every codec has to bring.
     """
 
     CLASS_NAME: ClassVar[str]
     SEMANTICS: ClassVar[str]
-    """Changes with whatever, but weights and sizes, changes the codes of some audio."""
+    """Changes with whatever, but weights and settings, changes the codes of some audio."""
 
     @classmethod
     @abstractmethod
@@ -53,6 +56,11 @@ class HfCodec(
     @abstractmethod
     def describe(cls, config: Any) -> dict[str, Any]:
         """Return the facts of a CodecSpec that a model's configuration tells."""
+
+    @classmethod
+    @abstractmethod
+    def encoder_settings(cls, config: Any) -> dict[str, Any]:
+        """Return whatever a configuration sets that changes codes, the same in any version."""
 
     @classmethod
     def load(
@@ -94,8 +102,8 @@ class HfCodec(
         digest = Checkpoint(folder, torch.device("cpu")).digest()
         network = _loaded(cls.CLASS_NAME, folder)
         facts = cls.describe(network.config)
-        sizes = sorted(facts.items())
-        fingerprint = hashlib.sha256(f"{cls.SEMANTICS}:{sizes}:float32:{digest}".encode())
+        settings = canonical({**facts, **cls.encoder_settings(network.config)})
+        fingerprint = hashlib.sha256(f"{cls.SEMANTICS}:{settings}:float32:{digest}".encode())
         spec = CodecSpec(
             name=name or str(folder),
             revision=revision or digest[:12],
@@ -163,6 +171,18 @@ class MimiCodec(
 
     CLASS_NAME = "MimiModel"
     SEMANTICS = "mimi-1:window:whole-frames"
+    ENCODER_SETTINGS: ClassVar[tuple[str, ...]] = (
+        "attention_bias", "audio_channels", "codebook_dim", "compress", "dilation_growth_rate",
+        "head_dim", "hidden_act", "hidden_size", "intermediate_size", "kernel_size",
+        "last_kernel_size", "norm_eps", "num_attention_heads", "num_filters", "num_hidden_layers",
+        "num_key_value_heads", "num_residual_layers", "num_semantic_quantizers", "pad_mode",
+        "residual_kernel_size", "sliding_window", "upsampling_ratios", "use_causal_conv",
+        "use_conv_shortcut", "vector_quantization_hidden_dimension",
+    )  # fmt: skip
+    """Fields of a MimiConfig that change codes, beside those in the spec and the rotary base.
+
+    Named one by one, so that fields that a version of `transformers` adds change no fingerprint.
+    """
 
     @classmethod
     def describe(cls, config: Any) -> dict[str, Any]:
@@ -170,6 +190,12 @@ class MimiCodec(
         hop = round(config.sampling_rate / config.frame_rate)
         if config.num_semantic_quantizers != 1 or config.audio_channels != 1:
             raise CodecError("only Mimi with one channel and one semantic codebook is supported")
+        rope_type = _rope(config).get("rope_type", "default")
+        if not config.use_causal_conv or rope_type != "default":
+            raise CodecError(
+                "only Mimi with causal convolutions and plain rotary embeddings is supported, got "
+                f"use_causal_conv {config.use_causal_conv!r} and rope_type {rope_type!r}"
+            )
         return {
             "sample_rate": config.sampling_rate,
             "frame_rate": config.sampling_rate / hop,
@@ -178,6 +204,12 @@ class MimiCodec(
             "codebook_size": config.codebook_size,
             "embedding_dim": 2 * config.codebook_dim,
         }
+
+    @classmethod
+    def encoder_settings(cls, config: Any) -> dict[str, Any]:
+        """Return whatever a configuration sets that changes codes."""
+        fields = {name: getattr(config, name) for name in cls.ENCODER_SETTINGS}
+        return {**fields, "rope_theta": _rope(config)["rope_theta"]}
 
     @classmethod
     def take_parts(cls, network: Any, *, encoder: bool, decoder: bool) -> MimiParts:
@@ -254,6 +286,40 @@ def _attended(x: Tensor, half: Half, state: MimiState) -> Tensor:
     return y.transpose(1, 2)
 
 
+def canonical(settings: Mapping[str, Any]) -> str:
+    """Write settings down in one way, whether a number came as ``1`` or ``1.0``.
+
+    Parameters
+    ----------
+    settings : mapping of str to bool, number, str, sequence or None
+        Names and values.
+
+    Returns
+    -------
+    str
+        JSON.
+
+    Examples
+    --------
+    >>> canonical({"rate": 2, "act": "gelu", "ratios": (8, 6)})
+    '{"act": "gelu", "rate": 2.0, "ratios": [8.0, 6.0]}'
+    """
+    return json.dumps({name: _plain(settings[name]) for name in sorted(settings)})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number else value
+
+
+def _rope(config: Any) -> dict[str, Any]:
+    """Settings of the rotary embedding, which versions keep in a table or as single fields."""
+    table = dict(getattr(config, "rope_parameters", None) or {})
+    return {"rope_theta": getattr(config, "rope_theta", None), **table}
+
+
 def _loaded(class_name: str, folder: Path) -> Any:
     try:
         import transformers
@@ -266,20 +332,46 @@ def _loaded(class_name: str, folder: Path) -> Any:
             f"this codec needs transformers {OLDEST} or newer, found {transformers.__version__}: "
             "older ones ignore the attention's window"
         )
+    from huggingface_hub.errors import StrictDataclassError
+
     try:
-        network, facts = getattr(transformers, class_name).from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32,
-            output_loading_info=True,
-        )  # fmt: skip
-    except (OSError, ValueError, RuntimeError) as error:
+        with _quiet(transformers.logging):
+            network, facts = getattr(transformers, class_name).from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, dtype=torch.float32,
+                output_loading_info=True, ignore_mismatched_sizes=True,
+            )  # fmt: skip
+    except (OSError, ValueError, RuntimeError, StrictDataclassError) as error:
         raise CodecError(f"transformers cannot load {folder}: {error}") from error
-    for kind in ("missing_keys", "mismatched_keys", "unexpected_keys"):
-        if facts.get(kind):
-            raise CodecError(
-                f"the weights in {folder} do not fit their config.json: "
-                f"{kind.replace('_', ' ')}: {sorted(map(str, facts[kind]))[:20]}"
-            )
+    wrong = {
+        kind.replace("_", " "): sorted(map(_named, facts[kind]))
+        for kind in ("missing_keys", "mismatched_keys", "unexpected_keys")
+        if facts.get(kind)
+    }
+    if wrong:
+        parts = [f"{kind}: {', '.join(names[:_LISTED])}" for kind, names in wrong.items()]
+        raise CodecError(
+            f"the weights in {folder} do not fit their config.json: {'; '.join(parts)}"
+        )
     return network
+
+
+def _named(key: Any) -> str:
+    """Return the name of a tensor, with both shapes where it has another one than it should."""
+    if isinstance(key, str):
+        return key
+    name, found, expected = key
+    return f"{name} {list(found)} instead of {list(expected)}"
+
+
+@contextmanager
+def _quiet(log: Any) -> Iterator[None]:
+    """Keep a table of what does not fit off stderr: the error says it."""
+    before = log.get_verbosity()
+    log.set_verbosity_error()
+    try:
+        yield
+    finally:
+        log.set_verbosity(before)
 
 
 def _part(network: Any, *places: str) -> Any:

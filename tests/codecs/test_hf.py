@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import shutil
 import subprocess
 import sys
 
@@ -160,6 +162,70 @@ def test_weights_that_do_not_fit_are_an_error(folder, tmp_path):
     (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
     with pytest.raises(QtokError, match=r"do not fit their config\.json: missing keys"):
         load_codec(tmp_path, device="cpu")
+
+
+def test_misshapen_tensors_are_one_error_with_both_shapes(folder, tmp_path, capfd):
+    tensors = load_file(folder / "model.safetensors")
+    name = next(name for name in tensors if name.endswith("input_proj.weight"))
+    tensors[name] = torch.zeros(16, 31, 1)
+    dropped = next(name for name in tensors if name.endswith("fc1.weight"))
+    del tensors[dropped]
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    (tmp_path / "config.json").write_bytes((folder / "config.json").read_bytes())
+    with pytest.raises(
+        CodecError, match=r"missing keys: .*fc1\.weight; mismatched keys: "
+    ) as caught:
+        load_codec(tmp_path, device="cpu")
+    assert f"{name} [16, 31, 1] instead of [16, 32, 1]" in str(caught.value)
+    assert "ignore_mismatched_sizes" not in str(caught.value)
+    assert "MISMATCH" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hidden_act": "relu"},
+        {"pad_mode": "replicate"},
+        {"sliding_window": 5},
+        {"norm_eps": 0.1},
+        {"rope_parameters": {"rope_theta": 100.0, "rope_type": "default"}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_setting_that_changes_what_is_quantised_changes_the_fingerprint(
+    folder, mimi, tmp_path, change
+):
+    other = with_config(folder, tmp_path, **change)
+    y = noise(20 * HOP)
+    assert (other.latents(y, sr=SR) != mimi.latents(y, sr=SR)).any()
+    assert other.spec.fingerprint != mimi.spec.fingerprint
+
+
+def test_settings_that_change_no_codes_leave_the_fingerprint(folder, mimi, tmp_path):
+    other = with_config(
+        folder, tmp_path, transformers_version="5.0", norm_eps=1e-5, trim_right_ratio=0.5,
+        rope_parameters={"rope_theta": 10000, "rope_type": "default"}, use_cache=True,
+        a_field_of_the_future=[1, 2],
+    )  # fmt: skip
+    assert other.spec.fingerprint == mimi.spec.fingerprint
+
+
+def test_a_setting_of_a_wrong_type_is_said(folder, tmp_path):
+    with pytest.raises(CodecError, match=r"transformers cannot load .*: .*norm_eps"):
+        with_config(folder, tmp_path, norm_eps="small")
+
+
+def test_a_mimi_that_looks_ahead_is_refused(folder, tmp_path):
+    with pytest.raises(CodecError, match="only Mimi with causal convolutions"):
+        with_config(folder, tmp_path, use_causal_conv=False)
+
+
+def with_config(folder, new, **changes):
+    """Load the same weights with another ``config.json``."""
+    shutil.copyfile(folder / "model.safetensors", new / "model.safetensors")
+    fields = json.loads((folder / "config.json").read_text())
+    (new / "config.json").write_text(json.dumps({**fields, **changes}))
+    return load_codec(new, device="cpu")
 
 
 def test_transformers_is_not_imported_for_other_codecs():
