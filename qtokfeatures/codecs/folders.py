@@ -74,6 +74,8 @@ def read_index(path: Path) -> dict[str, str]:
         files = dict(json.loads(path.read_text(encoding="utf-8"))["weight_map"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CodecError(f"{path} is not an index of safetensors files: {error!r}") from error
+    if not files:
+        raise CodecError(f"{path} names no file of weights: its weight_map is empty")
     for file in files.values():
         if not isinstance(file, str) or Path(file).name != file or not file.endswith("safetensors"):
             raise CodecError(f"{path} names {file!r}: expected a .safetensors file beside it")

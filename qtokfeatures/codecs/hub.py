@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from qtokfeatures.codecs.cached_files import (
+    actual_hash,
+    header_error,
+    is_git_hash,
+    remove,
+    stated_hash,
+)
 from qtokfeatures.codecs.folders import CONFIG, INDEX, SUBFOLDERS, WEIGHTS, model_type, read_index
 from qtokfeatures.exceptions import CodecError
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-][\w.-]*/[\w.-]+")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SIGN_IN = "give a token that may see it: `hf auth login`, or the variable HF_TOKEN"
 
 
 def is_repository_name(name: str) -> bool:
@@ -26,9 +32,11 @@ def fetch_checkpoint(
 ) -> tuple[Path, str]:
     """Return a folder with ``config.json`` and weights, downloading what the cache lacks.
 
-    ``HF_HOME``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE`` and ``HF_TOKEN`` are honoured. When the
-    connection breaks, the download goes on where it stopped. A file that the hub names a SHA-256
-    for is compared with it, each time it is to be loaded.
+    ``HF_HOME``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE`` and ``HF_TOKEN`` are honoured. A connection
+    that breaks is taken up where it stopped while this call lasts; a file whose download was given
+    up or killed is begun anew, as `huggingface_hub` has it. Each time they are to be loaded, files
+    are compared with the hash that the hub names them by. A small file that differs is fetched
+    once more.
 
     Parameters
     ----------
@@ -50,8 +58,8 @@ def fetch_checkpoint(
     Raises
     ------
     CodecError
-        No such repository, revision or file; no network; a download that stays incomplete or
-        does not have the hash that the hub states.
+        No such repository, revision or file; no network; a hub that refuses; a download that
+        stays incomplete, does not have the hash that the hub states, or is no safetensors file.
     """
     config = _required(repository, CONFIG, revision)
     commit = _commit_of(config)
@@ -72,13 +80,15 @@ def fetch_checkpoint(
 
 
 def _fetch_weights(repository: str, inside: str, commit: str) -> None:
-    if _file(repository, inside + WEIGHTS, commit) is not None:
+    whole = _file(repository, inside + WEIGHTS, commit)
+    if whole is not None:
+        _check_header(whole, repository, inside + WEIGHTS)
         return
     index = _file(repository, inside + INDEX, commit)
     if index is None:
         raise CodecError(f"{repository} has no weights: expected {inside}{WEIGHTS} or {INDEX}")
     for name in sorted(set(read_index(index).values())):
-        _required(repository, inside + name, commit)
+        _check_header(_required(repository, inside + name, commit), repository, inside + name)
 
 
 def _required(repository: str, name: str, revision: str | None) -> Path:
@@ -89,7 +99,37 @@ def _required(repository: str, name: str, revision: str | None) -> Path:
 
 
 def _file(repository: str, name: str, revision: str | None) -> Path | None:
-    """Download one file or find it in the cache; None where the repository does not have it."""
+    """Find one intact file in the cache or download it; None where the repository has none."""
+    path = _cached(repository, name, revision)
+    stated = stated_hash(path) if path is not None else None
+    if path is None or stated is None:
+        return path
+    found = actual_hash(path, stated)
+    if found == stated:
+        return path
+    remove(path)
+    if is_git_hash(stated):
+        again = _fetched_again(repository, name, revision)
+        if again is None or actual_hash(again, stated) == stated:
+            return again
+        remove(again)
+    raise CodecError(
+        f"{name} of {repository} has the hash {found}, but the hub says {stated}: it was damaged "
+        "on the way or on the disk, and has been removed; try again"
+    )
+
+
+def _fetched_again(repository: str, name: str, revision: str | None) -> Path | None:
+    try:
+        return _cached(repository, name, revision)
+    except CodecError as error:
+        raise CodecError(
+            f"{name} of {repository} was damaged on the disk and has been removed: {error}"
+        ) from error
+
+
+def _cached(repository: str, name: str, revision: str | None) -> Path | None:
+    """Find one file in the cache or download it; None where the repository does not have it."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
@@ -98,16 +138,15 @@ def _file(repository: str, name: str, revision: str | None) -> Path | None:
         return Path(hf_hub_download(repository, name, revision=revision, endpoint=endpoint))
 
     try:
-        path = _explained(download, repository, name, revision)
+        return _explained(download, repository, name, revision)
     except LocalEntryNotFoundError as error:
+        why = _refusal(error) or f"the hub cannot be reached ({_first_line(error)}): connect"
         raise CodecError(
-            f"{name} of {repository} is not in the cache and the hub cannot be reached "
-            f"({_first_line(error)}): connect, or give the path of a folder that holds it"
+            f"{name} of {repository} is not in the cache and {why}, or give the path of a folder "
+            "that holds it"
         ) from error
     except EntryNotFoundError:
         return None
-    _check_hash(path, repository, name)
-    return path
 
 
 def _explained(
@@ -116,6 +155,7 @@ def _explained(
     """Turn the hub's many errors into ours; the ones about a missing file are left."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
+        GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
         RepositoryNotFoundError,
@@ -126,10 +166,12 @@ def _explained(
     failures: tuple[Any, ...] = (OSError, HfHubHTTPError.__bases__[0])
     try:
         return download()
+    except GatedRepoError as error:
+        raise CodecError(f"{repository} is not open to you: {_refusal(error)}") from error
     except RepositoryNotFoundError as error:
         raise CodecError(
             f"no codec {repository!r}: no folder here, and no repository on the hub that is open "
-            f"to you ({_first_line(error)})"
+            f"to you ({_first_line(error)}); if it is private, {_SIGN_IN}"
         ) from error
     except RevisionNotFoundError as error:
         raise CodecError(f"{repository} has no revision {revision!r}") from error
@@ -138,38 +180,32 @@ def _explained(
     except EntryNotFoundError:
         raise
     except failures as error:
+        why = _refusal(error) or f"{_first_line(error)}; try again"
+        raise CodecError(f"{name} of {repository} could not be downloaded: {why}") from error
+
+
+def _refusal(error: BaseException) -> str | None:
+    """Say what the hub answered and what to do; None if it did not answer with a refusal."""
+    responses = (getattr(e, "response", None) for e in (error, error.__cause__))
+    status = next((r.status_code for r in responses if r is not None), None)
+    if status in (401, 403):
+        return f"the hub refuses it (HTTP {status}): it may be gated or private; {_SIGN_IN}"
+    if status == 429:
+        return "the hub has had too many requests from here (HTTP 429): wait some minutes"
+    if status is not None and status >= 500:
+        return f"the hub is in trouble (HTTP {status}): try later"
+    return None
+
+
+def _check_header(path: Path, repository: str, name: str) -> None:
+    """Refuse and remove what was served as weights and is something else."""
+    wrong = header_error(path)
+    if wrong is not None:
+        remove(path)
         raise CodecError(
-            f"{name} of {repository} could not be downloaded completely ({_first_line(error)}): "
-            "try again; nothing incomplete was kept"
-        ) from error
-
-
-def _check_hash(path: Path, repository: str, name: str) -> None:
-    """Compare a file with the SHA-256 that the cache names its blob by; remove it if it differs.
-
-    Where the cache cannot link (some Windows machines), there is no such name.
-    """
-    if not path.is_symlink():
-        return
-    blob = path.parent / path.readlink()
-    if not _SHA256.fullmatch(blob.name):
-        return
-    with blob.open("rb") as file:
-        found = _sha256(file)
-    if found != blob.name:
-        blob.unlink()
-        path.unlink(missing_ok=True)
-        raise CodecError(
-            f"{name} of {repository} has the SHA-256 {found}, but the hub says {blob.name}: it "
-            "was damaged on the way or on the disk, and has been removed; try again"
+            f"what the hub gave for {name} of {repository} is not a readable safetensors file "
+            f"({wrong}), and has been removed: look at the repository, or at HF_ENDPOINT"
         )
-
-
-def _sha256(file: BinaryIO) -> str:
-    total = hashlib.sha256()
-    while block := file.read(2**22):
-        total.update(block)
-    return total.hexdigest()
 
 
 def _commit_of(path: Path) -> str:

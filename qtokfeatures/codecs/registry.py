@@ -14,6 +14,7 @@ from qtokfeatures.codecs.folders import CONFIG, WEIGHTS, find_checkpoint, model_
 from qtokfeatures.codecs.hub import fetch_checkpoint, is_repository_name
 from qtokfeatures.codecs.mini.codec import MiniCodec, bundled_weights
 from qtokfeatures.codecs.mini.weights import is_mini_file
+from qtokfeatures.codecs.qwen3.checkpoint import Checkpoint
 from qtokfeatures.codecs.qwen3.codec import Qwen3TTSTokenizer
 from qtokfeatures.codecs.qwen3.config import MODEL_TYPE as QWEN3_TYPE
 from qtokfeatures.codecs.qwen3.config import NAME as QWEN3
@@ -134,7 +135,7 @@ def load_codec(
 
 
 def pull_codec(name: str, *, revision: str | None = None) -> tuple[Path, str]:
-    """Download a codec's weights without loading them.
+    """Download a codec's weights without loading them; look whether they are a checkpoint.
 
     Parameters
     ----------
@@ -153,12 +154,14 @@ def pull_codec(name: str, *, revision: str | None = None) -> tuple[Path, str]:
     Raises
     ------
     CodecError
-        There is nothing to download under this name, or it failed.
+        There is nothing to download under this name, it failed, or what came is no checkpoint.
     """
     name = NAMES.get(name, name)
     if not is_repository_name(name):
         raise CodecError(f"there is nothing to download for {name!r}: expected a name on the hub")
-    return fetch_checkpoint(name, revision=revision, kinds=CHECKPOINTS)
+    folder, commit = fetch_checkpoint(name, revision=revision, kinds=CHECKPOINTS)
+    Checkpoint(folder, torch.device("cpu"))  # Opens every file, and compares them with the index.
+    return folder, commit
 
 
 def find_mini_weights(name: str) -> Path | None:

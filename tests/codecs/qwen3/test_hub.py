@@ -38,6 +38,8 @@ class Hub:
     files: dict[str, bytes]
     cut_after: int | None = None
     cuts_left: int = 0
+    status: int | None = None
+    error_code: str = ""
     false_hashes: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
 
@@ -68,6 +70,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, *, with_body):
         hub, match = self.server.hub, _PATH.fullmatch(self.path)
+        if hub.status is not None:
+            return self.refuse(hub.error_code, hub.status)
         if match is None or match["repository"] != hub.repository:
             return self.refuse("RepoNotFound", 401)
         if match["revision"] not in ("main", COMMIT):
@@ -88,13 +92,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def send_head(self, file, content, start):
-        digest = self.server.hub.false_hashes.get(file, hashlib.sha256(content).hexdigest())
+        false = self.server.hub.false_hashes
+        digest = false.get(file, hashlib.sha256(content).hexdigest())
+        git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
         self.send_response(206 if start else 200)
         if start:
             end, size = len(content) - 1, len(content)
             self.send_header("Content-Range", f"bytes {start}-{end}/{size}")
         self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("ETag", f'"{digest[:40]}"')
+        self.send_header("ETag", f'"{false.get(file, git.hexdigest())}"')
         if file.endswith(".safetensors"):
             self.send_header("X-Linked-Etag", f'"{digest}"')
             self.send_header("X-Linked-Size", str(len(content)))
@@ -191,6 +197,59 @@ def test_weights_that_were_damaged_in_the_cache_are_fetched_again(hub, tmp_path)
     assert qt.load_codec(NAME).spec.revision == COMMIT
 
 
+def test_a_small_file_that_was_truncated_in_the_cache_is_fetched_again(hub, tmp_path, monkeypatch):
+    qt.load_codec(NAME)
+    (config,) = (tmp_path / "cache").rglob("config.json")
+    content = config.read_bytes()
+    config.resolve().write_bytes(content[:100])
+    assert qt.load_codec(NAME).spec.revision == COMMIT
+    assert config.read_bytes() == content
+    config.resolve().write_bytes(content[:100])
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(CodecError, match=r"config\.json .* was damaged .* removed: .* not in the"):
+        qt.load_codec(NAME)
+
+
+def test_a_full_disk_is_quoted(hub, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", full)
+    with pytest.raises(CodecError, match=r"could not be downloaded: .*No space left on device"):
+        qt.load_codec(NAME)
+
+
+def test_a_small_file_that_always_differs_is_refused_after_two_downloads(hub, tmp_path):
+    hub.false_hashes["config.json"] = "ab" * 20
+    with pytest.raises(CodecError, match=f"config.json .*but the hub says {'ab' * 20}"):
+        qt.load_codec(NAME)
+    assert hub.got("config.json") == [None, None]
+    assert not list((tmp_path / "cache").rglob("config.json"))
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (401, "refuses it .HTTP 401.: .* give a token"),
+        (403, "refuses it .HTTP 403.: .* `hf auth login`, or the variable HF_TOKEN"),
+        (429, "too many requests from here .HTTP 429.: wait"),
+        (500, "in trouble .HTTP 500.: try later"),
+        (503, "in trouble .HTTP 503.: try later"),
+    ],
+)
+def test_a_hub_that_refuses_is_quoted(hub, status, message):
+    hub.status = status
+    with pytest.raises(CodecError, match=message) as caught:
+        qt.load_codec(NAME)
+    assert "cannot be reached" not in str(caught.value)
+
+
+def test_a_gated_repository_is_said(hub):
+    hub.status, hub.error_code = 403, "GatedRepo"
+    with pytest.raises(CodecError, match=f"{NAME} is not open to you: .*HTTP 403.*HF_TOKEN"):
+        qt.load_codec(NAME)
+
+
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
 def test_a_missing_file_is_named(hub, file):
     del hub.files[file]
@@ -227,7 +286,9 @@ def test_a_model_of_another_kind_is_refused(hub):
 
 
 def test_an_unknown_repository_or_revision_is_said(hub):
-    with pytest.raises(CodecError, match="no codec 'some/thing': no folder here"):
+    with pytest.raises(
+        CodecError, match=r"no codec 'some/thing': no folder here, .* `hf auth login`"
+    ):
         qt.load_codec("some/thing")
     with pytest.raises(CodecError, match="has no revision 'v9'"):
         qt.load_codec(NAME, revision="v9")
@@ -249,6 +310,40 @@ def test_pulling_downloads_without_loading(hub, tmp_path):
     assert pulled["commit"] == COMMIT
     assert Path(pulled["folder"], "model.safetensors").is_file()
     assert CliRunner().invoke(app, ["codec", "pull", "mini"]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"model.safetensors": b"<!DOCTYPE html><p>moved"}, "begins with b'<!DOCTYPE html>"),
+        ({"config.json": b"<!DOCTYPE html><p>moved"}, "not a readable JSON"),
+        ({"model.safetensors.index.json": b'{"weight_map": {}}'}, "weight_map is empty"),
+        (
+            {
+                "model.safetensors.index.json": b'{"weight_map": {"x": "a.safetensors"}}',
+                "a.safetensors": save({"y": np.zeros(3, np.float32)}),
+            },
+            "does not hold what",
+        ),
+    ],
+    ids=["page as weights", "page as config", "empty index", "index of other tensors"],
+)
+def test_pulling_what_is_no_checkpoint_fails(hub, tmp_path, files, message):
+    if "model.safetensors.index.json" in files:
+        del hub.files["model.safetensors"]
+    hub.files.update(files)
+    result = CliRunner().invoke(app, ["codec", "pull", NAME])
+    assert result.exit_code == 1
+    assert message in " ".join(result.output.split())
+
+
+def test_a_page_that_came_as_weights_does_not_stay(hub, tmp_path):
+    weights = hub.files["model.safetensors"]
+    hub.files["model.safetensors"] = b"<!DOCTYPE html>"
+    with pytest.raises(CodecError, match=r"not a readable safetensors file .* been removed"):
+        qt.load_codec(NAME)
+    hub.files["model.safetensors"] = weights
+    assert qt.load_codec(NAME).spec.revision == COMMIT
 
 
 def test_the_hub_s_environment_variables_are_honoured(hub, tmp_path):
