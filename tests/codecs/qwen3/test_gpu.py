@@ -35,7 +35,7 @@ def test_audio_is_the_reference_s(prepared, golden):
 
 def test_lengths_are_filled_up_to_few(qwen, monkeypatch):
     assert qwen.padded_frames(125) == 125
-    monkeypatch.setattr(qwen, "device", torch.device("cuda"))
+    monkeypatch.setattr(qwen, "_device", torch.device("cuda"))
     lengths = {frames: qwen.padded_frames(frames) for frames in range(1, 2000)}
     assert all(frames <= padded <= 1.13 * frames for frames, padded in lengths.items())
     assert len(set(lengths.values())) < 80
