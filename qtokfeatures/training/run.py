@@ -62,9 +62,10 @@ def train_mini(
 
     Notes
     -----
-    An interrupted run (Ctrl-C) writes a checkpoint before it ends. Batches and random choices
-    follow from the seed and the number of the step, so a continued run does what an unbroken one
-    would have done, up to the rounding of parallel sums.
+    An interrupted run (Ctrl-C) finishes its step and writes a checkpoint before it ends; while a
+    stage begins, the checkpoint is that of the stage before. A second Ctrl-C does not wait.
+    Batches and random choices follow from the seed and the number of the step, so a continued run
+    does what an unbroken one would have done, up to the rounding of parallel sums.
     """
     folder = Path(folder)
     corpus = folder / "corpus"
@@ -85,6 +86,6 @@ def train_mini(
     report(f"step {trainer.step} of {trainer.total_steps} on {trainer.device}")
     try:
         return trainer.run(report=report)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         trainer.save()
         raise

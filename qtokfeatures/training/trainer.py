@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,12 @@ from qtokfeatures.training.initialize import (
     refine_codebooks,
     round_encoder,
 )
+from qtokfeatures.training.interrupts import held_back
 from qtokfeatures.training.objectives import Objectives
 from qtokfeatures.training.recipe import MEANING_STAGES, STAGES, Recipe
 from qtokfeatures.training.replay import Replayed
+from qtokfeatures.training.stage_optimizer import set_rate, stage_optimizer
 
-_WARM_UP = 200
 _LOG_EVERY = 50
 _RESTART_EVERY = 20
 _KMEANS_FRAMES = 60_000
@@ -80,7 +82,7 @@ class Trainer:
         self.config = config or MiniConfig()
         self.folder, self.device, self.save_every = folder, torch.device(device), save_every
         folder.mkdir(parents=True, exist_ok=True)
-        self.step, self.stage = 0, STAGES[0]
+        self.step, self.stage, self.is_whole = 0, STAGES[0], True
         state = read_state(self.checkpoint) if self.checkpoint.exists() else None
         if state is not None:
             self.step, self.stage = state["step"], state["stage"]
@@ -137,7 +139,12 @@ class Trainer:
         return path
 
     def save(self) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint, unless a step or the start of a stage was left half-done.
+
+        The checkpoint that is there, of the state before, is the one to go on from then.
+        """
+        if not self.is_whole:
+            return
         state = {
             "step": self.step,
             "stage": self.stage,
@@ -155,15 +162,30 @@ class Trainer:
         while self.step < last:
             stage, position, length = self._stage_of(self.step)
             if stage != self.stage:
-                self._enter(stage)
-            self._set_rate(stage, position, length)
-            depth = self.objectives.codebooks.draw_depth(self.step).to(self.device)
-            batch = self.source.batch(self.step, corrupts=stage in MEANING_STAGES)
-            parts = self._replayed(batch, depth)
-            self.step += 1
-            if self.step % _RESTART_EVERY == 0 and stage not in ("plain", "anneal"):
-                self.objectives.codebooks.restart(self.step)
+                if self.step:
+                    self.save()  # entering a stage takes long, and cannot be saved half-done
+                with self._changing():
+                    self._enter(stage)
+            set_rate(self.optimizer, self.recipe, stage, position, length)
+            with held_back(), self._changing():
+                parts = self._take_step(stage)
             yield {"step": self.step, "stage": stage, **parts}
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Whatever ends the block early leaves a state that no run may go on from."""
+        self.is_whole = False
+        yield
+        self.is_whole = True
+
+    def _take_step(self, stage: str) -> dict[str, torch.Tensor]:
+        depth = self.objectives.codebooks.draw_depth(self.step).to(self.device)
+        batch = self.source.batch(self.step, corrupts=stage in MEANING_STAGES)
+        parts = self._replayed(batch, depth)
+        self.step += 1
+        if self.step % _RESTART_EVERY == 0 and stage not in ("plain", "anneal"):
+            self.objectives.codebooks.restart(self.step)
+        return parts
 
     def _work(self, batch: Batch, depth: torch.Tensor) -> dict[str, torch.Tensor]:
         """One step of the present stage, but for what depends on its number."""
@@ -196,48 +218,14 @@ class Trainer:
 
     def _prepare_stage(self) -> None:
         """Make the optimiser, and the discriminators from the first stage on that has them."""
-        self.optimizer = self._optimizer()
+        self.optimizer = stage_optimizer(
+            self.model, self.objectives, self.stage, self.recipe, self.device
+        )
         self._replayed = Replayed(self._work)
         adversarial = self.recipe.adversarial_steps > 0
         if self.opponent is None and self.stage in ("adversarial", "anneal") and adversarial:
             torch.manual_seed(self.recipe.seed + 1)  # the same, whenever the run was resumed
             self.opponent = Opponent(self.device, self.recipe.discriminator_lr)
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        model, stage = self.model, self.stage
-        groups = [{"params": self._fast_parameters(), "scale": 1.0}]
-        if stage != "anneal":
-            skips = [model.encoder.linear, model.decoder.linear]
-            slow = [p for module in skips for p in module.parameters()]
-            groups.append({"params": slow, "scale": self.recipe.skip_lr_scale})
-        on_gpu = self.device.type == "cuda"
-        for group in groups:  # a captured step reads its rate from memory
-            group["lr"] = torch.tensor(1e-4, device=self.device) if on_gpu else 1e-4
-        return torch.optim.AdamW(
-            groups, betas=(0.9, 0.99), weight_decay=1e-2, fused=True, capturable=on_gpu
-        )
-
-    def _fast_parameters(self) -> list[nn.Parameter]:
-        """What the stage trains, but for the two linear maps."""
-        encoder, decoder = self.model.encoder, self.model.decoder
-        trained: list[nn.Module] = [decoder]
-        if self.stage != "anneal":
-            trained.append(encoder.shape)
-        if self.stage in MEANING_STAGES:
-            trained += [encoder.meaning, self.objectives.meaning]
-        skip = set() if self.stage == "anneal" else {id(p) for p in decoder.linear.parameters()}
-        return [p for module in trained for p in module.parameters() if id(p) not in skip]
-
-    def _set_rate(self, stage: str, position: int, length: int) -> None:
-        peak, floor = self.recipe.lr[stage], self.recipe.lr_floor[stage]
-        warm = min(1.0, (position + 1) / _WARM_UP)
-        share = 0.5 * (1 + math.cos(math.pi * position / max(1, length)))
-        for group in self.optimizer.param_groups:
-            rate = peak * warm * (floor + (1 - floor) * share) * group["scale"]
-            if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
 
     def _stage_of(self, step: int) -> tuple[str, int, int]:
         """Stage, position in it and its length."""

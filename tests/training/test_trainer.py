@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
+import signal
 from dataclasses import astuple, replace
 
 import numpy as np
@@ -11,12 +13,13 @@ import pandas as pd
 import pytest
 import soundfile as sf
 import torch
+from safetensors.torch import load_file
 
 import qtokfeatures as qt
 from qtokfeatures.codecs.mini.config import TINY
 from qtokfeatures.codecs.mini.weights import load_weights
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.training import Recipe, Trainer, train_mini
+from qtokfeatures.training import Recipe, Trainer, stage_optimizer, train_mini
 from qtokfeatures.training import trainer as trainer_module
 from qtokfeatures.training.batches import BatchSource, resampled
 from qtokfeatures.training.checkpoint import read_state
@@ -96,7 +99,7 @@ def test_the_loss_of_a_repeated_batch_falls(corpus, tmp_path, monkeypatch):
     run = trainer(corpus, tmp_path)
     batch = run.source.batch(0)
     monkeypatch.setattr(run.source, "batch", lambda step, corrupts: batch)
-    monkeypatch.setattr(trainer_module, "_WARM_UP", 40)
+    monkeypatch.setattr(stage_optimizer, "_WARM_UP", 40)
     monkeypatch.setattr(run, "_stage_of", lambda step: ("plain", step, 60))
     losses = [float(row["loss"]) for row in run._steps(60)]
     assert np.mean(losses[-5:]) < 0.95 * losses[0]
@@ -163,6 +166,63 @@ def test_train_mini_makes_the_corpus_once_and_goes_on_after_an_interrupt(tmp_pat
     path = train_mini([sounds], tmp_path / "run", report=said.append, **options)
     assert said[0].startswith("step 3 of 8")
     assert qt.load_codec(path).spec.n_codebooks == 4
+
+
+def nth_call(monkeypatch, owner, name, n, instead):
+    """Call `instead` before the n-th call of a function goes through."""
+    calls, original = itertools.count(1), getattr(owner, name)
+
+    def counted(*args, **kwargs):
+        if next(calls) == n:
+            instead()
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, counted)
+
+
+def press_ctrl_c():
+    raise KeyboardInterrupt
+
+
+WITHOUT_OPPONENT = replace(RECIPE, adversarial_steps=0)
+
+
+def test_what_was_half_done_when_interrupted_is_done_again(corpus, tmp_path, monkeypatch):
+    shutil.copytree(corpus, tmp_path / "run" / "corpus")
+    options = {"recipe": WITHOUT_OPPONENT, "config": SMALL, "device": "cpu", "report": quiet}
+    places = [
+        (torch.nn.utils, "clip_grad_norm_", 2, None),
+        (trainer_module, "collect_latents", 1, 3),  # on the way into "magnitude"
+        (torch.nn.utils, "clip_grad_norm_", 2, 3),  # the codebooks had moved already
+        (trainer_module, "refine_codebooks", 1, 8),  # on the way into "anneal"
+    ]
+    for owner, name, n, saved_step in places:
+        with monkeypatch.context() as patch:
+            nth_call(patch, owner, name, n, press_ctrl_c)
+            with pytest.raises(KeyboardInterrupt):
+                train_mini([], tmp_path / "run", **options)
+        checkpoint = tmp_path / "run" / "checkpoint.safetensors"
+        assert (read_state(checkpoint)["step"] if checkpoint.exists() else None) == saved_step
+    path = train_mini([], tmp_path / "run", **options)
+    whole = Trainer(corpus, tmp_path / "whole", recipe=WITHOUT_OPPONENT, config=SMALL)
+    expected = load_file(whole.run(report=quiet))
+    for name, tensor in load_file(path).items():
+        torch.testing.assert_close(tensor, expected[name])
+
+
+def test_a_signal_waits_for_the_end_of_the_step(corpus, tmp_path, monkeypatch):
+    shutil.copytree(corpus, tmp_path / "corpus")
+    nth_call(
+        monkeypatch,
+        torch.nn.utils,
+        "clip_grad_norm_",
+        2,
+        lambda: signal.raise_signal(signal.SIGINT),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train_mini([], tmp_path, recipe=RECIPE, config=SMALL, device="cpu", report=quiet)
+    assert read_state(tmp_path / "checkpoint.safetensors")["step"] == 2
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_batches_follow_from_seed_and_step(corpus):

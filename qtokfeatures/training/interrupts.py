@@ -1,0 +1,40 @@
+"""A Ctrl-C that waits until what must not be left half-done is done."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Hold an interrupt or a polite kill back until the block is done; a second one acts at once.
+
+    Only what a Python function answers is held back, and only in the main thread.
+    """
+    former: dict[int, Callable[[int, FrameType | None], Any]] = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        former = {number: how for number, how in handlers.items() if callable(how)}
+    waiting: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        if waiting:
+            former[number](number, frame)
+        waiting.append(number)
+
+    try:
+        for number in former:
+            signal.signal(number, remember)
+        yield
+    finally:
+        for number, how in former.items():
+            signal.signal(number, how)
+    if waiting:
+        former[waiting[0]](waiting[0], None)
