@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+
+from qtokfeatures.codecs.tensor_files import write_tensors
+from qtokfeatures.exceptions import CodecError
 
 _SLOT = ".optimizer."
 
@@ -31,14 +34,18 @@ def save_checkpoint(
             for slot, value in slots.items():
                 kept = torch.as_tensor(value).detach().cpu().contiguous().clone()
                 tensors[f"{prefix}{_SLOT}{i}.{slot}"] = kept
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"state": json.dumps(state)})
-    partial.replace(path)
+    write_tensors(path, tensors, {"state": json.dumps(state)})
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """The JSON part of a checkpoint: recipe, stage and step."""
-    with safe_open(path, framework="pt") as file:
+    """The JSON part of a checkpoint: recipe, stage and step.
+
+    Raises
+    ------
+    CodecError
+        The file is damaged, or something else.
+    """
+    with _opened(path) as file:
         state: dict[str, Any] = json.loads((file.metadata() or {})["state"])
     return state
 
@@ -55,8 +62,9 @@ def load_modules(path: Path, modules: Mapping[str, nn.Module]) -> None:
             for name, tensor in tensors.items()
             if name.startswith(prefix + ".") and _SLOT not in name
         }
-        if own:
-            module.load_state_dict(own)
+        with _fitting(path):
+            if own:
+                module.load_state_dict(own)
 
 
 def load_optimizers(path: Path, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
@@ -69,7 +77,8 @@ def load_optimizers(path: Path, optimizers: Mapping[str, torch.optim.Optimizer])
                 index, slot = name.removeprefix(prefix + _SLOT).split(".")
                 slots.setdefault(int(index), {})[slot] = tensor
         groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": slots, "param_groups": groups})
+        with _fitting(path):
+            optimizer.load_state_dict({"state": slots, "param_groups": groups})
         for parameter, state in optimizer.state.items():
             for slot, value in state.items():
                 if value.shape == parameter.shape:  # in the parameter's memory format
@@ -77,5 +86,27 @@ def load_optimizers(path: Path, optimizers: Mapping[str, torch.optim.Optimizer])
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
-    with safe_open(path, framework="pt") as file:
+    with _opened(path) as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise CodecError(
+            f"{path} is damaged, or no checkpoint of this package ({error}): put back a copy, or "
+            "delete it to begin again"
+        ) from error
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise CodecError(
+            f"{path} does not fit this run, its sizes or its material: {error}"
+        ) from error

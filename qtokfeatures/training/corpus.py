@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qtokfeatures.audio import iter_blocks
+from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
 from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
 from qtokfeatures.training.listing import list_recordings
 from qtokfeatures.training.render import render_material
@@ -48,6 +50,7 @@ def prepare_corpus(
     rendered_minutes: Mapping[str, float] | None = None,
     seed: int = 0,
     jobs: int = 1,
+    on_progress: Progress = ignore_progress,
 ) -> pd.DataFrame:
     """Bring recordings and rendered sounds together into one corpus.
 
@@ -66,6 +69,8 @@ def prepare_corpus(
         Seed of what is rendered.
     jobs : int, default 1
         Processes that render.
+    on_progress : callable, optional
+        As in :func:`write_corpus`.
 
     Returns
     -------
@@ -91,7 +96,8 @@ def prepare_corpus(
         timings = {table: _rendered_timings(rendered, table) for table in TABLES}
     if not listings:
         raise InputError("nothing to train on: give folders of recordings, or minutes to render")
-    return write_corpus(pd.concat(listings, ignore_index=True), folder, timings=timings)
+    listing = pd.concat(listings, ignore_index=True)
+    return write_corpus(listing, folder, timings=timings, on_progress=on_progress)
 
 
 def write_corpus(
@@ -99,6 +105,7 @@ def write_corpus(
     folder: str | PathLike[str],
     *,
     timings: Mapping[str, pd.DataFrame] | None = None,
+    on_progress: Progress = ignore_progress,
 ) -> pd.DataFrame:
     """Decode a listing's files into ``corpus.i16`` and ``corpus.csv``.
 
@@ -115,6 +122,8 @@ def write_corpus(
     timings : mapping of str to pandas.DataFrame, optional
         For "phones" and "words", the rows of ``phones.csv`` and ``words.csv`` with the files'
         paths in a column "path" in the place of "name"; of files of at most a minute at 24 kHz.
+    on_progress : callable, optional
+        Called with "corpus", the files that were read, and how many there are.
 
     Returns
     -------
@@ -135,7 +144,7 @@ def write_corpus(
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder) as unfinished:
         new = Path(unfinished)
-        rows = _write_samples(listing, new / "corpus.i16")
+        rows = _write_samples(listing, new / "corpus.i16", on_progress)
         if not rows:
             raise InputError(f"none of the {len(listing)} listed files has any sound to train on")
         index = pd.DataFrame(rows, columns=list(INDEX_COLUMNS))
@@ -164,17 +173,28 @@ def _named_timings(rows: pd.DataFrame, table: str, names: Collection[str]) -> pd
     return rows.loc[rows["name"].isin(names), ["name", "start", "end", TABLES[table]]]
 
 
-def _write_samples(listing: pd.DataFrame, path: Path) -> list[Row]:
+def _write_samples(listing: pd.DataFrame, path: Path, on_progress: Progress) -> list[Row]:
     rows: list[Row] = []
     offset = 0
-    with path.open("wb") as file:
-        for row in listing.to_dict("records"):
+    with _naming(path), path.open("wb") as file:
+        for row in watched(listing.to_dict("records"), "corpus", on_progress):
             for number, y in _pieces(str(row["path"])):
                 file.write(np.clip(np.rint(y * 32768), -32768, 32767).astype("<i2").tobytes())
                 name = _name(str(row["path"]), number)
                 rows.append((name, row["kind"], offset, y.size, row["licence"], row["source"]))
                 offset += y.size
     return rows
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in errors that do not: a full disk says nothing but that it is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def _pieces(path: str) -> Iterator[tuple[int, FloatArray]]:

@@ -11,6 +11,7 @@ from qtokfeatures.codecs.mini.config import HOP_LENGTH, STEPS_PER_FRAME
 from qtokfeatures.codecs.mini.model import EncoderState, MiniModel, by_frame
 from qtokfeatures.codecs.mini.weights import rounded
 from qtokfeatures.codecs.nn.quantizer import nearest_codes
+from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
 from qtokfeatures.training.batches import BatchSource
 from qtokfeatures.training.losses import MagnitudeLoss
 
@@ -21,7 +22,9 @@ _STEP_BASE = 10_000_000
 
 
 @torch.no_grad()
-def initialize_linear_maps(model: MiniModel, source: BatchSource) -> None:
+def initialize_linear_maps(
+    model: MiniModel, source: BatchSource, *, on_progress: Progress = ignore_progress
+) -> None:
     """Set the encoder's and decoder's linear maps by reduced-rank regression.
 
     The best rank-64 linear prediction of a frame's log spectrum from its features: better
@@ -29,7 +32,7 @@ def initialize_linear_maps(model: MiniModel, source: BatchSource) -> None:
     """
     device = model.codebooks.device
     magnitude = MagnitudeLoss().to(device)
-    frames = [_frames(model, magnitude, y) for y in _extra_batches(source, _BATCHES)]
+    frames = [_frames(model, magnitude, y) for y in _extra_batches(source, _BATCHES, on_progress)]
     x, y = torch.cat([x for x, _ in frames]), torch.cat([y for _, y in frames])
     x_mean, y_mean = x.mean(dim=0), y.mean(dim=0)
     x, y = x - x_mean, y - y_mean
@@ -55,14 +58,18 @@ def _frames(model: MiniModel, magnitude: MagnitudeLoss, y: Tensor) -> tuple[Tens
 
 
 @torch.no_grad()
-def collect_latents(model: MiniModel, source: BatchSource, *, batches: int) -> Tensor:
+def collect_latents(
+    model: MiniModel, source: BatchSource, *, batches: int, on_progress: Progress = ignore_progress
+) -> Tensor:
     """Latents of many random frames, (frame, meaning_dim + shape_dim + 1)."""
-    drawn = _extra_batches(source, batches)
+    drawn = _extra_batches(source, batches, on_progress)
     return torch.cat([model.encoder(whole_frames(y)).flatten(0, 1) for y in drawn])
 
 
 @torch.no_grad()
-def initialize_codebooks(model: MiniModel, latents: Tensor, *, seed: int) -> None:
+def initialize_codebooks(
+    model: MiniModel, latents: Tensor, *, seed: int, on_progress: Progress = ignore_progress
+) -> None:
     """Set every codebook by k-means on what the ones before it leave over."""
     generator = torch.Generator(latents.device).manual_seed(seed)
 
@@ -73,11 +80,13 @@ def initialize_codebooks(model: MiniModel, latents: Tensor, *, seed: int) -> Non
     first = start(meaning, model.meanings)
     model.meanings.copy_(kmeans(meaning, first, rounds=12, generator=generator))
     _place_meanings(model, meaning, shape, ln_level)
-    _fit_codebooks(model, meaning, shape, start, rounds=12, generator=generator)
+    _fit_codebooks(model, meaning, shape, start, on_progress, rounds=12, generator=generator)
 
 
 @torch.no_grad()
-def refine_codebooks(model: MiniModel, latents: Tensor, *, seed: int) -> None:
+def refine_codebooks(
+    model: MiniModel, latents: Tensor, *, seed: int, on_progress: Progress = ignore_progress
+) -> None:
     """Go on with k-means from the codebooks that are there, on many frames at once.
 
     Codebook 0 keeps its meanings. Every codebook is rounded as it is on disk before the next one
@@ -93,6 +102,7 @@ def refine_codebooks(model: MiniModel, latents: Tensor, *, seed: int) -> None:
         meaning,
         shape,
         lambda x, codebook: codebook,
+        on_progress,
         rounds=6,
         generator=generator,
         finish=rounded,
@@ -122,13 +132,15 @@ def _fit_codebooks(
     meaning: Tensor,
     shape: Tensor,
     start: Callable[[Tensor, Tensor], Tensor],
+    watch: Progress,
     *,
     rounds: int,
     generator: torch.Generator,
     finish: Callable[[Tensor], Tensor] = torch.clone,
 ) -> None:
     residual = shape - model.codebooks[0][nearest_codes(meaning, model.meanings)]
-    for k, count in list(enumerate(model.config.entry_counts))[1:]:
+    counts = list(enumerate(model.config.entry_counts))[1:]
+    for k, count in watched(counts, "codebooks", watch):
         used = model.codebooks[k, :count]
         found = kmeans(residual, start(residual, used), rounds=rounds, generator=generator)
         used.copy_(finish(found))
@@ -168,10 +180,10 @@ def _random_rows(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
     return torch.randint(len(x), (count,), generator=generator, device=x.device)
 
 
-def _extra_batches(source: BatchSource, count: int) -> Iterator[Tensor]:
+def _extra_batches(source: BatchSource, count: int, watch: Progress) -> Iterator[Tensor]:
     """Yield audio that no training step sees."""
-    for i in range(count):
-        yield source.batch(_STEP_BASE + i).y
+    for i in watched(range(count), "listening", watch):
+        yield source.batch(_STEP_BASE + i, corrupts=False).y
 
 
 def whole_frames(y: Tensor) -> Tensor:

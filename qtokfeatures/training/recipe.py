@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from qtokfeatures.exceptions import InputError
@@ -122,15 +124,15 @@ class Recipe:
         Parameters
         ----------
         share : float
-            Above 0; above 1 it lengthens.
+            Above 0 and finite; above 1 it lengthens.
 
         Raises
         ------
         InputError
-            `share` is not above 0.
+            `share` is not above 0 and finite.
         """
-        if not share > 0:
-            raise InputError(f"share must be above 0, got {share!r}")
+        if not 0 < share < math.inf:
+            raise InputError(f"share must be above 0 and finite, got {share!r}")
         steps: dict[str, Any] = {
             f"{stage}_steps": max(1, round(share * n)) for stage, n in self.lengths.items() if n
         }
@@ -147,3 +149,8 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Fields as JSON-ready values."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """Return the recipe of `values`; a field that they lack has its default."""
+        return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})

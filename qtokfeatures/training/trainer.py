@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ from torch import nn
 from qtokfeatures.codecs.mini.config import MiniConfig
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
+from qtokfeatures.codecs.progress import Progress, ignore_progress
 from qtokfeatures.training.adversary import Opponent
 from qtokfeatures.training.batches import Batch, BatchSource
 from qtokfeatures.training.checkpoint import (
     load_modules,
     load_optimizers,
-    read_state,
     save_checkpoint,
 )
 from qtokfeatures.training.initialize import (
@@ -36,6 +36,7 @@ from qtokfeatures.training.interrupts import held_back
 from qtokfeatures.training.objectives import Objectives
 from qtokfeatures.training.recipe import MEANING_STAGES, STAGES, Recipe
 from qtokfeatures.training.replay import Replayed
+from qtokfeatures.training.run_record import CHECKPOINT, WEIGHTS, refuse_changes, stored_state
 from qtokfeatures.training.stage_optimizer import set_rate, stage_optimizer
 
 _LOG_EVERY = 50
@@ -53,11 +54,11 @@ class Trainer:
         Folder that `prepare_corpus` wrote.
     folder : Path
         Where ``checkpoint.safetensors``, ``log.jsonl`` and ``mini.safetensors`` go. A
-        checkpoint that is there is continued, with its own seed.
+        checkpoint that is there is continued.
     recipe : Recipe, optional
-        Settings.
+        Settings; by default those of the checkpoint.
     config : MiniConfig, optional
-        Sizes of the model.
+        Sizes of the model; by default those of the checkpoint.
     device : str, default="cpu"
         Where it trains.
     save_every : int, default=250
@@ -65,6 +66,18 @@ class Trainer:
     start : Path, optional
         Weights that a new run goes on from, with their sizes; :meth:`Recipe.onward` is made for
         it. A checkpoint in `folder` comes first.
+    report : callable, default=print
+        Gets a line now and then.
+    on_progress : callable, optional
+        Called with what is being done, how much of it is done, and how much there is.
+
+    Raises
+    ------
+    InputError
+        The run in `folder` was begun with another recipe, other sizes or another start, is of
+        another kind, or there are weights in `folder` that no run wrote.
+    CodecError
+        The checkpoint is damaged, or cannot be written.
     """
 
     def __init__(
@@ -77,17 +90,20 @@ class Trainer:
         device: str = "cpu",
         save_every: int = 250,
         start: Path | None = None,
+        report: Callable[[str], None] = print,
+        on_progress: Progress = ignore_progress,
     ) -> None:
-        self.recipe = recipe or Recipe()
-        self.config = config or MiniConfig()
+        state = stored_state(folder, "train")
+        self.begun_from = None if start is None else sha256(start.read_bytes()).hexdigest()
+        self.recipe, self.config = recipe or Recipe(), config or MiniConfig()
+        if state is not None:
+            self._go_on_as(state, folder, recipe, config)
+        self.report, self.on_progress = report, on_progress
         self.folder, self.device, self.save_every = folder, torch.device(device), save_every
         folder.mkdir(parents=True, exist_ok=True)
         self.step, self.stage, self.is_whole = 0, STAGES[0], True
-        state = read_state(self.checkpoint) if self.checkpoint.exists() else None
         if state is not None:
             self.step, self.stage = state["step"], state["stage"]
-            self.config = MiniConfig.from_dict(state["config"])
-            self.recipe = replace(self.recipe, seed=state["recipe"]["seed"])
         self.source = BatchSource(corpus, self.recipe, device=self.device)
         torch.manual_seed(self.recipe.seed)
         self.model = self._new_model(None if state is not None else start)
@@ -99,20 +115,21 @@ class Trainer:
             load_modules(self.checkpoint, self._modules())
             load_optimizers(self.checkpoint, self._optimizers())
         elif start is None:
-            initialize_linear_maps(self.model, self.source)
+            self.report("fitting the linear maps")
+            initialize_linear_maps(self.model, self.source, on_progress=self.on_progress)
 
     @property
     def checkpoint(self) -> Path:
         """The file a run continues from."""
-        return self.folder / "checkpoint.safetensors"
+        return self.folder / CHECKPOINT
 
     @property
     def total_steps(self) -> int:
         """Steps of all stages."""
         return sum(self.recipe.lengths.values())
 
-    def run(self, *, until: int | None = None, report: Callable[[str], None] = print) -> Path:
-        """Train to the end, or to step `until`.
+    def run(self, *, until: int | None = None, report: Callable[[str], None] | None = None) -> Path:
+        """Train to the end, or to step `until`; `report` takes the place of the one given before.
 
         Returns
         -------
@@ -120,13 +137,15 @@ class Trainer:
             The weights, ``mini.safetensors``.
         """
         last = min(self.total_steps, self.total_steps if until is None else until)
+        self.report = report or self.report
         started = time.monotonic()
         for row in self._steps(last):
             if self.step % _LOG_EVERY == 0:
                 numbers = {name: _plain(value) for name, value in row.items()}
                 numbers["seconds"] = round(time.monotonic() - started, 1)
                 self._log(numbers)
-                report("  ".join(f"{name} {value}" for name, value in numbers.items()))
+                self.report("  ".join(f"{name} {value}" for name, value in numbers.items()))
+            self.on_progress(self.stage, self.step, self.total_steps)
             if self.step % self.save_every == 0:
                 self.save()
         self.save()
@@ -134,7 +153,7 @@ class Trainer:
 
     def export(self) -> Path:
         """Write the present weights in the form the codec loads."""
-        path = self.folder / "mini.safetensors"
+        path = self.folder / WEIGHTS
         save_weights(self.model, path, notes={"step": str(self.step), "stage": self.stage})
         return path
 
@@ -150,8 +169,28 @@ class Trainer:
             "stage": self.stage,
             "recipe": self.recipe.to_dict(),
             "config": self.config.to_dict(),
+            "start": self.begun_from,
         }
         save_checkpoint(self.checkpoint, self._modules(), self._optimizers(), state)
+
+    def _go_on_as(
+        self,
+        state: dict[str, Any],
+        folder: Path,
+        recipe: Recipe | None,
+        config: MiniConfig | None,
+    ) -> None:
+        """Take the settings of a checkpoint; those that were given must be the same."""
+        self.recipe = Recipe.from_dict(state["recipe"])
+        self.config = MiniConfig.from_dict(state["config"])
+        stored = {"recipe": self.recipe.to_dict(), "config": self.config.to_dict()}
+        given = {
+            "start": self.begun_from,
+            "recipe": recipe and recipe.to_dict(),
+            "config": config and config.to_dict(),
+        }
+        refuse_changes(folder, {**state, **stored}, given)
+        self.begun_from = state.get("start")
 
     def _new_model(self, start: Path | None) -> MiniModel:
         model = MiniModel(self.config) if start is None else load_weights(start)[0].train()
@@ -201,20 +240,25 @@ class Trainer:
 
     def _enter(self, stage: str) -> None:
         self.stage = stage
-        batches = self.recipe.clips * self.recipe.frames
+        seed, watch = self.recipe.seed, self.on_progress
         if stage == "magnitude":
-            latents = collect_latents(
-                self.model, self.source, batches=math.ceil(_KMEANS_FRAMES / batches)
+            initialize_codebooks(
+                self.model, self._latents(_KMEANS_FRAMES), seed=seed, on_progress=watch
             )
-            initialize_codebooks(self.model, latents, seed=self.recipe.seed)
             self.objectives.codebooks.reset()
         elif stage == "anneal":
             round_encoder(self.model)
-            latents = collect_latents(
-                self.model, self.source, batches=math.ceil(_REFINE_FRAMES / batches)
+            refine_codebooks(
+                self.model, self._latents(_REFINE_FRAMES), seed=seed, on_progress=watch
             )
-            refine_codebooks(self.model, latents, seed=self.recipe.seed)
         self._prepare_stage()
+
+    def _latents(self, n_frames: int) -> torch.Tensor:
+        self.report(f"stage {self.stage}: fitting the codebooks to {n_frames} frames")
+        batches = math.ceil(n_frames / (self.recipe.clips * self.recipe.frames))
+        return collect_latents(
+            self.model, self.source, batches=batches, on_progress=self.on_progress
+        )
 
     def _prepare_stage(self) -> None:
         """Make the optimiser, and the discriminators from the first stage on that has them."""

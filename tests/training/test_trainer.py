@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import resource
 import shutil
 import signal
 from dataclasses import astuple, replace
@@ -17,8 +18,9 @@ from safetensors.torch import load_file
 
 import qtokfeatures as qt
 from qtokfeatures.codecs.mini.config import TINY
-from qtokfeatures.codecs.mini.weights import load_weights
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.codecs.mini.model import MiniModel
+from qtokfeatures.codecs.mini.weights import load_weights, save_weights
+from qtokfeatures.exceptions import CodecError, InputError
 from qtokfeatures.training import Recipe, Trainer, stage_optimizer, train_mini
 from qtokfeatures.training import trainer as trainer_module
 from qtokfeatures.training.batches import BatchSource, resampled
@@ -154,7 +156,7 @@ def test_train_mini_makes_the_corpus_once_and_goes_on_after_an_interrupt(tmp_pat
     recipe = replace(RECIPE, clips=2, plain_steps=2, magnitude_steps=2, adversarial_steps=0)
 
     def interrupt(line: str) -> None:
-        if "stage magnitude" in line:
+        if "step 3 " in line:
             raise KeyboardInterrupt
 
     options = {"recipe": recipe, "config": SMALL, "device": "cpu"}
@@ -163,7 +165,8 @@ def test_train_mini_makes_the_corpus_once_and_goes_on_after_an_interrupt(tmp_pat
     assert read_state(tmp_path / "run" / "checkpoint.safetensors")["step"] == 3
     (sounds / "tone.wav").unlink()
     said: list[str] = []
-    path = train_mini([sounds], tmp_path / "run", report=said.append, **options)
+    options["recipe"] = None
+    path = train_mini([], tmp_path / "run", report=said.append, **options)
     assert said[0].startswith("step 3 of 8")
     assert qt.load_codec(path).spec.n_codebooks == 4
 
@@ -225,6 +228,118 @@ def test_a_signal_waits_for_the_end_of_the_step(corpus, tmp_path, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.fixture(scope="module")
+def begun(corpus, tmp_path_factory):
+    """A run that has taken one step."""
+    folder = tmp_path_factory.mktemp("begun")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("qtokfeatures.training.initialize._BATCHES", 2)
+        trainer(corpus, folder).run(until=1, report=quiet)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"recipe": replace(RECIPE, seed=4)}, "seed of the recipe 3, now 4"),
+        ({"recipe": replace(RECIPE, plain_steps=9, frames=7)}, "frames .* 6, now 7; plain_steps"),
+        ({"config": TINY}, "codebook_size of the config 128, now"),
+    ],
+)
+def test_a_run_does_not_go_on_as_another_one(corpus, begun, given, named):
+    with pytest.raises(InputError, match=f"{named}.*name another folder"):
+        Trainer(corpus, begun, **given)
+    assert Trainer(corpus, begun).recipe == RECIPE
+
+
+def test_a_run_does_not_go_on_from_another_start(corpus, begun, tmp_path):
+    start = begun / "mini.safetensors"
+    trainer(corpus, tmp_path / "run", start=start).save()
+    assert trainer(corpus, tmp_path / "run", start=start).step == 0
+    save_weights(MiniModel(SMALL), tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match=r"start [0-9a-f]{12}, now [0-9a-f]{12}"):
+        trainer(corpus, tmp_path / "run", start=tmp_path / "other.safetensors")
+
+
+def test_weights_that_no_run_wrote_are_not_overwritten(corpus, begun, tmp_path):
+    shutil.copy(begun / "mini.safetensors", tmp_path)
+    with pytest.raises(InputError, match="is not overwritten"):
+        trainer(corpus, tmp_path)
+
+
+def test_a_damaged_checkpoint_is_named(corpus, begun, tmp_path):
+    content = (begun / "checkpoint.safetensors").read_bytes()
+    (tmp_path / "checkpoint.safetensors").write_bytes(content[:-1000])
+    with pytest.raises(CodecError, match=r"checkpoint\.safetensors is damaged.*delete it"):
+        trainer(corpus, tmp_path)
+
+
+def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(corpus, begun, tmp_path):
+    shutil.copytree(begun, tmp_path / "run")
+    run = trainer(corpus, tmp_path / "run")
+    before = run.checkpoint.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        with pytest.raises(CodecError, match=r"could not be written.*File too large"):
+            run.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert run.checkpoint.read_bytes() == before
+    assert not list(run.folder.glob(".*"))
+
+
+def test_a_corpus_of_other_recordings_is_not_taken_for_these(tmp_path):
+    sounds, run = tmp_path / "sounds", tmp_path / "run"
+    sounds.mkdir()
+    for name in ("a", "b"):
+        sf.write(sounds / f"{name}.wav", 0.2 * np.sin(np.arange(24_000) / 9), 24_000)
+    recipe = replace(WITHOUT_OPPONENT, magnitude_steps=0, waveform_steps=0, anneal_steps=0)
+    options = {"recipe": recipe, "config": SMALL, "device": "cpu", "report": quiet}
+    train_mini([sounds], run, **options)
+    train_mini([sounds], run, **options)
+    (sounds / "a.wav").rename(sounds / "c.wav")
+    sf.write(sounds / "b.wav", np.ones(3000), 24_000)
+    with pytest.raises(InputError, match=r"1 new \(.*c.wav\), 1 gone \(.*a.wav\), 1 changed"):
+        train_mini([sounds], run, **options)
+    with pytest.raises(InputError, match="drums of the rendered_minutes None, now 1"):
+        train_mini([], run, rendered_minutes={"drums": 1}, **options)
+    train_mini([], run, **options)
+
+
+@pytest.mark.parametrize("minutes", [float("inf"), float("nan"), -1])
+def test_minutes_to_render_are_finite(tmp_path, minutes):
+    with pytest.raises(InputError, match="minutes of 'drums' must be a finite number"):
+        train_mini([], tmp_path, rendered_minutes={"drums": minutes}, device="cpu")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has the device")
+def test_what_is_wrong_with_device_or_start_shows_before_the_corpus_is_made(tmp_path):
+    (tmp_path / "x.flac").write_bytes(b"fLaC")
+    for options in ({"device": "cuda"}, {"start": tmp_path / "x.flac", "device": "cpu"}):
+        with pytest.raises(CodecError):
+            train_mini([tmp_path], tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_happens_is_told(corpus, tmp_path):
+    said, seen = [], []
+    recipe = replace(WITHOUT_OPPONENT, waveform_steps=0)
+    Trainer(
+        corpus,
+        tmp_path,
+        recipe=recipe,
+        config=SMALL,
+        report=said.append,
+        on_progress=lambda what, done, total: seen.append((what, done, total)),
+    ).run()
+    assert "fitting the linear maps" in said
+    assert "stage magnitude: fitting the codebooks to 200 frames" in said
+    for last in (("listening", 4, 4), ("codebooks", 3, 3), ("magnitude", 6, 8), ("anneal", 8, 8)):
+        assert last in seen
+
+
 def test_batches_follow_from_seed_and_step(corpus):
     a, b = BatchSource(corpus, RECIPE), BatchSource(corpus, RECIPE)
     for one, other in zip(astuple(a.batch(5)), astuple(b.batch(5)), strict=True):
@@ -272,7 +387,7 @@ def test_a_folder_without_a_corpus_is_named(tmp_path):
         BatchSource(tmp_path, RECIPE)
 
 
-@pytest.mark.parametrize("share", [0, -1, float("nan")])
+@pytest.mark.parametrize("share", [0, -1, float("nan"), float("inf")])
 def test_a_recipe_cannot_be_shortened_to_nothing(share):
     with pytest.raises(InputError, match="share must be above 0"):
         Recipe().shortened(share)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from qtokfeatures.codecs.mini.config import MiniConfig
 from qtokfeatures.codecs.mini.model import MiniModel
+from qtokfeatures.codecs.tensor_files import write_tensors
 from qtokfeatures.exceptions import CodecError
 
 FORMAT = "qtokfeatures-mini-2"
@@ -30,14 +30,17 @@ def save_weights(model: MiniModel, path: Path, *, notes: dict[str, str] | None =
         A ``.safetensors`` file.
     notes : dict of str, optional
         More metadata, such as where the weights come from.
+
+    Raises
+    ------
+    CodecError
+        The file cannot be written.
     """
     tensors: dict[str, Tensor] = {}
     for name, tensor in model.state_dict().items():
         tensors.update(_packed(name, tensor.detach().cpu()))
     metadata = {**(notes or {}), "format": FORMAT, "config": json.dumps(model.config.to_dict())}
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata=metadata)
-    partial.replace(path)
+    write_tensors(path, tensors, metadata)
 
 
 def load_weights(path: Path) -> tuple[MiniModel, str]:

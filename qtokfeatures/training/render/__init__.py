@@ -12,6 +12,7 @@ Three hundred minutes, in about ten minutes on two cores::
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -47,6 +48,7 @@ __all__ = [
     "Rendered",
     "ToolError",
     "ToolMissingError",
+    "check_minutes",
     "missing_tools",
     "render_material",
 ]
@@ -104,14 +106,12 @@ def render_material(
     Raises
     ------
     InputError
-        If a renderer is unknown.
+        If a renderer is unknown, or minutes are negative or not finite.
     ToolMissingError
         If a program or the soundfont is not installed.
     """
     minutes = MINUTES if minutes is None else minutes
-    unknown = set(minutes) - set(RENDERERS)
-    if unknown:
-        raise InputError(f"unknown renderer {min(unknown)!r}: expected one of {list(RENDERERS)}")
+    check_minutes(minutes)
     folder = Path(folder)
     wanted = [name for name in RENDERERS if minutes.get(name, 0) > 0]
     tasks = [(name, minutes[name], (i, jobs)) for name in wanted for i in range(jobs)]
@@ -129,6 +129,22 @@ def render_material(
     for table, spans in (("phones", phones), ("words", words)):
         _write_timings(table, spans, folder)
     return listing
+
+
+def check_minutes(minutes: Mapping[str, float]) -> None:
+    """Check minutes by name of renderer.
+
+    Raises
+    ------
+    InputError
+        If a renderer is unknown, or minutes are negative or not finite.
+    """
+    unknown = set(minutes) - set(RENDERERS)
+    if unknown:
+        raise InputError(f"unknown renderer {min(unknown)!r}: expected one of {list(RENDERERS)}")
+    for name, value in minutes.items():
+        if not 0 <= value < math.inf:
+            raise InputError(f"minutes of {name!r} must be a finite number from 0 on, got {value}")
 
 
 def _write_timings(table: str, spans: list[Timing], folder: Path) -> None:
