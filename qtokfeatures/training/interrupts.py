@@ -1,4 +1,4 @@
-"""A Ctrl-C that waits until what must not be left half-done is done."""
+"""What must not be left half-done: a Ctrl-C waits for it, and what was cut short is not saved."""
 
 from __future__ import annotations
 
@@ -38,3 +38,16 @@ def held_back() -> Iterator[None]:
             signal.signal(number, how)
     if waiting:
         former[waiting[0]](waiting[0], None)
+
+
+class Resumable:
+    """A state that may be saved whenever :attr:`is_whole`."""
+
+    is_whole = True
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Whatever ends the block early leaves a state that no run may go on from."""
+        self.is_whole = False
+        yield
+        self.is_whole = True

@@ -6,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from qtokfeatures.training.initialize import (
     refine_codebooks,
     round_encoder,
 )
-from qtokfeatures.training.interrupts import held_back
+from qtokfeatures.training.interrupts import Resumable, held_back
 from qtokfeatures.training.objectives import Objectives
 from qtokfeatures.training.recipe import MEANING_STAGES, STAGES, Recipe
 from qtokfeatures.training.replay import Replayed
@@ -45,7 +44,7 @@ _KMEANS_FRAMES = 60_000
 _REFINE_FRAMES = 150_000
 
 
-class Trainer:
+class Trainer(Resumable):
     """A run of a :class:`Recipe` over a corpus.
 
     Parameters
@@ -101,7 +100,7 @@ class Trainer:
         self.report, self.on_progress = report, on_progress
         self.folder, self.device, self.save_every = folder, torch.device(device), save_every
         folder.mkdir(parents=True, exist_ok=True)
-        self.step, self.stage, self.is_whole = 0, STAGES[0], True
+        self.step, self.stage = 0, STAGES[0]
         if state is not None:
             self.step, self.stage = state["step"], state["stage"]
         self.source = BatchSource(corpus, self.recipe, device=self.device)
@@ -203,19 +202,12 @@ class Trainer:
             if stage != self.stage:
                 if self.step:
                     self.save()  # entering a stage takes long, and cannot be saved half-done
-                with self._changing():
+                with self.changing():
                     self._enter(stage)
             set_rate(self.optimizer, self.recipe, stage, position, length)
-            with held_back(), self._changing():
+            with held_back(), self.changing():
                 parts = self._take_step(stage)
             yield {"step": self.step, "stage": stage, **parts}
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Whatever ends the block early leaves a state that no run may go on from."""
-        self.is_whole = False
-        yield
-        self.is_whole = True
 
     def _take_step(self, stage: str) -> dict[str, torch.Tensor]:
         depth = self.objectives.codebooks.draw_depth(self.step).to(self.device)

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
-from qtokfeatures.audio import log_mel_distance
-from qtokfeatures.codecs.devices import resolve_device
-from qtokfeatures.codecs.mini.codec import MiniCodec
-from qtokfeatures.codecs.mini.config import SAMPLE_RATE
+from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
+from qtokfeatures.codecs.progress import Progress, ignore_progress
 from qtokfeatures.codecs.registry import find_mini_weights
+from qtokfeatures.codecs.devices import resolve_device
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled.replacing import replacing
 from qtokfeatures.training.batches import BatchSource
-from qtokfeatures.training.checkpoint import (
-    load_modules,
-    load_optimizers,
-    read_state,
-    save_checkpoint,
-)
-from qtokfeatures.training.corpus import write_corpus
-from qtokfeatures.training.listing import list_recordings
+from qtokfeatures.training.checkpoint import load_modules, load_optimizers, save_checkpoint
+from qtokfeatures.training.held_out import held_out_distance, held_out_s, make_corpus
+from qtokfeatures.training.interrupts import Resumable, held_back
 from qtokfeatures.training.objectives import Objectives
 from qtokfeatures.training.recipe import Recipe
+from qtokfeatures.training.run_record import CHECKPOINT, WEIGHTS, refuse_changes, stored_state
 
-_MEASURED_CLIPS = 24
-_MEASURED_S = 5.0
 _WARM_UP = 50
 
 
@@ -50,6 +46,8 @@ class Tuning:
         with and with the best ones.
     best_step, steps : int
         Step of the best weights (0 when nothing was better than the beginning), and steps taken.
+    held_out_s : float
+        Seconds of held-out recordings that both distances are measured on.
     """
 
     weights: Path
@@ -57,6 +55,7 @@ class Tuning:
     after: float
     best_step: int
     steps: int
+    held_out_s: float
 
 
 def tune_mini(
@@ -70,9 +69,10 @@ def tune_mini(
     held_out: float = 0.15,
     clips: int = 8,
     lr: float = 1e-4,
-    seed: int = 0,
+    seed: int | None = None,
     device: str = "auto",
     report: Callable[[str], None] = print,
+    on_progress: Progress = ignore_progress,
 ) -> Tuning:
     """Fit a codec of mini's format to recordings, or go on with a run that was interrupted.
 
@@ -84,30 +84,34 @@ def tune_mini(
     Parameters
     ----------
     recordings : sequence of paths
-        Folders of recordings; see :func:`~qtokfeatures.training.listing.list_recordings`.
+        Folders of recordings; see :func:`~qtokfeatures.training.listing.list_recordings`. Not
+        needed to go on with a run; those that are given must be those that it was begun with.
     folder : path
         Gets ``mini.safetensors``, the best weights so far; ``checkpoint.safetensors``, from which
         the same call goes on; and the corpus.
     start : str or path
         Weights to begin with: "mini", a weights file, or a folder that holds one.
     max_steps : int, default=2000
-        Steps at the most.
+        Steps at the most; at least 1, as for the next two.
     measure_every : int, default=100
         Steps between measurements.
     patience : int, default=4
         Measurements without progress that end the run.
     held_out : float, default=0.15
-        Share of the recordings that is measured on, at least one.
+        Share of the recordings that is measured on, between 0 and 1: at least one recording, and
+        more, up to half, until they have three seconds. Only recordings that can be used count.
     clips : int, default=8
-        Excerpts a step, of two seconds each.
+        Excerpts a step, of two seconds each; at least 1.
     lr : float, default=1e-4
-        Learning rate.
-    seed : int, default=0
-        Every draw follows from it.
+        Learning rate, above 0.
+    seed : int, optional
+        Every draw follows from it. Default is that of the run to go on with, else 0.
     device : str, default="auto"
         Where to train.
     report : callable, default=print
         Gets a line at every measurement.
+    on_progress : callable, optional
+        Called with what is being done, how much of it is done, and how much there is.
 
     Returns
     -------
@@ -117,128 +121,186 @@ def tune_mini(
     Raises
     ------
     InputError
-        There are fewer than two recordings to use, or `start` has no weights of mini's format.
+        There are fewer than two recordings to use, or less than a second of them to hold out;
+        `start` names no weights; an argument is out of its range; the run in `folder` was begun
+        with something else, or there are weights in `folder` that no run wrote.
+    CodecError
+        `start` is not of mini's format, the checkpoint cannot be read, the device is not there, or
+        the disk is full.
+
+    Notes
+    -----
+    An interrupted run (Ctrl-C) finishes its step and writes a checkpoint before it ends.
     """
-    folder = Path(folder)
+    counts = {"max_steps": max_steps, "measure_every": measure_every}
+    _check(counts | {"patience": patience, "clips": clips}, held_out=held_out, lr=lr)
+    folder, where = Path(folder), resolve_device(device)
+    weights = _weights_of(start)
+    model, digest = load_weights(weights)
+    state = stored_state(folder, "tune")
+    begun_as = {} if state is None else state.get("settings", {})
+    settings: dict[str, Any] = {
+        "start": digest,
+        "seed": begun_as.get("seed", 0) if seed is None else seed,
+        "lr": lr,
+        "clips": int(clips),
+    }
+    refuse_changes(folder, begun_as, settings)
+    make_corpus(
+        recordings,
+        folder / "corpus",
+        share=held_out,
+        seed=settings["seed"],
+        on_progress=on_progress,
+    )
+    run = _Run(folder, model.to(where), weights, settings, state, where, on_progress)
+    try:
+        while run.stale < patience and run.measured_step < max_steps:
+            run.train(min(run.measured_step + measure_every, max_steps), of=max_steps)
+            run.measure()
+            report(
+                f"step {run.step}  log-mel {run.measured:.4f}  best {run.best:.4f}"
+                f"  at the beginning {run.before:.4f}"
+            )
+    except (KeyboardInterrupt, SystemExit):
+        run.save()
+        raise
+    seconds = held_out_s(folder / "corpus")
+    return Tuning(run.weights, run.before, run.best, run.best_step, run.step, seconds)
+
+
+def _check(counts: dict[str, int], *, held_out: float, lr: float) -> None:
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+            raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
+    if not 0 < held_out < 1:
+        raise InputError(f"held_out must be a share between 0 and 1, got {held_out!r}")
+    if not 0 < lr < math.inf:
+        raise InputError(f"lr must be above 0 and finite, got {lr!r}")
+
+
+def _weights_of(start: str | PathLike[str]) -> Path:
     weights = find_mini_weights(str(start))
     if weights is None:
         raise InputError(
             f'nothing to begin with: expected "mini", a weights file of its format or a folder '
             f"that holds mini.safetensors, got {str(start)!r}"
         )
-    recipe = Recipe(seed=seed, clips=clips, rendered_weight=1.0, kind_weights={})
-    _make_corpora(recordings, folder, held_out=held_out, seed=seed)
-    run = _Run(folder, recipe, weights, torch.device(str(resolve_device(device))), lr)
-    while run.step < max_steps and run.stale < patience:
-        run.train(min(measure_every, max_steps - run.step))
-        run.measure()
-        report(
-            f"step {run.step}  log-mel {run.measured:.4f}  best {run.best:.4f}"
-            f"  at the beginning {run.before:.4f}"
-        )
-    return Tuning(run.weights, run.before, run.best, run.best_step, run.step)
+    return weights
 
 
-class _Run:
+class _Run(Resumable):
     """The state of a tuning run: what is trained, and what was measured of it."""
 
     def __init__(
-        self, folder: Path, recipe: Recipe, start: Path, device: torch.device, lr: float
+        self,
+        folder: Path,
+        model: MiniModel,
+        start: Path,
+        settings: dict[str, Any],
+        state: dict[str, Any] | None,
+        device: torch.device,
+        watch: Progress,
     ) -> None:
-        self.folder, self.device, self.lr = folder, device, lr
+        self.folder, self.model, self.settings = folder, model.train(), settings
+        self.device, self.watch = device, watch
         kinds = pd.read_csv(folder / "corpus" / "corpus.csv").kind.unique()
-        recipe = replace(recipe, kind_weights=dict.fromkeys(kinds.tolist(), 1.0))
+        recipe = Recipe(
+            seed=settings["seed"],
+            clips=settings["clips"],
+            rendered_weight=1.0,
+            kind_weights=dict.fromkeys(kinds.tolist(), 1.0),
+        )
         self.source = BatchSource(folder / "corpus", recipe, device=device)
-        self.model = load_weights(start)[0].to(device).train()
         self.objectives = Objectives(self.model, recipe, 0).to(device)
         self.optimizer = torch.optim.AdamW(
-            self.model.decoder.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.0
+            self.model.decoder.parameters(), lr=settings["lr"], betas=(0.9, 0.99), weight_decay=0.0
         )
-        self.step = self.stale = self.best_step = 0
-        if self.checkpoint.exists():
-            self._resume()
+        self.step = self.measured_step = self.stale = self.best_step = 0
+        if state is not None:
+            self._resume(state)
         else:
-            shutil.copyfile(start, self.weights)
-            self.before = self.best = self.measured = self._distance(self.weights)
+            self.before = self.best = self.measured = self._distance(start)
+            self.save()
+        if not self.weights.exists():
+            self._begin_with(start)
 
     @property
     def weights(self) -> Path:
         """The best weights so far."""
-        return self.folder / "mini.safetensors"
+        return self.folder / WEIGHTS
 
     @property
     def checkpoint(self) -> Path:
         """The file that the run continues from."""
-        return self.folder / "checkpoint.safetensors"
+        return self.folder / CHECKPOINT
 
-    def train(self, count: int) -> None:
-        """Take `count` steps."""
-        parameters = self.optimizer.param_groups[0]["params"]
-        for _ in range(count):
-            self.optimizer.param_groups[0]["lr"] = self.lr * min(1.0, (self.step + 1) / _WARM_UP)
-            depth = self.objectives.codebooks.draw_depth(self.step).to(self.device)
-            self.optimizer.zero_grad(set_to_none=True)
-            self.objectives.backward("anneal", self.source.batch(self.step), depth, None)
-            if torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, 1.0)):
-                self.optimizer.step()
-            self.step += 1
+    def train(self, stop: int, *, of: int) -> None:
+        """Take the steps before step `stop`, `of` being the last one there may be."""
+        while self.step < stop:
+            self.watch("tune", self.step, of)
+            with held_back(), self.changing():
+                self._take_step()
+        self.watch("tune", self.step, of)
 
     def measure(self) -> None:
         """Measure the present weights, keep them if they are the best, and write a checkpoint."""
         tried = self.folder / "tried.safetensors"
-        save_weights(self.model, tried, notes={"step": str(self.step), "stage": "tune"})
-        self.measured = self._distance(tried)
+        notes = {"step": str(self.step), "stage": "tune"}
+        try:
+            save_weights(self.model, tried, notes=notes)
+            self.measured = self._distance(tried)
+            with held_back():
+                with self.changing():
+                    self._judge(tried)
+                self.save()
+        finally:
+            tried.unlink(missing_ok=True)
+
+    def save(self) -> None:
+        """Write the checkpoint, unless a step was left half-done."""
+        if not self.is_whole:
+            return
+        names = ("step", "measured_step", "stale", "best", "best_step", "before", "measured")
+        state = {name: getattr(self, name) for name in names} | {"settings": self.settings}
+        save_checkpoint(self.checkpoint, self._modules(), {"tuning": self.optimizer}, state)
+
+    def _take_step(self) -> None:
+        group, parameters = self.optimizer.param_groups[0], self.model.decoder.parameters()
+        group["lr"] = self.settings["lr"] * min(1.0, (self.step + 1) / _WARM_UP)
+        depth = self.objectives.codebooks.draw_depth(self.step).to(self.device)
+        batch = self.source.batch(self.step, corrupts=False)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.objectives.backward("anneal", batch, depth, None)
+        if torch.isfinite(torch.nn.utils.clip_grad_norm_(parameters, 1.0)):
+            self.optimizer.step()
+        self.step += 1
+
+    def _judge(self, tried: Path) -> None:
+        self.measured_step = self.step
         if self.measured < self.best:
             self.best, self.best_step, self.stale = self.measured, self.step, 0
             tried.replace(self.weights)
         else:
             self.stale += 1
-            tried.unlink()
-        names = ("step", "stale", "best", "best_step", "before", "measured")
-        state = {name: getattr(self, name) for name in names}
-        save_checkpoint(self.checkpoint, self._modules(), {"tuning": self.optimizer}, state)
 
-    def _resume(self) -> None:
-        for name, value in read_state(self.checkpoint).items():
+    def _resume(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
             setattr(self, name, value)
         load_modules(self.checkpoint, self._modules())
         load_optimizers(self.checkpoint, {"tuning": self.optimizer})
+
+    def _begin_with(self, start: Path) -> None:
+        if self.best_step:
+            raise InputError(
+                f"{self.weights}, the best weights of the run, is gone: put it back, or delete "
+                f"{self.folder}"
+            )
+        with replacing(self.weights) as fresh:
+            shutil.copyfile(start, fresh)
 
     def _modules(self) -> dict[str, nn.Module]:
         return {"model": self.model, "objectives": self.objectives}
 
     def _distance(self, weights: Path) -> float:
-        """Mean log-mel distance on the held-out clips."""
-        codec = MiniCodec.load(weights, device=self.device)
-        clips = pd.read_csv(self.folder / "held_out" / "corpus.csv")
-        samples = np.memmap(self.folder / "held_out" / "corpus.i16", dtype=np.int16, mode="r")
-        distances = []
-        places = clips[["offset", "n_samples"]].to_numpy(np.int64)[:_MEASURED_CLIPS]
-        for offset, n_samples in places:
-            stop = offset + min(n_samples, round(_MEASURED_S * SAMPLE_RATE))
-            y = samples[offset:stop].astype(np.float32) / 32768
-            y = y * np.float32(0.5 / np.abs(y).max(initial=1e-3))
-            found, _ = codec.decode(codec.encode(y, sr=SAMPLE_RATE), length=len(y))
-            if not np.isfinite(found).all():
-                return float("inf")  # a run that has diverged
-            distances.append(log_mel_distance(y, found, SAMPLE_RATE))
-        return float(np.mean(distances))
-
-
-def _make_corpora(
-    recordings: Sequence[str | PathLike[str]], folder: Path, *, held_out: float, seed: int
-) -> None:
-    """Decode the recordings into ``corpus`` and ``held_out``, unless they are there already."""
-    if (folder / "corpus" / "corpus.csv").exists() and (folder / "held_out").exists():
-        return
-    listings = [list_recordings(item) for item in recordings]
-    count = sum(map(len, listings))
-    if count < 2:
-        raise InputError(
-            f"tuning needs at least two recordings, one to measure on, got {count}: "
-            "give folders with audio files"
-        )
-    listing = pd.concat(listings, ignore_index=True).sample(frac=1, random_state=seed)
-    apart = max(1, min(count - 1, round(held_out * count)))
-    write_corpus(listing[:apart], folder / "held_out")
-    write_corpus(listing[apart:], folder / "corpus")
+        return held_out_distance(weights, self.folder / "corpus", self.device, self.watch)
