@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qtokfeatures.apps.cli_console import Report
-from qtokfeatures.apps.cli_options import AsJson, Device, Quiet, Seed
+from qtokfeatures.apps.cli_options import AsJson, Device, Quiet
+
+if TYPE_CHECKING:
+    from qtokfeatures.training import Recipe
+
+
+_MAX_STEPS = 2000
+
+
+def _checked_steps(value: float | None) -> float | None:
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter("expected a finite number above 0")
+    return value
+
+
+def _checked_render(value: float | None) -> float | None:
+    if value is not None and not 0 <= value < math.inf:
+        raise typer.BadParameter("expected a finite number from 0 on")
+    return value
 
 
 def train(
@@ -43,24 +63,44 @@ def train(
         ),
     ] = None,
     max_steps: Annotated[
-        int,
-        typer.Option("--max-steps", min=1, help="With --from: steps at the most."),
-    ] = 2000,
+        int | None,
+        typer.Option(
+            "--max-steps",
+            min=1,
+            help="With --from: steps at the most, by default 2000.",
+            show_default=False,
+        ),
+    ] = None,
     render: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--render",
             metavar="SHARE",
-            min=0.0,
-            help="Also render sounds: 1 is what mini had, 0.1 a tenth of it.",
+            help="Also render sounds: 1 is what mini had, 0.1 a tenth of it; by default none.",
+            callback=_checked_render,
+            show_default=False,
         ),
-    ] = 0.0,
+    ] = None,
     steps: Annotated[
-        float,
-        typer.Option("--steps", metavar="SHARE", help="Length of the run: 1 is mini's."),
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            "--steps",
+            metavar="SHARE",
+            help="Length of the run: 1, the default, is mini's.",
+            callback=_checked_steps,
+            show_default=False,
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes that render.")] = 1,
-    seed: Seed = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            min=0,
+            help="Every draw of the run follows from it; by default 0.",
+            show_default=False,
+        ),
+    ] = None,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -70,22 +110,39 @@ def train(
     say = Report(as_json=as_json, quiet=quiet)
     report = _ignored if as_json or quiet else _to_stderr
     if start is not None:
-        _tune(start, folders, output, max_steps, seed, device, say, report)
+        _refuse({"--steps": steps, "--render": render}, "not with --from: give --max-steps")
+        _tune(start, folders, output, max_steps or _MAX_STEPS, seed, device, say, report)
         return
-    from qtokfeatures.training import Recipe, train_mini
+    _refuse({"--max-steps": max_steps}, "only with --from: give --steps")
+    from qtokfeatures.training import train_mini
     from qtokfeatures.training.render import MINUTES
 
-    minutes = {name: render * value for name, value in MINUTES.items()} if render else None
-    weights = train_mini(
-        folders,
-        output,
-        rendered_minutes=minutes,
-        recipe=Recipe(seed=seed).shortened(steps),
-        device=device,
-        jobs=jobs,
-        report=report,
-    )
+    shares = {} if render == 0 else MINUTES
+    minutes = None if render is None else {name: render * value for name, value in shares.items()}
+    with say.stages() as on_progress:
+        weights = train_mini(
+            folders,
+            output,
+            rendered_minutes=minutes,
+            recipe=_recipe(output, steps, seed),
+            device=device,
+            jobs=jobs,
+            report=report,
+            on_progress=on_progress,
+        )
     say.finish({"weights": weights}, [_how_to_load(weights)])
+
+
+def _recipe(output: Path, steps: float | None, seed: int | None) -> Recipe | None:
+    """Return what the options say, and where they say nothing what the run was begun with."""
+    from qtokfeatures.training import Recipe
+    from qtokfeatures.training.run import stored_recipe
+
+    if steps is None and seed is None:
+        return None
+    stored = stored_recipe(output) or Recipe()
+    recipe = stored if steps is None else Recipe().shortened(steps)
+    return replace(recipe, seed=stored.seed if seed is None else seed)
 
 
 def _tune(
@@ -93,7 +150,7 @@ def _tune(
     folders: list[Path],
     output: Path,
     max_steps: int,
-    seed: int,
+    seed: int | None,
     device: str,
     say: Report,
     report: Callable[[str], None],
@@ -101,20 +158,22 @@ def _tune(
     from qtokfeatures.training import tune_mini
 
     measure_every = max(1, min(100, max_steps // 4))
-    done = tune_mini(
-        folders,
-        output,
-        start=start,
-        max_steps=max_steps,
-        measure_every=measure_every,
-        seed=seed,
-        device=device,
-        report=report,
-    )
+    with say.stages() as on_progress:
+        done = tune_mini(
+            folders,
+            output,
+            start=start,
+            max_steps=max_steps,
+            measure_every=measure_every,
+            seed=seed,
+            device=device,
+            report=report,
+            on_progress=on_progress,
+        )
     change = 100 * (done.after / done.before - 1)
     figures = (
-        f"log-mel distance on held-out recordings: {done.before:.4f} before, {done.after:.4f} "
-        f"after ({change:+.1f} %), {done.steps} steps"
+        f"log-mel distance on {done.held_out_s:.1f} s of held-out recordings: {done.before:.4f} "
+        f"before, {done.after:.4f} after ({change:+.1f} %), {done.steps} steps"
     )
     lines = [figures, _how_to_load(done.weights)]
     if done.best_step == 0:
@@ -122,12 +181,18 @@ def _tune(
     say.finish(asdict(done), lines)
 
 
+def _refuse(options: dict[str, object], why: str) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise typer.BadParameter(why, param_hint=name)
+
+
 def _how_to_load(weights: Path) -> str:
     return f"{weights}: load it with qtokfeatures.load_codec({str(weights)!r}), or --codec"
 
 
 def _to_stderr(line: str) -> None:
-    typer.echo(line, err=True)
+    print(line, file=sys.stderr, flush=True)  # above the bar, where there is one
 
 
 def _ignored(line: str) -> None:

@@ -109,7 +109,7 @@ def tune_mini(
     device : str, default="auto"
         Where to train.
     report : callable, default=print
-        Gets a line at every measurement.
+        Gets a line at the beginning and at every measurement.
     on_progress : callable, optional
         Called with what is being done, how much of it is done, and how much there is.
 
@@ -154,6 +154,7 @@ def tune_mini(
         on_progress=on_progress,
     )
     run = _Run(folder, model.to(where), weights, settings, state, where, on_progress)
+    report(f"step {run.step} of {max_steps} at the most  log-mel {run.measured:.4f}")
     try:
         while run.stale < patience and run.measured_step < max_steps:
             run.train(min(run.measured_step + measure_every, max_steps), of=max_steps)
