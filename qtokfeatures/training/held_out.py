@@ -66,7 +66,7 @@ def make_corpus(
     given = {"task": "tune", "recordings": list_files(listings), "held_out": share, "seed": seed}
     record = read_record(corpus)
     if record is not None:
-        refuse_changes(corpus, record, given)
+        refuse_changes(corpus.parent, record, given)
         return
     if (corpus / "corpus.csv").exists():
         raise InputError(

@@ -139,7 +139,7 @@ def _make_corpus(
         record = read_record(corpus)
         if record is None:
             report(f"{corpus} is taken as it is: what it was made of is not known")
-        refuse_changes(corpus, record or {}, given)
+        refuse_changes(corpus.parent, record or {}, given)
         return
     report(f"making the corpus in {corpus}")
     prepare_corpus(
