@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from safetensors.torch import save
@@ -28,7 +29,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     CodecError
         There is no room, or no permission to write there.
     """
-    content = save(tensors, metadata=metadata)
+    content = _in_order(save(tensors, metadata=metadata))
     try:
         with replacing(path) as fresh:
             fresh.write_bytes(content)
@@ -37,3 +38,14 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
             f"{path} could not be written, and is what it was before: {error.strerror or error} "
             f"(it takes {len(content) / 1e6:.1f} MB); make room and start the same again"
         ) from error
+
+
+def _in_order(content: bytes) -> bytes:
+    """Sort the metadata, whose order safetensors draws: equal tensors give equal files."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # values begin at a multiple of 8 bytes
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]

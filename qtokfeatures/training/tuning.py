@@ -15,11 +15,11 @@ import pandas as pd
 import torch
 from torch import nn
 
+from qtokfeatures.codecs.devices import resolve_device
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
 from qtokfeatures.codecs.progress import Progress, ignore_progress
 from qtokfeatures.codecs.registry import find_mini_weights
-from qtokfeatures.codecs.devices import resolve_device
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled.replacing import replacing
 from qtokfeatures.training.batches import BatchSource

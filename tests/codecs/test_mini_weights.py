@@ -15,6 +15,7 @@ from qtokfeatures.codecs.mini.codec import bundled_weights
 from qtokfeatures.codecs.mini.config import TINY
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
+from qtokfeatures.codecs.tensor_files import write_tensors
 from qtokfeatures.exceptions import CodecError
 
 
@@ -90,3 +91,16 @@ def test_the_fingerprint_follows_the_weights_not_the_place(saved, tmp_path):
 
 def test_the_bundled_weights_are_small_enough_to_ship():
     assert bundled_weights().stat().st_size <= 16_000_000
+
+
+def test_equal_tensors_give_equal_files(tmp_path):
+    tensors = {"b": torch.arange(5.0), "a": torch.ones(3, 2, dtype=torch.int8)}
+    notes = {name: name.upper() for name in "hgfedcba"}
+    for _ in range(3):  # safetensors draws the order of what is in the header
+        write_tensors(tmp_path / "x", tensors, notes)
+        content = (tmp_path / "x").read_bytes()
+        write_tensors(tmp_path / "x", tensors, dict(reversed(notes.items())))
+        assert (tmp_path / "x").read_bytes() == content
+    with safe_open(tmp_path / "x", framework="pt") as file:
+        assert file.metadata() == notes
+        assert all(torch.equal(file.get_tensor(name), value) for name, value in tensors.items())
