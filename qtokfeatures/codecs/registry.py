@@ -24,7 +24,7 @@ DECODE_DTYPES = ("float32", "fast")
 
 
 def _load_mimi(folder: Path, **options: Any) -> Codec:
-    from qtokfeatures.codecs.hf import MimiCodec
+    from qtokfeatures.codecs.mimi import MimiCodec
 
     return MimiCodec.load(folder, **options)
 

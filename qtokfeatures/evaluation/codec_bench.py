@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.alignment import align, find_common_lag
 from qtokfeatures.evaluation.bench_result import BenchResult, SystemScores
 from qtokfeatures.evaluation.clips import BenchClip
 from qtokfeatures.evaluation.code_use import CodeUse, measure_code_use
 from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.peers import Peer, default_peers, split_peers
-from qtokfeatures.evaluation.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.provenance import codec_identity, package_versions
 from qtokfeatures.evaluation.scores import ClipScore, score_reconstruction
 from qtokfeatures.evaluation.speech_metrics import require

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import load_audio
-from qtokfeatures.evaluation.progress import Progress, ignore_progress, watched
+from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.provenance import codec_identity, package_versions
 from qtokfeatures.evaluation.speech_metrics import require
 from qtokfeatures.evaluation.speed import with_threads

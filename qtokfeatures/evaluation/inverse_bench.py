@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.clips import BenchClip
-from qtokfeatures.evaluation.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.provenance import codec_identity, identity_note, package_versions
 from qtokfeatures.evaluation.tables import TextTable, format_number
 from qtokfeatures.exceptions import InputError

@@ -13,11 +13,11 @@ import numpy.typing as npt
 from joblib import Parallel, delayed
 from sklearn.base import clone
 
+from qtokfeatures.codecs.progress import Progress, ignore_progress
 from qtokfeatures.evaluation.asr.conditions import CLEAN
 from qtokfeatures.evaluation.asr.material import Material, System
 from qtokfeatures.evaluation.asr.result import TRAININGS, AsrResult, Errors
 from qtokfeatures.evaluation.perturbations import Perturbation
-from qtokfeatures.evaluation.progress import Progress, ignore_progress
 from qtokfeatures.evaluation.provenance import codec_identity, package_versions
 from qtokfeatures.evaluation.speech_metrics import require
 from qtokfeatures.exceptions import InputError

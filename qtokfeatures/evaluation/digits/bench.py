@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.alignment import align
 from qtokfeatures.evaluation.digits.acoustic import log_mel_frames, mfcc_frames, pool
 from qtokfeatures.evaluation.digits.classifier import Examples, leave_one_speaker_out
@@ -17,7 +18,6 @@ from qtokfeatures.evaluation.digits.result import CLEAN, DigitResult, Recognised
 from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.peers import Codec2, Opus, Peer, split_peers
 from qtokfeatures.evaluation.perturbations import SNRS_DB, Perturbation, babble, noises, white_noise
-from qtokfeatures.evaluation.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.provenance import codec_identity, package_versions
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodeSequence

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.digits.classifier import Examples, leave_one_speaker_out
 from qtokfeatures.evaluation.digits.recordings import DigitClip
 from qtokfeatures.evaluation.digits.result import CLEAN, Recognised
 from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.perturbations import Perturbation, babble, white_noise
-from qtokfeatures.evaluation.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.provenance import codec_identity, identity_note, package_versions
 from qtokfeatures.evaluation.scores import bootstrap_interval
 from qtokfeatures.evaluation.stability import NAME, token_stability

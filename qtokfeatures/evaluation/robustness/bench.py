@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import resample
+from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.clips import BenchClip
 from qtokfeatures.evaluation.code_use import measure_code_use
 from qtokfeatures.evaluation.pairs import FloatArray
@@ -18,7 +19,6 @@ from qtokfeatures.evaluation.perturbations import (
     standard_perturbations,
     white_noise,
 )
-from qtokfeatures.evaluation.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.provenance import codec_identity, package_versions
 from qtokfeatures.evaluation.robustness.flips import (
     Codes,

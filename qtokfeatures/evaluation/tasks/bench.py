@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from qtokfeatures.evaluation.progress import Progress, ignore_progress, watched
+from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.provenance import codec_identity, package_versions
 from qtokfeatures.evaluation.tasks.acoustic import BASELINES, MFCC
 from qtokfeatures.evaluation.tasks.learners import Learnt, classify, cluster
