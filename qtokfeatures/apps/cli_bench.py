@@ -23,6 +23,7 @@ from qtokfeatures.apps.cli_options import (
     BenchCard,
     BenchData,
     BenchPeers,
+    BenchRefine,
     CodecName,
     Device,
 )
@@ -83,6 +84,7 @@ def bench_codec(
             "--intervals", help="Add 95 % bootstrap intervals on the terminal; cards have them."
         ),
     ] = False,
+    refine: BenchRefine = 0,
     peers: BenchPeers = True,
     card: BenchCard = None,
     sheet: Annotated[
@@ -112,7 +114,11 @@ def bench_codec(
     clips = evaluation.select_clips(folder, selection, sr=opened.spec.sample_rate)
     with Report(as_json=as_json).stages() as on_progress:
         result = evaluation.bench_codec(
-            opened, clips=clips, peers=None if peers else (), on_progress=on_progress
+            opened,
+            clips=clips,
+            refine=refine,
+            peers=None if peers else (),
+            on_progress=on_progress,
         )
     described = selection.describe()
     if as_json:

@@ -15,6 +15,7 @@ from qtokfeatures.apps.cli_options import (
     BenchCard,
     BenchData,
     BenchPeers,
+    BenchRefine,
     CodecName,
     Device,
 )
@@ -35,6 +36,7 @@ def digits(
             help="Recordings of each digit by each speaker; there are 50.",
         ),
     ] = 15,
+    refine: BenchRefine = 0,
     peers: BenchPeers = True,
     card: BenchCard = None,
     codec: CodecName = None,
@@ -54,6 +56,7 @@ def digits(
             token_features=digit_features(),
             talkers=digits.load_talkers(folder, sr=clips[0].sr),
             training_talkers=digits.load_talkers(folder, sr=clips[0].sr, for_tests=False),
+            refine=refine,
             peers=None if peers else (),
             on_progress=on_progress,
         )

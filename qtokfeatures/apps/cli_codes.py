@@ -24,6 +24,7 @@ from qtokfeatures.apps.cli_options import (
     Device,
     Folder,
     Quiet,
+    Refine,
     Sounds,
 )
 from qtokfeatures.apps.file_names import file_stems, refuse_to_overwrite
@@ -40,6 +41,7 @@ def encode(
         Path,
         typer.Option("-o", "--output", metavar="FILE", help="Codes file to write: .nc or .zarr."),
     ],
+    refine: Refine = 0,
     codec: CodecName = None,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -50,7 +52,7 @@ def encode(
     output_file(output, CODES_SUFFIXES)
     sounds = find_sounds(files, report)
     refuse_to_overwrite([output], sounds)
-    ds = encode_sounds(open_codec(codec, device), sounds, report) if sounds else None
+    ds = encode_sounds(open_codec(codec, device), sounds, report, refine=refine) if sounds else None
     if ds is None:
         report.finish({"output": None, "clips": 0}, ["nothing was encoded"])
         return

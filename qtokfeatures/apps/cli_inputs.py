@@ -95,7 +95,9 @@ def codec_of(ds: xr.Dataset, name: str | None, device: str) -> Codec:
     return codec
 
 
-def encode_sounds(codec: Codec, sounds: Sequence[str], report: Report) -> xr.Dataset | None:
+def encode_sounds(
+    codec: Codec, sounds: Sequence[str], report: Report, *, refine: int = 0
+) -> xr.Dataset | None:
     """Encode files, going on after bad ones.
 
     Parameters
@@ -106,6 +108,8 @@ def encode_sounds(codec: Codec, sounds: Sequence[str], report: Report) -> xr.Dat
         Paths and URLs.
     report : Report
         Shows the progress and is told of files that cannot be used.
+    refine : int, default=0
+        Steps in which the codes are fitted to what they decode to.
 
     Returns
     -------
@@ -115,7 +119,7 @@ def encode_sounds(codec: Codec, sounds: Sequence[str], report: Report) -> xr.Dat
     if not sounds:
         return None
     with report.tracked(sounds, "encode") as shown:
-        ds = codec.encode_many(shown, on_error="skip")
+        ds = codec.encode_many(shown, on_error="skip", refine=refine)
     for skipped in ds.qtok.skipped:
         report.fail(skipped["source"], skipped["error"])
     return ds if ds.sizes["clip"] else None

@@ -51,6 +51,21 @@ Clusters = Annotated[
         show_default=False,
     ),
 ]
+Refine = Annotated[
+    int,
+    typer.Option(
+        "--refine",
+        metavar="STEPS",
+        min=0,
+        help="Fit the codes to what they decode to, in so many steps: closer, slower; mini only.",
+    ),
+]
+BenchRefine = Annotated[
+    int,
+    typer.Option(
+        "--refine", metavar="STEPS", min=0, help="Also measure codes refined in so many steps."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON; no progress bar.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress bar and no summary; errors only.")

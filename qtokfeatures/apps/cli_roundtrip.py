@@ -16,6 +16,7 @@ from qtokfeatures.apps.cli_options import (
     Device,
     Folder,
     Quiet,
+    Refine,
     Sounds,
 )
 from qtokfeatures.apps.file_names import file_stems, refuse_to_overwrite
@@ -30,6 +31,7 @@ def roundtrip(
     files: Sounds,
     output: Folder,
     codebooks: Codebooks = None,
+    refine: Refine = 0,
     codec: CodecName = None,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -48,7 +50,9 @@ def roundtrip(
     refuse_to_overwrite([page, *(path for made in outputs for path in made.values())], sounds)
     opened = open_codec(codec, device)
     check_codebook_count(codebooks, opened.spec.n_codebooks)
-    done = _there_and_back(opened, list(zip(sounds, outputs, strict=True)), codebooks, report)
+    done = _there_and_back(
+        opened, list(zip(sounds, outputs, strict=True)), codebooks, refine, report
+    )
     if not done:
         report.finish({"output": None, "clips": []}, ["nothing was encoded"])
         return
@@ -65,6 +69,7 @@ def _there_and_back(
     codec: Codec,
     work: Sequence[tuple[str, Mapping[str, Path]]],
     codebooks: int | None,
+    refine: int,
     report: Report,
 ) -> list[tuple[Roundtrip, dict[str, bytes]]]:
     from qtokfeatures.audio import load_audio
@@ -77,7 +82,9 @@ def _there_and_back(
         for sound, files in shown:
             try:
                 clip = load_audio(sound)
-                one = make_roundtrip(codec, clip, name=Path(sound).name, codebooks=codebooks)
+                one = make_roundtrip(
+                    codec, clip, name=Path(sound).name, codebooks=codebooks, refine=refine
+                )
                 pictures = roundtrip_pictures(one)
                 _write(files, one, pictures)
             except QtokError as error:
@@ -138,9 +145,12 @@ def _write(files: Mapping[str, Path], one: Roundtrip, pictures: Mapping[str, byt
 
 
 def _line(clip: Mapping[str, Any]) -> str:
+    from qtokfeatures.viz.roundtrip import speed_text
+
+    refined = f" (refine={clip['refine']})" if clip["refine"] else ""
     return (
         f"{clip['name']}: {clip['duration_s']:.2f} s, {clip['codebooks']} × {clip['frames']} "
         f"codes, {clip['bit_rate']:,.0f} bit/s, log-mel distance {clip['log_mel_distance']:.3f}, "
-        f"encoded {clip['encode_speed']:,.0f} and decoded {clip['decode_speed']:,.0f} times "
-        "faster than real time"
+        f"encoded{refined} {speed_text(clip['encode_speed'])} and decoded "
+        f"{speed_text(clip['decode_speed'])} times faster than real time"
     )

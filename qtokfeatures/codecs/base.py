@@ -16,6 +16,7 @@ from qtokfeatures.codecs.batching import decode_all, encode_blocks, encode_items
 from qtokfeatures.codecs.checks import as_codes, check_from_the_first
 from qtokfeatures.codecs.levels import frame_levels
 from qtokfeatures.codecs.network import Codes, DecoderState, EncoderState, Vectors
+from qtokfeatures.codecs.refining import checked_steps
 from qtokfeatures.codecs.streaming import StreamDecoder, StreamEncoder
 from qtokfeatures.codecs.vectors import CodecVectors
 from qtokfeatures.exceptions import CodesError, InputError
@@ -38,7 +39,7 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
 
     # --------------------------------------------------------------------------- one clip
 
-    def encode(self, audio: Any, *, sr: int | None = None) -> Codes:
+    def encode(self, audio: Any, *, sr: int | None = None, refine: int = 0) -> Codes:
         """Encode one clip, of any length in bounded memory.
 
         Parameters
@@ -48,6 +49,11 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
             :func:`~qtokfeatures.audio.load_audio`.
         sr : int, optional
             Rate of a bare array, in Hz.
+        refine : int, default=0
+            Steps in which `mini` fits the codes to what they decode to, ten seconds after ten
+            seconds: 10 bring most of what there is to gain, each takes several times as long as
+            plain encoding. For listening; features are made of plain codes, which depend on
+            nothing but the audio.
 
         Returns
         -------
@@ -58,6 +64,8 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         ------
         AudioError
             The audio cannot be read or used; the message names it.
+        CodecError
+            The codec cannot refine.
 
         Examples
         --------
@@ -67,7 +75,9 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         >>> codec.encode(np.zeros(24_000), sr=24_000).shape
         (16, 13)
         """
-        return encode_blocks(self, iter_blocks(audio, sr=sr, target_sr=self.spec.sample_rate))
+        steps = checked_steps(refine)
+        blocks = iter_blocks(audio, sr=sr, target_sr=self.spec.sample_rate)
+        return encode_blocks(self, blocks, refine=steps)
 
     def decode(
         self, codes: npt.ArrayLike, *, sr: int | None = None, length: int | None = None
@@ -132,6 +142,7 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         sr: int | None = None,
         on_error: OnError = "raise",
         progress: bool = False,
+        refine: int = 0,
     ) -> xr.Dataset:
         """Encode many clips into one labelled Dataset.
 
@@ -147,6 +158,8 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
             ``skipped`` (``ds.qtok.skipped``) tells which one and why.
         progress : bool, default=False
             Show a progress bar on standard error.
+        refine : int, default=0
+            As for :meth:`encode`; kept as the attribute ``refine``.
 
         Returns
         -------
@@ -159,7 +172,8 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         AudioError
             A clip cannot be used and ``on_error="raise"``.
         """
-        return encode_items(self, items, sr=sr, on_error=on_error, progress=progress)
+        steps = checked_steps(refine)
+        return encode_items(self, items, sr=sr, on_error=on_error, progress=progress, refine=steps)
 
     def decode_many(
         self, ds: xr.Dataset | CodeSequence, *, original: bool = True, progress: bool = False
@@ -207,20 +221,22 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
             for y, sr, n in zip(decoded, rates, lengths, strict=True)
         ]
 
-    def encode_clips(self, clips: Sequence[AudioClip]) -> list[Codes]:
+    def encode_clips(self, clips: Sequence[AudioClip], *, refine: int = 0) -> list[Codes]:
         """Encode loaded clips, in batches of similar length.
 
         Parameters
         ----------
         clips : sequence of AudioClip
             Audio at the codec's rate.
+        refine : int, default=0
+            As for :meth:`encode`.
 
         Returns
         -------
         list of ndarray of int16, shape (codebook, frame)
             In the order given.
         """
-        return encode_waves(self, [clip.y for clip in clips])
+        return encode_waves(self, [clip.y for clip in clips], refine=checked_steps(refine))
 
     # ----------------------------------------------------------------------------- streams
 

@@ -17,6 +17,7 @@ from qtokfeatures.audio import AudioClip, LongClip, load_or_open
 from qtokfeatures.audio.batches import OnError
 from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.codecs.progress import tracked
+from qtokfeatures.codecs.refining import refine_blocks
 from qtokfeatures.exceptions import AudioError, CodecError, SkippedClipWarning
 from qtokfeatures.labelled import build_codes
 
@@ -30,6 +31,8 @@ BATCH_S = 120.0
 """Audio in a batch of clips, padding included, unless a codec knows better."""
 LONG_S = 600.0
 """Longer files are encoded as they are read."""
+REFINE_ATTR = "refine"
+"""Attribute of a Dataset whose codes were refined, and by how many steps."""
 _SHORTEST_SHARE = 0.6
 """A batch holds no clip shorter than this share of its longest: little is spent on padding."""
 _WAITING = 4
@@ -40,9 +43,11 @@ _Out = TypeVar("_Out")
 
 
 def encode_waves(
-    codec: Codec, waves: Sequence[npt.NDArray[np.float32]]
+    codec: Codec, waves: Sequence[npt.NDArray[np.float32]], *, refine: int = 0
 ) -> list[npt.NDArray[np.int16]]:
     """Encode clips at the codec's rate, in batches of similar length; order is kept."""
+    if refine:
+        return [encode_blocks(codec, [y], refine=refine) for y in waves]
     frames = [frames_of(len(y), codec.spec.hop_length) for y in waves]
     found: dict[int, npt.NDArray[np.int16]] = {}
     for rows in length_batches(frames, most=int(codec.batch_s * codec.spec.frame_rate)):
@@ -52,8 +57,13 @@ def encode_waves(
     return [found[i] for i in range(len(waves))]
 
 
-def encode_blocks(codec: Codec, blocks: Iterable[npt.NDArray[np.float32]]) -> npt.NDArray[np.int16]:
+def encode_blocks(
+    codec: Codec, blocks: Iterable[npt.NDArray[np.float32]], *, refine: int = 0
+) -> npt.NDArray[np.int16]:
     """Encode one clip that comes in pieces at the codec's rate, whatever its length."""
+    if refine:
+        with telling_of_memory():
+            return refine_blocks(codec, blocks, refine)
     with codec.stream_encoder() as stream:
         parts = [stream.push(block) for block in blocks]
         return np.concatenate([*parts, stream.flush()], axis=1)
@@ -228,10 +238,11 @@ def length_batches(frames: Sequence[int], *, most: int) -> Iterator[list[int]]:
 
 
 def encode_items(
-    codec: Codec, items: Any, *, sr: int | None, on_error: OnError, progress: bool
+    codec: Codec, items: Any, *, sr: int | None, on_error: OnError, progress: bool, refine: int = 0
 ) -> xr.Dataset:
     """Load, encode and label `items`; see :meth:`Codec.encode_many`."""
-    encoded = _Encoded()
+    encoded = _Encoded(refine)
+    most_s = 0 if refine else _WAITING * BATCH_S
     total = len(items) if hasattr(items, "__len__") else None
     rate = codec.spec.sample_rate
     with tracked("encode", total=total, shown=progress) as advance:
@@ -239,7 +250,7 @@ def encode_items(
         loaded = load_or_open(items, sr=sr, target_sr=rate, on_error=on_error, long_s=LONG_S)
         for index, clip in loaded:
             if isinstance(clip, LongClip):
-                encoded.add(codec.encode_clips(waiting), waiting)
+                encoded.add(codec.encode_clips(waiting, refine=refine), waiting)
                 advance(len(waiting))
                 waiting = []
                 encoded.add_long(codec, index, clip, on_error)
@@ -249,11 +260,11 @@ def encode_items(
             else:
                 encoded.skip(index, clip)
                 advance(1)
-            if sum(c.duration_s for c in waiting) >= _WAITING * BATCH_S:
-                encoded.add(codec.encode_clips(waiting), waiting)
+            if waiting and sum(c.duration_s for c in waiting) >= most_s:
+                encoded.add(codec.encode_clips(waiting, refine=refine), waiting)
                 advance(len(waiting))
                 waiting = []
-        encoded.add(codec.encode_clips(waiting), waiting)
+        encoded.add(codec.encode_clips(waiting, refine=refine), waiting)
         advance(len(waiting))
     return encoded.dataset(codec)
 
@@ -261,7 +272,8 @@ def encode_items(
 class _Encoded:
     """Codes and facts of the clips so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, refine: int) -> None:
+        self.refine = refine
         self.codes: list[npt.NDArray[np.int16]] = []
         self.facts: list[tuple[str, int, int]] = []
         self.skipped: list[dict[str, Any]] = []
@@ -274,7 +286,7 @@ class _Encoded:
 
     def add_long(self, codec: Codec, index: int, clip: LongClip, on_error: OnError) -> None:
         try:
-            codes = encode_blocks(codec, clip)
+            codes = encode_blocks(codec, clip, refine=self.refine)
         except AudioError as error:
             if on_error == "raise":
                 raise
@@ -289,7 +301,7 @@ class _Encoded:
         self.skipped.append({"index": index, "source": source, "error": str(error)})
 
     def dataset(self, codec: Codec) -> xr.Dataset:
-        return build_codes(
+        ds = build_codes(
             self.codes,
             spec=codec.spec,
             sources=[source for source, _, _ in self.facts],
@@ -297,3 +309,4 @@ class _Encoded:
             sample_rates=[sr for _, _, sr in self.facts],
             skipped=self.skipped,
         )
+        return ds.assign_attrs({REFINE_ATTR: self.refine}) if self.refine else ds

@@ -13,6 +13,7 @@ from torch import Tensor
 from typing_extensions import Self, TypeVar
 
 from qtokfeatures.codecs.batching import BATCH_S
+from qtokfeatures.exceptions import CodecError
 from qtokfeatures.labelled import CodecSpec
 
 EncoderState = TypeVar("EncoderState", default=Any)
@@ -76,6 +77,33 @@ class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
         ndarray of float32, shape (code, dim)
             One row an entry.
         """
+
+    def start_refining(self) -> Any:
+        """Return what :meth:`refine_chunk` remembers, before the first sample.
+
+        Returns
+        -------
+        object
+            The state.
+
+        Raises
+        ------
+        CodecError
+            This codec cannot fit codes to what they decode to.
+        """
+        raise CodecError(
+            f"{self.spec.describe()} cannot refine codes, only codecs of mini's format can: "
+            "leave refine out"
+        )
+
+    def refine_chunk(
+        self, y: Tensor, latent: Tensor, codes: Tensor, state: Any, *, steps: int
+    ) -> Tensor:
+        """Fit the `codes` (1, codebook, frame) of `y` (1, sample) in `steps` steps.
+
+        `latent` (1, frame, dim) is what they were found for; moves `state` on.
+        """
+        raise NotImplementedError
 
     @property
     def batch_s(self) -> float:

@@ -36,7 +36,7 @@ class SystemScores:
     note : str, default ""
         Version and parameters.
     n_codebooks : int, optional
-        Codebooks decoded from; None for a peer.
+        Codebooks that plain codes were decoded from; None for a peer and for refined codes.
     """
 
     name: str
@@ -107,7 +107,7 @@ class BenchResult:
     sr : int
         Rate at which all was measured, in Hz.
     systems : tuple of SystemScores
-        The codec with most codebooks first, then with fewer, then the peers.
+        The codec with most codebooks first, then with fewer, then refined, then the peers.
     quiet : SystemScores
         The codec with most codebooks on an input scaled down by `quiet_db`, its output scaled back.
     quiet_db : float

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -36,6 +37,7 @@ def bench_codec(
     *,
     clips: Sequence[BenchClip],
     n_codebooks: Iterable[int] = (16, 8, 4, 2, 1),
+    refine: int = 0,
     peers: Iterable[Peer] | None = None,
     quiet_db: float = -40.0,
     timed_s: float = 10.0,
@@ -52,6 +54,8 @@ def bench_codec(
         What to measure on, all of one rate; see :func:`~qtokfeatures.evaluation.select_clips`.
     n_codebooks : iterable of int, default (16, 8, 4, 2, 1)
         Numbers of codebooks to decode from; those the codec does not have are left out.
+    refine : int, default 0
+        Also measure ``codec.encode(…, refine=refine)``, unless 0, with the most codebooks.
     peers : iterable of Peer, optional
         Codecs to compare with, by default Opus, Codec 2 and Griffin-Lim. One whose tools are not
         installed is left out and named in the result. The delay that a peer adds is found over
@@ -98,6 +102,8 @@ def bench_codec(
     watch = on_progress or ignore_progress
     codes = [codec.encode(clip.y, sr=clip.sr) for clip in watched(clips, "encode", watch)]
     systems = [_score_prefix(codec, clips, codes, k, watch, lag=k == prefixes[0]) for k in prefixes]
+    if refine:
+        systems.append(_score_refined(codec, clips, prefixes[0], refine, watch))
     quiet = _score_quiet(codec, clips, prefixes[0], quiet_db, watch)
     systems += [_score_peer(peer, clips, watch) for peer in running]
     coders = {
@@ -106,6 +112,9 @@ def bench_codec(
         )
         for n in threads
     }
+    if refine:
+        slow = _codec_coder(codec, clips[0].sr, refine)
+        coders[f"{refined_name(codec.spec.name, refine)}, 1 thread"] = on_threads(slow, 1)
     coders |= {peer.name: _peer_coder(peer, clips[0].sr) for peer in running}
     return BenchResult(
         codec=codec_identity(codec),
@@ -140,6 +149,20 @@ def _score_prefix(
         scores.append(_score(clip, y_hat, lag=lag))
     kbit_s = k * codec.spec.frame_rate * math.log2(codec.spec.codebook_size) / 1000
     return SystemScores(name, tuple(scores), kbit_s=kbit_s, n_codebooks=k)
+
+
+def refined_name(name: str, steps: int) -> str:
+    """Call `name`, with codes refined in so many steps, what tables call it."""
+    return f"{name}, refine={steps}"
+
+
+def _score_refined(
+    codec: AnyCodec, clips: Sequence[BenchClip], k: int, steps: int, watch: Progress
+) -> SystemScores:
+    name = refined_name(f"{codec.spec.name}, {k} codebooks", steps)
+    codes = [codec.encode(clip.y, sr=clip.sr, refine=steps) for clip in watched(clips, name, watch)]
+    system = _score_prefix(codec, clips, codes, k, watch, lag=True)
+    return replace(system, name=name, n_codebooks=None)
 
 
 def _score_quiet(
@@ -194,8 +217,10 @@ def _bit_rate(bits: Sequence[int | None], clips: Sequence[BenchClip]) -> float |
     return sum(counted) / sum(clip.duration_s for clip in clips) / 1000
 
 
-def _codec_coder(codec: AnyCodec, sr: int) -> Coder:
-    return Coder(lambda y: codec.encode(y, sr=sr), lambda codes: codec.decode(codes, sr=sr))
+def _codec_coder(codec: AnyCodec, sr: int, refine: int = 0) -> Coder:
+    return Coder(
+        lambda y: codec.encode(y, sr=sr, refine=refine), lambda codes: codec.decode(codes, sr=sr)
+    )
 
 
 def _peer_coder(peer: Peer, sr: int) -> Coder:

@@ -1,4 +1,4 @@
-"""Spectral losses: on predicted magnitudes, and on decoded waveforms."""
+"""The loss on predicted magnitudes; that on decoded audio is beside the codec."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from qtokfeatures.codecs.mini.config import STEP
+from qtokfeatures.codecs.mini.losses import MEL_FLOOR, log_l1
 from qtokfeatures.codecs.mini.spectra import (
     SYNTHESIS_WINDOW,
     TAIL,
@@ -13,10 +14,6 @@ from qtokfeatures.codecs.mini.spectra import (
     mel_filters,
     step_windows,
 )
-
-_MEL_FLOOR = 1e-4
-_STFT_FLOOR = 3e-5
-_SIZES = ((2048, 128), (1024, 80), (512, 64), (256, 32))
 
 
 class MagnitudeLoss(nn.Module):
@@ -34,8 +31,8 @@ class MagnitudeLoss(nn.Module):
         """Loss of `ln_magnitude` (batch, step, bin) against `y` (batch, 240 * step + 240)."""
         target = self.spectrum(y)
         found = torch.exp(ln_magnitude.float().clamp(max=4.0))
-        bins = (torch.log(found + _MEL_FLOOR) - torch.log(target + _MEL_FLOOR)).abs().mean()
-        mels = log_l1(found @ self.mel, target @ self.mel, _MEL_FLOOR)
+        bins = (torch.log(found + MEL_FLOOR) - torch.log(target + MEL_FLOOR)).abs().mean()
+        mels = log_l1(found @ self.mel, target @ self.mel, MEL_FLOOR)
         loss: Tensor = bins + mels
         return loss
 
@@ -46,45 +43,3 @@ class MagnitudeLoss(nn.Module):
         pieces = by_place(padded.unfold(1, SYNTHESIS_WINDOW, STEP), self.windows)
         magnitude: Tensor = torch.fft.rfft(pieces).abs() * (4 / SYNTHESIS_WINDOW)
         return magnitude
-
-
-class WaveformLoss(nn.Module):
-    """Log-mel, log-STFT and spectral convergence at four resolutions.
-
-    Parameters
-    ----------
-    stft_weight, convergence_weight : float
-        Shares beside log-mel, which has 1.
-    """
-
-    def __init__(self, *, stft_weight: float = 0.5, convergence_weight: float = 0.25) -> None:
-        super().__init__()
-        self.stft_weight, self.convergence_weight = stft_weight, convergence_weight
-        for size, bands in _SIZES:
-            self.register_buffer(f"window_{size}", torch.hann_window(size), persistent=False)
-            self.register_buffer(f"mel_{size}", mel_filters(size, bands), persistent=False)
-
-    def forward(self, found: Tensor, wanted: Tensor) -> dict[str, Tensor]:
-        """Parts of the loss for `found` against `wanted`, each (batch, sample)."""
-        parts = [self._at(size, found, wanted) for size, _ in _SIZES]
-        mel, stft, convergence = (sum(p) / len(_SIZES) for p in zip(*parts, strict=True))
-        total = mel + self.stft_weight * stft + self.convergence_weight * convergence
-        return {"loss": total, "mel": mel, "stft": stft, "convergence": convergence}
-
-    def _at(self, size: int, found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        window, mel = self.get_buffer(f"window_{size}"), self.get_buffer(f"mel_{size}")
-        a, b = _magnitude(found, size, window), _magnitude(wanted, size, window)
-        convergence = torch.linalg.vector_norm(a - b) / torch.linalg.vector_norm(b).clamp(min=1e-3)
-        return log_l1(a @ mel, b @ mel, _MEL_FLOOR), log_l1(a, b, _STFT_FLOOR), convergence
-
-
-def log_l1(a: Tensor, b: Tensor, floor: float) -> Tensor:
-    """Mean of ``|ln(a + floor) - ln(b + floor)|``."""
-    return (torch.log(a + floor) - torch.log(b + floor)).abs().mean()
-
-
-def _magnitude(y: Tensor, size: int, window: Tensor) -> Tensor:
-    """(batch, step, bin); the small constant keeps the gradient finite at silence."""
-    spectrum = torch.fft.rfft(y.unfold(1, size, size // 4) * window)
-    power = spectrum.real.square() + spectrum.imag.square()
-    return torch.sqrt(power + 1e-10) * (4 / size)

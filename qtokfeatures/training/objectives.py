@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qtokfeatures.codecs.mini.config import HOP_LENGTH
+from qtokfeatures.codecs.mini.losses import WaveformLoss
 from qtokfeatures.codecs.mini.model import EncoderState, MiniModel
 from qtokfeatures.codecs.mini.spectra import N_MELS
 from qtokfeatures.codecs.nn.precision import fast_dtype
@@ -15,7 +16,7 @@ from qtokfeatures.training.adversary import Opponent
 from qtokfeatures.training.batches import Batch
 from qtokfeatures.training.codebooks import CodebookTrainer
 from qtokfeatures.training.initialize import whole_frames
-from qtokfeatures.training.losses import MagnitudeLoss, WaveformLoss
+from qtokfeatures.training.losses import MagnitudeLoss
 from qtokfeatures.training.meaning import MeaningLoss
 from qtokfeatures.training.recipe import MEANING_STAGES, Recipe
 

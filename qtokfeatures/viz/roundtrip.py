@@ -49,6 +49,8 @@ class Roundtrip:
         The codec that did it.
     encode_s, decode_s : float
         Time that encoding and decoding took, s.
+    refine : int, default=0
+        Steps in which the codes were fitted to what they decode to.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Roundtrip:
     spec: CodecSpec
     encode_s: float
     decode_s: float
+    refine: int = 0
 
     @property
     def duration_s(self) -> float:
@@ -75,8 +78,8 @@ class Roundtrip:
     def numbers(self) -> dict[str, float]:
         """What the reconstruction measures.
 
-        ``duration_s``, ``sample_rate``, ``codebooks``, ``frames``, ``bit_rate`` (bit/s),
-        ``log_mel_distance`` and ``log_stft_distance`` (lower is better), ``si_sdr_db``,
+        ``duration_s``, ``sample_rate``, ``codebooks``, ``frames``, ``refine``, ``bit_rate``
+        (bit/s), ``log_mel_distance`` and ``log_stft_distance`` (lower is better), ``si_sdr_db``,
         ``encode_speed`` and ``decode_speed`` (seconds of audio per second). The distances are
         those of the codec's model card: at the codec's rate, both signals scaled by what brings
         the original's peak to 0.5.
@@ -89,6 +92,7 @@ class Roundtrip:
             "sample_rate": self.sr,
             "codebooks": n_codebooks,
             "frames": n_frames,
+            "refine": self.refine,
             "bit_rate": self.bit_rate,
             "log_mel_distance": float(log_mel_distance(original, decoded, rate)),
             "log_stft_distance": float(log_stft_distance(original, decoded, rate)),
@@ -107,7 +111,7 @@ class Roundtrip:
 
 
 def make_roundtrip(
-    codec: Codec, audio: AudioClip, *, name: str, codebooks: int | None = None
+    codec: Codec, audio: AudioClip, *, name: str, codebooks: int | None = None, refine: int = 0
 ) -> Roundtrip:
     """Encode a clip and decode it again, at its own rate and length.
 
@@ -121,6 +125,8 @@ def make_roundtrip(
         What to call it.
     codebooks : int, optional
         Decode only so many codebooks, the coarsest first; all by default.
+    refine : int, default=0
+        Steps in which the codes are fitted to what they decode to.
 
     Returns
     -------
@@ -134,12 +140,19 @@ def make_roundtrip(
     """
     check_codebooks(codebooks, codec.spec)
     native = load_audio(audio)
-    all_codes, encode_s = _timed(lambda: codec.encode(native))
+    all_codes, encode_s = _timed(lambda: codec.encode(native, refine=refine))
     codes = all_codes[:codebooks]
     (y_hat, _), decode_s = _timed(
         lambda: codec.decode(codes, sr=native.sr, length=native.n_samples)
     )
-    return Roundtrip(name, native.y, y_hat, native.sr, codes, codec.spec, encode_s, decode_s)
+    return Roundtrip(
+        name, native.y, y_hat, native.sr, codes, codec.spec, encode_s, decode_s, refine
+    )
+
+
+def speed_text(value: float) -> str:
+    """Write how many times faster than real time something is: 320, 4.1, 0.62."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def check_codebooks(codebooks: int | None, spec: CodecSpec) -> None:

@@ -10,7 +10,7 @@ from qtokfeatures.viz.figures import figure_png
 from qtokfeatures.viz.listening import lossless_uri
 from qtokfeatures.viz.markup import Markup
 from qtokfeatures.viz.page import cards, page, picture, player, section, table
-from qtokfeatures.viz.roundtrip import Roundtrip
+from qtokfeatures.viz.roundtrip import Roundtrip, speed_text
 from qtokfeatures.viz.spectrogram import spectrogram_figure
 from qtokfeatures.viz.tokens import token_figure
 from qtokfeatures.viz.waveform import waveform_figure
@@ -123,6 +123,7 @@ def _players(roundtrip: Roundtrip) -> Markup:
 def _numbers(roundtrip: Roundtrip) -> Markup:
     found = roundtrip.numbers
     pcm_rate = 16 * roundtrip.sr
+    refined = f", with refine={roundtrip.refine}" if roundtrip.refine else ""
     rows = [
         ("length", f"{roundtrip.duration_s:.2f} s", f"{roundtrip.sr:,} samples per second"),
         (
@@ -142,8 +143,16 @@ def _numbers(roundtrip: Roundtrip) -> Markup:
             _decibels(found["si_sdr_db"]),
             "of the waveform, for information: low although it may sound alike",
         ),
-        ("encoding", f"{found['encode_speed']:,.0f} × real time", "on this machine, this clip"),
-        ("decoding", f"{found['decode_speed']:,.0f} × real time", "on this machine, this clip"),
+        (
+            "encoding",
+            f"{speed_text(found['encode_speed'])} × real time",
+            f"on this machine, this clip{refined}",
+        ),
+        (
+            "decoding",
+            f"{speed_text(found['decode_speed'])} × real time",
+            "on this machine, this clip",
+        ),
     ]
     return table(("number", "value", "what it means"), rows)
 

@@ -41,6 +41,21 @@ def test_numbers_for_a_machine(qtok, sounds: Path, small_codec) -> None:
 
 
 @pytest.mark.usefixtures("quick_pictures")
+def test_refined_codes_come_closer(qtok, sounds: Path) -> None:
+    plain, refined = (
+        qtok("roundtrip", sounds / "a.wav", "-o", f"out{steps}", "--json", "--refine", steps)
+        for steps in (0, 5)
+    )
+    assert refined.json["clips"][0]["refine"] == 5
+    distances = [ran.json["clips"][0]["log_mel_distance"] for ran in (plain, refined)]
+    assert distances[1] < distances[0]
+    assert "with refine=5" in Path("out5/report.html").read_text(encoding="utf-8")
+    assert "refine=" not in Path("out0/report.html").read_text(encoding="utf-8")
+    said = qtok("roundtrip", sounds / "a.wav", "-o", "out", "--refine", 1)
+    assert "encoded (refine=1)" in said.out
+
+
+@pytest.mark.usefixtures("quick_pictures")
 def test_several_files_share_a_page_and_bad_ones_are_listed(qtok, sounds, broken: Path) -> None:
     ran = qtok("roundtrip", sounds / "a.wav", broken, sounds / "e.wav", "-o", "out")
     assert ran.code == 1

@@ -185,6 +185,21 @@ def test_four_codebooks_are_set_against_sixteen(codec, clips):
     assert f"| log-mel | {ratio:.2f} ±" in page
 
 
+def test_refined_codes_have_a_row_and_a_speed_of_their_own(codec, clips):
+    result = bench_codec(
+        codec, clips=clips[2:], n_codebooks=(16, 1), refine=2, peers=[], timed_s=0.2, threads=(1,)
+    )
+    name = "mini-random, 16 codebooks, refine=2"
+    assert [system.name for system in result.systems][2:] == [name]
+    plain, refined = (result.systems[i].summary(LOG_MEL, "environment") for i in (0, 2))
+    assert refined <= plain
+    assert result.systems[2].kbit_s == result.systems[0].kbit_s
+    assert "mini-random, refine=2, 1 thread" in [speed.name for speed in result.speeds]
+    page = bench_markdown(result)
+    table = page.split("**Delay, and noise in silent stretches**")[1].split("**")[0]
+    assert name in table
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_terminal_shows_whole_numbers_at_any_width(result, width):
     screen = io.StringIO()

@@ -61,7 +61,7 @@ def result(codec, digits, talkers):
     features = {name: each.set_params(codec=codec) for name, each in FEATURES.items()}
     return bench_digits(
         codec, digits, token_features=features, talkers=talkers,
-        training_talkers=talkers[::-1], n_codebooks=(16, 1, 99), peers=[],
+        training_talkers=talkers[::-1], n_codebooks=(16, 1, 99), refine=1, peers=[],
     )  # fmt: skip
 
 
@@ -96,6 +96,7 @@ def test_the_recogniser_meets_originals_first_and_every_number_of_codebooks(resu
         "originals",
         "mini-random, 16 codebooks",
         "mini-random, 1 codebook",
+        "mini-random, 16 codebooks, refine=1",
     ]
     assert result.decoded[0].accuracy() == 1
     assert all(list(row.right) == ["clean"] for row in result.decoded)

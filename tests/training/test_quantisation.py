@@ -8,11 +8,12 @@ from itertools import pairwise
 import torch
 
 from qtokfeatures.codecs.mini.config import TINY
+from qtokfeatures.codecs.mini.losses import WaveformLoss
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import rounded
 from qtokfeatures.training.codebooks import CodebookTrainer
 from qtokfeatures.training.initialize import initialize_codebooks, kmeans, refine_codebooks
-from qtokfeatures.training.losses import MagnitudeLoss, WaveformLoss
+from qtokfeatures.training.losses import MagnitudeLoss
 from qtokfeatures.training.recipe import Recipe
 
 SMALL = replace(TINY, codebook_size=128, n_codebooks=6, meaning_count=16)

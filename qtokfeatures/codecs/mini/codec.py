@@ -16,6 +16,7 @@ from torch import Tensor
 from qtokfeatures.codecs.checks import as_codes
 from qtokfeatures.codecs.mini.config import HOP_LENGTH, SAMPLE_RATE, TINY
 from qtokfeatures.codecs.mini.model import DecoderState, EncoderState, MiniModel, SearchBooks
+from qtokfeatures.codecs.mini.refining import RefineState, refined_codes
 from qtokfeatures.codecs.mini.weights import load_weights
 from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.codecs.stored import StoredCodec, loaded
@@ -77,6 +78,17 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
         embedding = self.model.embed(rows).reshape(codes.shape[0], codes.shape[2], -1)
         y: Tensor = self.model.decoder(embedding, state)
         return y
+
+    def start_refining(self) -> RefineState:
+        """Return what refining remembers, before the first sample."""
+        return RefineState.at_start(self.start_decoding(), self.device)
+
+    def refine_chunk(
+        self, y: Tensor, latent: Tensor, codes: Tensor, state: RefineState, *, steps: int
+    ) -> Tensor:
+        """Fit codes to what they decode to; see :class:`~qtokfeatures.codecs.Codec`."""
+        rows = refined_codes(self.model, y, latent[0].float(), codes[0].T, state, steps=steps)
+        return rows.T[None]
 
     @property
     def semantic_dims(self) -> slice:

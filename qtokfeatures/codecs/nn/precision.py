@@ -51,6 +51,28 @@ def inference(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
+def with_gradients(device: torch.device) -> Iterator[None]:
+    """Compute with gradients, whatever is around, and in the network's own precision.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the block computes.
+
+    Yields
+    ------
+    None
+        Settings are put back afterwards.
+    """
+    with (
+        torch.inference_mode(mode=False),
+        torch.enable_grad(),
+        torch.autocast(device.type, enabled=False),
+    ):
+        yield
+
+
+@contextmanager
 def tf32(device: torch.device, *, allowed: bool) -> Iterator[None]:
     """Let a GPU round float32 factors to 11 bits while the block runs, or forbid it.
 

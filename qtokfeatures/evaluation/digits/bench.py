@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.alignment import align
+from qtokfeatures.evaluation.codec_bench import refined_name
 from qtokfeatures.evaluation.digits.acoustic import log_mel_frames, mfcc_frames, pool
 from qtokfeatures.evaluation.digits.classifier import Examples, leave_one_speaker_out
 from qtokfeatures.evaluation.digits.encoding import encode_with_latents
@@ -44,6 +45,7 @@ def bench_digits(
     talkers: Sequence[FloatArray],
     training_talkers: Sequence[FloatArray],
     n_codebooks: Iterable[int] = (16, 8, 4, 2, 1),
+    refine: int = 0,
     peers: Iterable[Peer] | None = None,
     on_progress: Progress | None = None,
 ) -> DigitResult:
@@ -68,6 +70,8 @@ def bench_digits(
         The same, of other people, for the one classifier that is trained on noisy speech.
     n_codebooks : iterable of int, default (16, 8, 4, 2, 1)
         Numbers of codebooks to decode from; those the codec does not have are left out.
+    refine : int, default 0
+        Also decode codes that were refined in so many steps, unless 0.
     peers : iterable of Peer, optional
         Codecs to compare the decoding with; by default Opus and Codec 2.
     on_progress : callable, optional
@@ -102,6 +106,7 @@ def bench_digits(
     ]
     through = {
         **_decode(codec, codes[CLEAN], n_codebooks, watch),
+        **(_decode_refined(codec, spoken, refine, watch) if refine else {}),
         **_through_peers(running, spoken, watch),
     }
     return DigitResult(
@@ -214,6 +219,12 @@ def _decode(
         name: [y for y, _ in codec.decode_many(codes.dataset.isel(codebook=slice(k)))]
         for name, k in _watched_items(prefixes, "decode digits", watch)
     }
+
+
+def _decode_refined(codec: AnyCodec, spoken: _Spoken, steps: int, watch: Progress) -> Waves:
+    name = refined_name(f"{codec.spec.name}, {codec.spec.n_codebooks} codebooks", steps)
+    clips = watched([(y, spoken.sr) for y in spoken.waves[CLEAN]], "refine digits", watch)
+    return {name: [y for y, _ in codec.decode_many(codec.encode_many(clips, refine=steps))]}
 
 
 def _through_peers(peers: Sequence[Peer], spoken: _Spoken, watch: Progress) -> Waves:
