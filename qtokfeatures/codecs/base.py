@@ -12,8 +12,9 @@ import xarray as xr
 
 from qtokfeatures.audio import AudioClip, iter_blocks, resample, resampled_length
 from qtokfeatures.audio.batches import OnError
-from qtokfeatures.codecs.batching import decode_all, encode_blocks, encode_items, encode_waves
+from qtokfeatures.codecs.batching import decode_all, encode_blocks, encode_waves
 from qtokfeatures.codecs.checks import as_codes, check_from_the_first
+from qtokfeatures.codecs.encoding import encode_items
 from qtokfeatures.codecs.levels import frame_levels
 from qtokfeatures.codecs.network import Codes, DecoderState, EncoderState, Vectors
 from qtokfeatures.codecs.refining import checked_steps

@@ -1,8 +1,7 @@
-"""Many clips through a codec: grouped by length, loaded as they are needed."""
+"""Many clips through a codec, grouped by length."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,16 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
-import xarray as xr
 from torch import Tensor
 
-from qtokfeatures.audio import AudioClip, LongClip, load_or_open
-from qtokfeatures.audio.batches import OnError
 from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.codecs.progress import tracked
 from qtokfeatures.codecs.refining import refine_blocks
-from qtokfeatures.exceptions import AudioError, CodecError, SkippedClipWarning
-from qtokfeatures.labelled import build_codes
+from qtokfeatures.exceptions import CodecError
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs.base import Codec
@@ -29,14 +24,8 @@ CHUNK_S = 20.0
 """Longest stretch of a clip that goes through the network at once; memory does not grow past it."""
 BATCH_S = 120.0
 """Audio in a batch of clips, padding included, unless a codec knows better."""
-LONG_S = 600.0
-"""Longer files are encoded as they are read."""
-REFINE_ATTR = "refine"
-"""Attribute of a Dataset whose codes were refined, and by how many steps."""
 _SHORTEST_SHARE = 0.6
 """A batch holds no clip shorter than this share of its longest: little is spent on padding."""
-_WAITING = 4
-"""Batches' worth of audio that is loaded before it is sorted by length and encoded."""
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -235,78 +224,3 @@ def length_batches(frames: Sequence[int], *, most: int) -> Iterator[list[int]]:
         batch.append(i)
     if batch:
         yield batch
-
-
-def encode_items(
-    codec: Codec, items: Any, *, sr: int | None, on_error: OnError, progress: bool, refine: int = 0
-) -> xr.Dataset:
-    """Load, encode and label `items`; see :meth:`Codec.encode_many`."""
-    encoded = _Encoded(refine)
-    most_s = 0 if refine else _WAITING * BATCH_S
-    total = len(items) if hasattr(items, "__len__") else None
-    rate = codec.spec.sample_rate
-    with tracked("encode", total=total, shown=progress) as advance:
-        waiting: list[AudioClip] = []
-        loaded = load_or_open(items, sr=sr, target_sr=rate, on_error=on_error, long_s=LONG_S)
-        for index, clip in loaded:
-            if isinstance(clip, LongClip):
-                encoded.add(codec.encode_clips(waiting, refine=refine), waiting)
-                advance(len(waiting))
-                waiting = []
-                encoded.add_long(codec, index, clip, on_error)
-                advance(1)
-            elif isinstance(clip, AudioClip):
-                waiting.append(clip)
-            else:
-                encoded.skip(index, clip)
-                advance(1)
-            if waiting and sum(c.duration_s for c in waiting) >= most_s:
-                encoded.add(codec.encode_clips(waiting, refine=refine), waiting)
-                advance(len(waiting))
-                waiting = []
-        encoded.add(codec.encode_clips(waiting, refine=refine), waiting)
-        advance(len(waiting))
-    return encoded.dataset(codec)
-
-
-class _Encoded:
-    """Codes and facts of the clips so far."""
-
-    def __init__(self, refine: int) -> None:
-        self.refine = refine
-        self.codes: list[npt.NDArray[np.int16]] = []
-        self.facts: list[tuple[str, int, int]] = []
-        self.skipped: list[dict[str, Any]] = []
-
-    def add(
-        self, codes: Sequence[npt.NDArray[np.int16]], clips: Sequence[AudioClip | LongClip]
-    ) -> None:
-        self.codes += codes
-        self.facts += [(clip.source, clip.n_samples, clip.sample_rate) for clip in clips]
-
-    def add_long(self, codec: Codec, index: int, clip: LongClip, on_error: OnError) -> None:
-        try:
-            codes = encode_blocks(codec, clip, refine=self.refine)
-        except AudioError as error:
-            if on_error == "raise":
-                raise
-            if on_error == "warn":
-                warnings.warn(f"skipped {error}", SkippedClipWarning, stacklevel=2)
-            self.skip(index, error)
-        else:
-            self.add([codes], [clip])
-
-    def skip(self, index: int, error: Exception) -> None:
-        source = getattr(error, "source", "")
-        self.skipped.append({"index": index, "source": source, "error": str(error)})
-
-    def dataset(self, codec: Codec) -> xr.Dataset:
-        ds = build_codes(
-            self.codes,
-            spec=codec.spec,
-            sources=[source for source, _, _ in self.facts],
-            n_samples=[n for _, n, _ in self.facts],
-            sample_rates=[sr for _, _, sr in self.facts],
-            skipped=self.skipped,
-        )
-        return ds.assign_attrs({REFINE_ATTR: self.refine}) if self.refine else ds

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from qtokfeatures.audio import LongClip, load_audio, load_or_open
-from qtokfeatures.codecs import batching
+from qtokfeatures.codecs import encoding
 from qtokfeatures.codecs.mini import random_mini
 from qtokfeatures.exceptions import AudioError, SkippedClipWarning
 
@@ -15,7 +15,7 @@ from qtokfeatures.exceptions import AudioError, SkippedClipWarning
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """Write clips of 1, 5 and 2 s; more than 3 s is long."""
-    monkeypatch.setattr(batching, "LONG_S", 3.0)
+    monkeypatch.setattr(encoding, "LONG_S", 3.0)
     paths = []
     for i, seconds in enumerate((1, 5, 2)):
         paths.append(tmp_path / f"{i}.wav")

@@ -8,7 +8,7 @@ import torch
 
 import qtokfeatures as qt
 from qtokfeatures.audio import log_mel_distance
-from qtokfeatures.codecs import batching
+from qtokfeatures.codecs import encoding
 from qtokfeatures.codecs.refining import STRETCH_S
 from qtokfeatures.exceptions import CodecError, InputError
 from qtokfeatures.labelled import concat_codes, load_codes, save_codes
@@ -97,7 +97,7 @@ def test_weights_gather_no_gradients(mini, drums):
 
 
 def test_many_clips_are_refined_one_by_one(mini, drums, tmp_path, monkeypatch):
-    monkeypatch.setattr(batching, "LONG_S", 1.5)  # one of the two is read in blocks
+    monkeypatch.setattr(encoding, "LONG_S", 1.5)  # one of the two is read in blocks
     short = drums[:SR]
     items = [(drums, SR), (short, SR), qt.example_file("drum_loop.flac")]
     ds = mini.encode_many(items, refine=2)
