@@ -18,6 +18,8 @@ endef
 
 # What the first version of mini measured, to set beside the present one.
 BENCH_BEFORE ?= docs/figures/mini-1-robustness.json
+# Steps of the refined codes that are measured beside plain ones.
+BENCH_REFINE ?= 20
 
 .PHONY: help demo test test-all test-sklearn check format bench bench-codec bench-tasks bench-inverse \
 	bench-stability bench-asr docs clean
@@ -54,8 +56,8 @@ bench: $(VENV)/.installed-dev  ## comparisons with peers
 
 # With BENCH_ARGS="--card docs/mini.md" BENCH_SHEET=docs/images, the page and its pictures too.
 bench-codec: $(VENV)/.installed-dev  ## the figures of docs/mini.md
-	@$(BIN)/qtok bench codec $(if $(BENCH_SHEET),--sheet $(BENCH_SHEET)) $(BENCH_ARGS)
-	@$(BIN)/qtok bench digits $(BENCH_ARGS)
+	@$(BIN)/qtok bench codec --refine $(BENCH_REFINE) $(if $(BENCH_SHEET),--sheet $(BENCH_SHEET)) $(BENCH_ARGS)
+	@$(BIN)/qtok bench digits --refine $(BENCH_REFINE) $(BENCH_ARGS)
 	@$(BIN)/qtok bench robustness --before $(BENCH_BEFORE) $(BENCH_ARGS)
 	@$(BIN)/qtok bench speed $(BENCH_ARGS)
 

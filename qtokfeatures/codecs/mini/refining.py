@@ -15,9 +15,9 @@ PAST = LONGEST_WINDOW - LONGEST_WINDOW // 4
 """Samples before a stretch that the windows across its beginning hear, too."""
 _PEAK = 0.5
 _QUIETEST = 1e-6
-_RATE = 0.25
-_BETAS = (0.8, 0.95)
-_RATE_AT_END = 0.2
+_RATE = 0.4
+_BETAS = (0.5, 0.9)
+_RATE_AT_END = 0.1
 
 
 @dataclass
