@@ -51,10 +51,9 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         sr : int, optional
             Rate of a bare array, in Hz.
         refine : int, default=0
-            Steps in which `mini` fits the codes to what they decode to, ten seconds after ten
-            seconds: 10 bring most of what there is to gain, each takes several times as long as
-            plain encoding. For listening; features are made of plain codes, which depend on
-            nothing but the audio.
+            Steps in which `mini` fits the codes to what they decode to, ten seconds of audio at
+            a time; 10 to 20 are best, and take some 30 to 60 times as long as plain encoding.
+            For listening: features are made of plain codes.
 
         Returns
         -------
@@ -160,7 +159,7 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         progress : bool, default=False
             Show a progress bar on standard error.
         refine : int, default=0
-            As for :meth:`encode`; kept as the attribute ``refine``.
+            As for :meth:`encode`; unless 0, clips have it as their label ``refine``.
 
         Returns
         -------

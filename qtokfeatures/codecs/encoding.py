@@ -15,15 +15,15 @@ from qtokfeatures.audio.batches import OnError
 from qtokfeatures.codecs.batching import BATCH_S, encode_blocks
 from qtokfeatures.codecs.progress import tracked
 from qtokfeatures.exceptions import AudioError, SkippedClipWarning
-from qtokfeatures.labelled import build_codes
+from qtokfeatures.labelled import build_codes, schema
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs.base import Codec
 
 LONG_S = 600.0
 """Longer files are encoded as they are read."""
-REFINE_ATTR = "refine"
-"""Attribute of a Dataset whose codes were refined, and by how many steps."""
+REFINE = "refine"
+"""Label of clips whose codes were refined: in how many steps."""
 _WAITING = 4
 """Batches' worth of audio that is loaded before it is sorted by length and encoded."""
 
@@ -100,4 +100,7 @@ class _Encoded:
             sample_rates=[sr for _, _, sr in self.facts],
             skipped=self.skipped,
         )
-        return ds.assign_attrs({REFINE_ATTR: self.refine}) if self.refine else ds
+        if not self.refine:
+            return ds
+        steps = np.full(len(self.codes), self.refine, dtype=np.int64)
+        return ds.assign_coords({REFINE: (schema.CLIP, steps)})

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
+from qtokfeatures.codecs.refining import checked_steps
 from qtokfeatures.evaluation.alignment import align, find_common_lag
 from qtokfeatures.evaluation.bench_result import BenchResult, SystemScores
 from qtokfeatures.evaluation.clips import BenchClip
@@ -75,6 +76,8 @@ def bench_codec(
 
     Raises
     ------
+    CodecError
+        If the codec cannot refine.
     InputError
         If there is no clip, the clips are of several rates, two have the same name, or no number
         of codebooks is left.
@@ -97,6 +100,7 @@ def bench_codec(
     ['mini, 16 codebooks', 'mini, 4 codebooks']
     """
     clips = _check_clips(clips)
+    check_refining(codec, refine)
     prefixes = _check_prefixes(n_codebooks, codec.spec.n_codebooks)
     running, skipped = split_peers(default_peers() if peers is None else peers)
     watch = on_progress or ignore_progress
@@ -154,6 +158,12 @@ def _score_prefix(
 def refined_name(name: str, steps: int) -> str:
     """Call `name`, with codes refined in so many steps, what tables call it."""
     return f"{name}, refine={steps}"
+
+
+def check_refining(codec: AnyCodec, steps: int) -> None:
+    """Raise if `steps` is no number of steps, or the codec cannot refine: before anything runs."""
+    if checked_steps(steps):
+        codec.start_refining()
 
 
 def _score_refined(

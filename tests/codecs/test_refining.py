@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 import qtokfeatures as qt
 from qtokfeatures.audio import log_mel_distance
@@ -91,6 +96,37 @@ def test_settings_of_torch_around_it_do_not_matter(mini, drums, surroundings):
     assert torch.is_grad_enabled()
 
 
+def test_a_codec_that_was_loaded_without_gradients_can_refine(mini, drums):
+    expected = mini.encode(drums, sr=SR, refine=1)
+    copied = pickle.loads(pickle.dumps(mini))
+    copied.encode_many([(drums, SR)])  # loads the weights while nothing has gradients
+    with torch.inference_mode():
+        loaded = qt.load_codec("mini", device="cpu")
+    for codec in (copied, loaded):
+        np.testing.assert_array_equal(codec.encode(drums, sr=SR, refine=1), expected)
+
+
+def test_torch_may_work_in_double_by_default(mini, drums):
+    expected = mini.encode(drums, sr=SR, refine=1)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = mini.encode(drums, sr=SR, refine=1)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_the_optimiser_that_takes_seconds_to_import_stays_out():
+    script = (
+        "import sys, numpy as np, qtokfeatures as qt\n"
+        "y = np.random.default_rng(0).standard_normal(4000) / 9\n"
+        "qt.load_codec('mini').encode(y, sr=24_000, refine=1)\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
+
+
 def test_weights_gather_no_gradients(mini, drums):
     mini.encode(drums, sr=SR, refine=2)
     assert all(parameter.grad is None for parameter in mini.model.parameters())
@@ -103,12 +139,13 @@ def test_many_clips_are_refined_one_by_one(mini, drums, tmp_path, monkeypatch):
     ds = mini.encode_many(items, refine=2)
     for index, item in enumerate(items):
         np.testing.assert_array_equal(ds.qtok.clip(index), mini.encode(item, refine=2))
-    assert ds.attrs["refine"] == 2
-    assert mini.encode_many([(short, SR)]).attrs.get("refine") is None
+    assert ds["refine"].values.tolist() == [2, 2, 2]
+    plain = mini.encode_many([(short, SR)])
+    assert "refine" not in plain.coords
     save_codes(ds, tmp_path / "codes.nc")
-    assert load_codes(tmp_path / "codes.nc").attrs["refine"] == 2
-    mixed = concat_codes([ds, mini.encode_many([(short, SR)])])
-    assert "refine" not in mixed.attrs
+    xr.testing.assert_identical(load_codes(tmp_path / "codes.nc"), ds)
+    mixed = concat_codes([ds, plain])
+    np.testing.assert_array_equal(mixed["refine"], [2, 2, 2, np.nan])
     assert len(mini.decode_many(mixed)) == 4
 
 

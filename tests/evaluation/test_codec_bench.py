@@ -200,6 +200,14 @@ def test_refined_codes_have_a_row_and_a_speed_of_their_own(codec, clips):
     assert name in table
 
 
+@pytest.mark.parametrize("refine", [-3, 0.5])
+def test_a_bad_number_of_steps_costs_no_time(codec, clips, refine):
+    seen = []
+    with pytest.raises(InputError, match="refine must be a whole number"):
+        bench_codec(codec, clips=clips, refine=refine, on_progress=lambda *told: seen.append(told))
+    assert seen == []
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_terminal_shows_whole_numbers_at_any_width(result, width):
     screen = io.StringIO()

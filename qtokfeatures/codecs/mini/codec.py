@@ -37,16 +37,18 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
         cls, path: Path, *, device: torch.device, encoder: bool = True, decoder: bool = True
     ) -> MiniCodec:
         """Load weights; see :func:`~qtokfeatures.codecs.load_codec`."""
-        model, digest = load_weights(path)
-        if not encoder:
-            del model.encoder.meaning, model.encoder.shape
-        if not decoder:
-            del model.decoder
+        with torch.inference_mode(mode=False):  # or gradients would never pass the weights
+            model, digest = load_weights(path)
+            if not encoder:
+                del model.encoder.meaning, model.encoder.shape
+            if not decoder:
+                del model.decoder
+            model.encoder.double()
+            model.to(device)
         name = "mini" if path == bundled_weights() else str(path)
         origin = {"path": path, "device": device, "encoder": encoder, "decoder": decoder}
         spec = mini_spec(model, name=name, digest=digest)
-        model.encoder.double()
-        return cls(model.to(device), spec, device, origin=origin)
+        return cls(model, spec, device, origin=origin)
 
     @cached_property
     def _search_books(self) -> SearchBooks:

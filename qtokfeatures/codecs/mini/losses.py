@@ -26,7 +26,8 @@ class WaveformLoss(nn.Module):
         super().__init__()
         self.stft_weight, self.convergence_weight = stft_weight, convergence_weight
         for size, bands in _SIZES:
-            self.register_buffer(f"window_{size}", torch.hann_window(size), persistent=False)
+            window = torch.hann_window(size, dtype=torch.float32)
+            self.register_buffer(f"window_{size}", window, persistent=False)
             self.register_buffer(f"mel_{size}", mel_filters(size, bands), persistent=False)
 
     def forward(self, found: Tensor, wanted: Tensor) -> dict[str, Tensor]:

@@ -278,19 +278,37 @@ class MiniModel(nn.Module):
         Tensor of int64, shape (row, codebook)
             Entry ``level * shape_count + shape`` of codebook 1, plain residual codes after it.
         """
-        meanings, books, meaning_norms, norms = search or self.search_books()
-        meaning, residual, ln_level = self.split(latent)
-        codes = []
-        for k, count in enumerate(self.config.entry_counts):
-            entries = books[k, :count]
-            found = (
-                nearest_codes(meaning, meanings, meaning_norms)
-                if k == 0
-                else nearest_codes(residual, entries, norms[k, :count])
-            )
+        search = search or self.search_books()
+        meaning, shape, ln_level = self.split(latent)
+        meant = nearest_codes(meaning, search.meanings, search.meaning_norms)
+        return self.quantize_shape(shape, meant, self.encoder.levels.place(ln_level), search)
+
+    def quantize_shape(
+        self, shape: Tensor, meant: Tensor, levels: Tensor, search: SearchBooks
+    ) -> Tensor:
+        """Codes of shapes whose meaning and level are known.
+
+        Parameters
+        ----------
+        shape : Tensor, shape (row, shape_dim)
+            Vectors that codebooks 1 and up quantise, less what codebook 0 stands for.
+        meant, levels : Tensor of int64, shape (row,)
+            Entries of codebook 0, and places on the ladder of levels.
+        search : SearchBooks
+            The model's :meth:`search_books`.
+
+        Returns
+        -------
+        Tensor of int64, shape (row, codebook)
+            As :meth:`quantize` gives them.
+        """
+        residual, codes = shape - search.books[0][meant], [meant]
+        for k, count in enumerate(self.config.entry_counts[1:], start=1):
+            entries = search.books[k, :count]
+            found = nearest_codes(residual, entries, search.norms[k, :count])
             residual = residual - entries[found]
             codes.append(found)
-        codes[1] = self.encoder.levels.place(ln_level) * self.config.shape_count + codes[1]
+        codes[1] = levels * self.config.shape_count + codes[1]
         return torch.stack(codes, dim=1)
 
     def embed(self, codes: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from qtokfeatures.codecs.mini.losses import LONGEST_WINDOW, WaveformLoss
-from qtokfeatures.codecs.mini.model import DecoderState, MiniModel, SearchBooks
+from qtokfeatures.codecs.mini.model import DecoderState, MiniModel
+from qtokfeatures.codecs.nn.precision import tf32
 
 PAST = LONGEST_WINDOW - LONGEST_WINDOW // 4
 """Samples before a stretch that the windows across its beginning hear, too."""
@@ -20,6 +21,7 @@ _QUIETEST = 1e-6
 _RATE = 0.4
 _BETAS = (0.5, 0.9)
 _RATE_AT_END = 0.1
+_EPS = 1e-8
 
 
 @dataclass
@@ -33,7 +35,7 @@ class RefineState:
     @classmethod
     def at_start(cls, decoder: DecoderState, device: torch.device) -> RefineState:
         """Return the state before the first sample: silence."""
-        silence = torch.zeros(1, PAST, device=device)
+        silence = torch.zeros(1, PAST, dtype=torch.float32, device=device)
         return cls(decoder, silence, silence)
 
 
@@ -75,7 +77,8 @@ def refined_codes(
     best, latent = codes.clone(), latent.clone()  # tensors of inference mode have no gradients
     stretch = _Stretch(model, y, state)
     if stretch.is_audible:
-        best = _descend(model, stretch, latent, best, steps)
+        with tf32(y.device, allowed=False):
+            best = _descend(model, stretch, latent, best, steps)
     with torch.no_grad():
         y_hat = stretch.decoded(model.embed(best), state.decoder)
     state.original, state.decoded = _last(state.original, y), _last(state.decoded, y_hat)
@@ -88,7 +91,7 @@ class _Stretch:
     def __init__(self, model: MiniModel, y: Tensor, state: RefineState) -> None:
         self.model, self.state = model, state
         self.wanted = torch.cat([state.original, y], dim=1)
-        peak = float(self.wanted.abs().max())
+        peak = float(y.abs().max())
         self.is_audible = peak > _QUIETEST
         self.gain = _PEAK / max(peak, _QUIETEST)
         self.loss = WaveformLoss().to(y.device)
@@ -109,36 +112,42 @@ class _Stretch:
 def _descend(
     model: MiniModel, stretch: _Stretch, latent: Tensor, codes: Tensor, steps: int
 ) -> Tensor:
-    kept, books = model.config.meaning_dim, model.search_books()
-    entries = model.embed(codes)
-    spread = float((latent - entries)[:, kept:-1].square().mean().sqrt())
+    wanted, books = model.split(latent)[1], model.search_books()
+    first, levels = codes[:, 0], codes[:, 1] // model.config.shape_count
+    spread = float((wanted - model.split(model.embed(codes))[1]).square().mean().sqrt())
     if spread == 0:
         return codes
-    shape = latent[:, kept:-1].clone().requires_grad_()
-    optimizer = torch.optim.Adam([shape], betas=_BETAS)
+    descent = _Adam(wanted)
     best, least = codes, torch.inf
     for step in range(steps + 1):
         if step:
-            codes = _codes(model, books, latent, shape.detach())
-            entries = model.embed(codes)
-        through = entries[:, kept:-1] + (shape - shape.detach())
-        vectors = torch.cat([entries[:, :kept], through, entries[:, -1:]], dim=1)
+            codes = model.quantize_shape(descent.x, first, levels, books)
+        vectors = model.embed(codes).requires_grad_()
         distance = stretch.distance(vectors)
         if float(distance.detach()) < least:
             best, least = codes, float(distance.detach())
         if step == steps:
             break
         left = 1 - (1 - _RATE_AT_END) * step / max(steps - 1, 1)
-        optimizer.param_groups[0]["lr"] = _RATE * spread * left
-        (shape.grad,) = torch.autograd.grad(distance, [shape])
-        optimizer.step()
+        (gradient,) = torch.autograd.grad(distance, [vectors])
+        descent.step(model.split(gradient)[1], rate=_RATE * spread * left)
     return best
 
 
-@torch.no_grad()
-def _codes(model: MiniModel, books: SearchBooks, latent: Tensor, shape: Tensor) -> Tensor:
-    kept = model.config.meaning_dim
-    return model.quantize(torch.cat([latent[:, :kept], shape, latent[:, -1:]], dim=1), books)
+class _Adam:
+    """Kingma and Ba, 2015 (arXiv:1412.6980), for one tensor; torch's takes seconds to import."""
+
+    def __init__(self, x: Tensor) -> None:
+        self.x, self.count = x, 0
+        self.mean, self.square = torch.zeros_like(x), torch.zeros_like(x)
+
+    def step(self, gradient: Tensor, *, rate: float) -> None:
+        self.count += 1
+        self.mean.lerp_(gradient, 1 - _BETAS[0])
+        self.square.lerp_(gradient.square(), 1 - _BETAS[1])
+        mean = self.mean / (1 - _BETAS[0] ** self.count)
+        square = self.square / (1 - _BETAS[1] ** self.count)
+        self.x = self.x - rate * mean / (square.sqrt() + _EPS)
 
 
 def _last(past: Tensor, present: Tensor) -> Tensor:

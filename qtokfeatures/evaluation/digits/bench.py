@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
 from qtokfeatures.evaluation.alignment import align
-from qtokfeatures.evaluation.codec_bench import refined_name
+from qtokfeatures.evaluation.codec_bench import check_refining, refined_name
 from qtokfeatures.evaluation.digits.acoustic import log_mel_frames, mfcc_frames, pool
 from qtokfeatures.evaluation.digits.classifier import Examples, leave_one_speaker_out
 from qtokfeatures.evaluation.digits.encoding import encode_with_latents
@@ -88,6 +88,7 @@ def bench_digits(
     MissingExtraError
         If librosa is not installed.
     """
+    check_refining(codec, refine)
     watch = on_progress or ignore_progress
     sr = _one_rate(digits)
     spoken = _Spoken(digits, noises(talkers))
