@@ -24,6 +24,8 @@ CHUNK_S = 20.0
 """Longest stretch of a clip that goes through the network at once; memory does not grow past it."""
 BATCH_S = 120.0
 """Audio in a batch of clips, padding included, unless a codec knows better."""
+BATCH_ON_CPU_S = 10.0
+"""The same on a processor, where many clips at once only leave its caches."""
 _SHORTEST_SHARE = 0.6
 """A batch holds no clip shorter than this share of its longest: little is spent on padding."""
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self, TypeVar
 
-from qtokfeatures.codecs.batching import BATCH_S
+from qtokfeatures.codecs.batching import BATCH_ON_CPU_S, BATCH_S
 from qtokfeatures.exceptions import CodecError
 from qtokfeatures.labelled import CodecSpec
 
@@ -108,7 +108,7 @@ class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
     @property
     def batch_s(self) -> float:
         """Seconds of audio that go through the network at once, padding included."""
-        return BATCH_S
+        return BATCH_S if self.device.type == "cuda" else BATCH_ON_CPU_S
 
     def padded_frames(self, frames: int) -> int:
         """Say how many frames a batch is filled up to.

@@ -31,6 +31,7 @@ TAIL = STEP
 _FLOOR = 1e-3
 _CEILING = 60.0
 _MOST_ONSET_GAIN = 5.0
+_BLOCK_WINDOWS = 64
 
 
 def mel_filters(n_fft: int, n_mels: int, sample_rate: int = SAMPLE_RATE) -> Tensor:
@@ -140,12 +141,18 @@ class FrontEnd(nn.Module):
             past = y.new_zeros(y.shape[0], FRONT_CONTEXT)
         heard = torch.cat([past, y], dim=1)
         windows = heard.unfold(1, LONG_WINDOW, STEP)
+        # A few windows at a time stay in a processor's cache; a GPU would rather have them all.
+        block = max(1, _BLOCK_WINDOWS // len(y)) if y.device.type == "cpu" else windows.shape[1]
+        spectra = torch.cat([self._spectra(some) for some in windows.split(block, dim=1)], dim=1)
+        level = torch.exp(ln_level).repeat_interleave(HOP_LENGTH // STEP, dim=1)[..., None]
+        features = torch.log((spectra / level).clamp(max=_CEILING) + _FLOOR)
+        return 0.5 * features + 1.0, heard[:, heard.shape[1] - FRONT_CONTEXT :]
+
+    def _spectra(self, windows: Tensor) -> Tensor:
+        """(batch, step, LONG_WINDOW) → (batch, step, feature)."""
         short = _magnitude(windows[..., -SHORT_WINDOW:] * self.short_window) @ self.mel
         long = _magnitude(windows * self.long_window, N_LOW_BINS)
-        level = torch.exp(ln_level).repeat_interleave(HOP_LENGTH // STEP, dim=1)[..., None]
-        relative = torch.cat([short, long], dim=2) / level
-        features = torch.log(relative.clamp(max=_CEILING) + _FLOOR)
-        return 0.5 * features + 1.0, heard[:, heard.shape[1] - FRONT_CONTEXT :]
+        return torch.cat([short, long], dim=2)
 
 
 class Synthesis(nn.Module):
@@ -255,8 +262,8 @@ def overlap_add(pieces: Tensor) -> Tensor:
 
 def _magnitude(pieces: Tensor, bins: int | None = None) -> Tensor:
     """Magnitudes of the lowest `bins` bins; several times quicker than a complex `abs`."""
-    spectrum = torch.view_as_real(torch.fft.rfft(pieces)[..., :bins])
-    return spectrum.square().sum(dim=-1).sqrt()
+    squares = torch.view_as_real(torch.fft.rfft(pieces)[..., :bins]).square()
+    return (squares[..., 0] + squares[..., 1]).sqrt()
 
 
 def _scaled_hann(size: int) -> Tensor:

@@ -61,10 +61,10 @@ class CausalBlock(nn.Module):
 
     def _convolve(self, seen: Tensor) -> Tensor:
         if seen.dtype == torch.float64:  # for which conv2d has slow code only
-            steps = seen.shape[1] - self.context
-            total = self.kernel[:, 0] * seen[:, :steps]
-            for i in range(1, self.kernel.shape[1]):
-                total = total + self.kernel[:, i] * seen[:, i : i + steps]
+            steps, taps = seen.shape[1] - self.context, self.kernel.T.contiguous()
+            total = taps[0] * seen[:, :steps]
+            for i in range(1, len(taps)):
+                total.addcmul_(taps[i], seen[:, i : i + steps])
             return total
         if seen.is_cuda:
             with torch.autocast("cuda", enabled=False):

@@ -27,7 +27,6 @@ The encoder's attention sees the window that is configured, as transformers 5 ha
 not, and a clip is padded with zeros to whole frames first.
 """
 
-_BATCH_ON_CPU_S = 10.0
 _EXACT_FRAMES = 16
 _GRAPHED_FRAMES = 512
 _VALUES_A_FRAME: dict[str, Callable[[CodecSpec], int]] = {
@@ -263,11 +262,6 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
             Audio.
         """
         return self._run("decode", codes, state)
-
-    @property
-    def batch_s(self) -> float:
-        """Seconds of audio in a batch: a processor is as busy with one long clip as with many."""
-        return super().batch_s if self.device.type == "cuda" else _BATCH_ON_CPU_S
 
     def padded_frames(self, frames: int) -> int:
         """Frames that a batch is filled up to: on a GPU, few lengths for which there are graphs.
