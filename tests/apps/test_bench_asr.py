@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -50,6 +49,7 @@ def test_it_runs(qtok, monkeypatch, tmp_path: Path) -> None:
         "--card", str(card), "--json",
     )  # fmt: skip
     assert ran.code == 0
-    assert len(json.loads(json.dumps(ran.json))["systems"]) == 7
+    assert list(ran.json["systems"])[:3] == ["MFCC", "log-mel with slopes", "log-mel"]
+    assert "tokens" in ran.json["systems"]
     assert "| semantic |" in card.read_text()
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
