@@ -39,3 +39,25 @@ def test_an_exact_sum_of_orthogonal_entries_is_found_again():
     codebooks = torch.stack([10 * eye, eye])
     codes = torch.tensor([[3, 5], [0, 7], [6, 1]])
     assert torch.equal(residual_encode(residual_decode(codes, codebooks), codebooks), codes)
+
+
+def test_a_beam_of_all_choices_finds_the_nearest_sum():
+    torch.manual_seed(2)
+    x, codebooks = torch.randn(20, 3), torch.randn(3, 5, 3)
+    every = torch.cartesian_prod(*[torch.arange(5)] * 3)
+    sums = residual_decode(every, codebooks)
+    nearest = every[torch.cdist(x.double(), sums.double()).argmin(dim=1)]
+    assert torch.equal(residual_encode(x, codebooks, width=125), nearest)
+
+
+def test_a_wider_beam_comes_nearer_and_a_narrow_one_is_the_plain_search():
+    torch.manual_seed(3)
+    scales = torch.logspace(0, -1, 6)[:, None, None]
+    x, codebooks = torch.randn(2000, 8), torch.randn(6, 20, 8) * scales
+    codes = [residual_encode(x, codebooks, width=width) for width in (1, 4, 16)]
+    left = [(x - residual_decode(found, codebooks)).square().mean() for found in codes]
+    assert left[1] < 0.95 * left[0]
+    assert left[2] < 0.99 * left[1]
+    books = [*codebooks]  # of as many entries each, or not
+    assert torch.equal(residual_encode(x, [*books[:-1], books[-1][:7]])[:, :-1], codes[0][:, :-1])
+    assert torch.equal(residual_encode(x, books, width=4), codes[1])

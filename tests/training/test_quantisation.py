@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 import torch
 
 from qtokfeatures.codecs.mini.config import TINY
@@ -141,3 +142,19 @@ def test_the_gradient_of_silence_is_finite():
     found = torch.zeros(1, 4800, requires_grad=True)
     WaveformLoss()(found, torch.zeros(1, 4800))["loss"].backward()
     assert torch.isfinite(found.grad).all()
+
+
+def test_the_loss_of_a_frame_is_of_what_differs_there():
+    torch.manual_seed(0)
+    wanted = 0.1 * torch.randn(1, 5 * 1920)
+    found = wanted.clone()
+    found[:, 2 * 1920 : 3 * 1920] *= 0.3
+    loss = WaveformLoss()
+    distances = loss.distances(loss.spectra(found), loss.spectra(wanted))
+    of_frames = loss.by_frame(distances, first=0, hop=1920, frames=5)
+    assert int(of_frames.argmax()) == 2
+    assert (of_frames[[0, 4]] < 0.1 * of_frames[2]).all()
+    parts = loss.combine(distances)
+    assert float(of_frames.mean()) == pytest.approx(
+        float(parts["mel"] + loss.stft_weight * parts["stft"]), rel=0.2
+    )

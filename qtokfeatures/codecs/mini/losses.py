@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -11,6 +13,25 @@ MEL_FLOOR = 1e-4
 LONGEST_WINDOW = 2048
 _STFT_FLOOR = 3e-5
 _SIZES = ((LONGEST_WINDOW, 128), (1024, 80), (512, 64), (256, 32))
+
+
+class Spectra(NamedTuple):
+    """Audio at one resolution, each of shape (batch, window, bin or band)."""
+
+    magnitude: Tensor
+    ln_magnitude: Tensor
+    ln_mel: Tensor
+
+
+class Distance(NamedTuple):
+    """How far two sounds are from each other at one resolution."""
+
+    mel: Tensor
+    """Of log-mel bands, shape (batch, window)."""
+    stft: Tensor
+    """Of log magnitudes, shape (batch, window)."""
+    convergence: Tensor
+    """Of magnitudes, relative to those wanted; one number."""
 
 
 class WaveformLoss(nn.Module):
@@ -32,16 +53,62 @@ class WaveformLoss(nn.Module):
 
     def forward(self, found: Tensor, wanted: Tensor) -> dict[str, Tensor]:
         """Parts of the loss for `found` against `wanted`, each (batch, sample)."""
-        parts = [self._at(size, found, wanted) for size, _ in _SIZES]
-        mel, stft, convergence = (sum(p) / len(_SIZES) for p in zip(*parts, strict=True))
+        return self.combine(self.distances(self.spectra(found), self.spectra(wanted)))
+
+    def spectra(self, y: Tensor) -> list[Spectra]:
+        """Spectra of `y`, shape (batch, sample), at each resolution."""
+        return [self._spectra(y, size) for size, _ in _SIZES]
+
+    def distances(self, found: list[Spectra], wanted: list[Spectra]) -> list[Distance]:
+        """Distances of what :meth:`spectra` gave, at each resolution."""
+        return [_distance(a, b) for a, b in zip(found, wanted, strict=True)]
+
+    def combine(self, distances: list[Distance]) -> dict[str, Tensor]:
+        """Parts of the loss, and the loss."""
+        means = [(d.mel.mean(), d.stft.mean(), d.convergence) for d in distances]
+        mel, stft, convergence = (sum(p) / len(means) for p in zip(*means, strict=True))
         total = mel + self.stft_weight * stft + self.convergence_weight * convergence
         return {"loss": total, "mel": mel, "stft": stft, "convergence": convergence}
 
-    def _at(self, size: int, found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        window, mel = self.get_buffer(f"window_{size}"), self.get_buffer(f"mel_{size}")
-        a, b = _magnitude(found, size, window), _magnitude(wanted, size, window)
-        convergence = torch.linalg.vector_norm(a - b) / torch.linalg.vector_norm(b).clamp(min=1e-3)
-        return log_l1(a @ mel, b @ mel, MEL_FLOOR), log_l1(a, b, _STFT_FLOOR), convergence
+    def by_frame(self, distances: list[Distance], *, first: int, hop: int, frames: int) -> Tensor:
+        """Loss of each frame, spectral convergence left out.
+
+        Parameters
+        ----------
+        distances : list of Distance
+            What :meth:`distances` gave.
+        first : int
+            Sample with which the first frame begins.
+        hop, frames : int
+            Samples of a frame, and how many there are.
+
+        Returns
+        -------
+        Tensor, shape (frame,)
+            Means over the windows whose middle lies in the frame.
+        """
+        total = distances[0].mel.new_zeros(frames)
+        for (size, _), distance in zip(_SIZES, distances, strict=True):
+            loss = (distance.mel + self.stft_weight * distance.stft).mean(dim=0)
+            middle = torch.arange(len(loss), device=loss.device) * (size // 4) + size // 2
+            frame = ((middle - first) // hop).clamp(0, frames - 1)
+            windows = torch.bincount(frame, minlength=frames).clamp(min=1)
+            total += torch.zeros_like(total).index_add(0, frame, loss) / windows
+        return total / len(_SIZES)
+
+    def _spectra(self, y: Tensor, size: int) -> Spectra:
+        magnitude = _magnitude(y, size, self.get_buffer(f"window_{size}"))
+        mel = magnitude @ self.get_buffer(f"mel_{size}")
+        return Spectra(magnitude, torch.log(magnitude + _STFT_FLOOR), torch.log(mel + MEL_FLOOR))
+
+
+def _distance(found: Spectra, wanted: Spectra) -> Distance:
+    gap = torch.linalg.vector_norm(found.magnitude - wanted.magnitude)
+    return Distance(
+        (found.ln_mel - wanted.ln_mel).abs().mean(dim=2),
+        (found.ln_magnitude - wanted.ln_magnitude).abs().mean(dim=2),
+        gap / torch.linalg.vector_norm(wanted.magnitude).clamp(min=1e-3),
+    )
 
 
 def log_l1(a: Tensor, b: Tensor, floor: float) -> Tensor:

@@ -18,7 +18,7 @@ from qtokfeatures.codecs.mini.spectra import (
     Synthesis,
 )
 from qtokfeatures.codecs.nn.causal import CausalStack
-from qtokfeatures.codecs.nn.quantizer import half_norms, nearest_codes
+from qtokfeatures.codecs.nn.quantizer import half_norms, nearest_codes, residual_encode
 
 
 @dataclass
@@ -284,7 +284,7 @@ class MiniModel(nn.Module):
         return self.quantize_shape(shape, meant, self.encoder.levels.place(ln_level), search)
 
     def quantize_shape(
-        self, shape: Tensor, meant: Tensor, levels: Tensor, search: SearchBooks
+        self, shape: Tensor, meant: Tensor, levels: Tensor, search: SearchBooks, *, width: int = 1
     ) -> Tensor:
         """Codes of shapes whose meaning and level are known.
 
@@ -296,20 +296,23 @@ class MiniModel(nn.Module):
             Entries of codebook 0, and places on the ladder of levels.
         search : SearchBooks
             The model's :meth:`search_books`.
+        width : int, default=1
+            See :func:`~qtokfeatures.codecs.nn.quantizer.residual_encode`.
 
         Returns
         -------
         Tensor of int64, shape (row, codebook)
             As :meth:`quantize` gives them.
         """
-        residual, codes = shape - search.books[0][meant], [meant]
-        for k, count in enumerate(self.config.entry_counts[1:], start=1):
-            entries = search.books[k, :count]
-            found = nearest_codes(residual, entries, search.norms[k, :count])
-            residual = residual - entries[found]
-            codes.append(found)
-        codes[1] = levels * self.config.shape_count + codes[1]
-        return torch.stack(codes, dim=1)
+        counts = list(enumerate(self.config.entry_counts))[1:]
+        found = residual_encode(
+            shape - search.books[0][meant],
+            [search.books[k, :count] for k, count in counts],
+            [search.norms[k, :count] for k, count in counts],
+            width=width,
+        )
+        found[:, 0] += levels * self.config.shape_count
+        return torch.cat([meant[:, None], found], dim=1)
 
     def embed(self, codes: Tensor) -> Tensor:
         """Sum of the entries named by `codes`, shape (row, codebook), any prefix.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from copy import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from qtokfeatures.codecs.mini.config import HOP_LENGTH
 from qtokfeatures.codecs.mini.losses import LONGEST_WINDOW, WaveformLoss
 from qtokfeatures.codecs.mini.model import DecoderState, MiniModel
 from qtokfeatures.codecs.nn.precision import tf32
@@ -16,11 +18,13 @@ PAST = LONGEST_WINDOW - LONGEST_WINDOW // 4
 """Samples before a stretch that the windows across its beginning hear, too."""
 _PEAK = 0.5
 _QUIETEST = 1e-6
-# Of those that were tried on 28 recordings of split train. The rate is in units of what lies
-# between a vector and its entries; towards the end a tenth of it is left.
-_RATE = 0.4
+# Of those that were tried on recordings of split train. The rate is in units of what lies between
+# a vector and its entries; towards the end a part of it is left.
+_RATE = 0.6
+_RATE_AT_END = 0.2
 _BETAS = (0.5, 0.9)
-_RATE_AT_END = 0.1
+_PULL = 0.05
+_WIDTH = 8
 _EPS = 1e-8
 
 
@@ -51,8 +55,9 @@ def refined_codes(
     """Find codes that decode to something closer to the original.
 
     The shape before quantisation follows the gradient of :class:`WaveformLoss`, which goes
-    straight through the codebooks; of all codes that were met on the way, those with the least
-    loss are kept. Codebook 0 and the levels stay as they are.
+    straight through the codebooks, and is quantised by a beam search. Of all codes that were met
+    on the way, each frame keeps those with which it came closest. Codebook 0 and the levels stay
+    as they are.
 
     Parameters
     ----------
@@ -86,52 +91,72 @@ def refined_codes(
 
 
 class _Stretch:
-    """A stretch of the original, and how far what some vectors decode to is from it."""
+    """A stretch of the original, and how far what some codes decode to is from it."""
 
     def __init__(self, model: MiniModel, y: Tensor, state: RefineState) -> None:
         self.model, self.state = model, state
-        self.wanted = torch.cat([state.original, y], dim=1)
+        self.frames = y.shape[1] // HOP_LENGTH
         peak = float(y.abs().max())
         self.is_audible = peak > _QUIETEST
         self.gain = _PEAK / max(peak, _QUIETEST)
         self.loss = WaveformLoss().to(y.device)
+        self.wanted = self.loss.spectra(self.gain * torch.cat([state.original, y], dim=1))
 
     def decoded(self, vectors: Tensor, state: DecoderState) -> Tensor:
         y_hat: Tensor = self.model.decoder(vectors[None], state)
         return y_hat
 
-    def distance(self, vectors: Tensor) -> Tensor:
-        """Loss at the level at which the loudest sample is 0.5."""
-        found = torch.cat(
-            [self.state.decoded, self.decoded(vectors, copy(self.state.decoder))], dim=1
-        )
-        distance: Tensor = self.loss(self.gain * found, self.gain * self.wanted)["loss"]
-        return distance
+    def losses(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss, and that of each frame, at the level at which the loudest sample is 0.5."""
+        y_hat = self.decoded(vectors, copy(self.state.decoder))
+        found = self.loss.spectra(self.gain * torch.cat([self.state.decoded, y_hat], dim=1))
+        distances = self.loss.distances(found, self.wanted)
+        with torch.no_grad():
+            of_frames = self.loss.by_frame(
+                distances, first=PAST, hop=HOP_LENGTH, frames=self.frames
+            )
+        return self.loss.combine(distances)["loss"], of_frames
+
+
+class _Best:
+    """The best codes so far: as a whole, and those of each frame."""
+
+    def __init__(self, codes: Tensor) -> None:
+        self.codes, self.least = codes, math.inf
+        self.mixed = codes.clone()
+        self.least_of_frames = torch.full_like(codes[:, 0], torch.inf, dtype=torch.float32)
+
+    def update(self, codes: Tensor, loss: Tensor, of_frames: Tensor) -> None:
+        if float(loss) < self.least:
+            self.codes, self.least = codes, float(loss)
+        is_better = of_frames < self.least_of_frames
+        self.mixed[is_better] = codes[is_better]
+        self.least_of_frames = torch.where(is_better, of_frames, self.least_of_frames)
 
 
 def _descend(
     model: MiniModel, stretch: _Stretch, latent: Tensor, codes: Tensor, steps: int
 ) -> Tensor:
-    wanted, books = model.split(latent)[1], model.search_books()
-    first, levels = codes[:, 0], codes[:, 1] // model.config.shape_count
-    spread = float((wanted - model.split(model.embed(codes))[1]).square().mean().sqrt())
+    shape, books = model.split(latent)[1], model.search_books()
+    meant, levels = codes[:, 0], codes[:, 1] // model.config.shape_count
+    spread = float((shape - model.split(model.embed(codes))[1]).square().mean().sqrt())
     if spread == 0:
         return codes
-    descent = _Adam(wanted)
-    best, least = codes, torch.inf
-    for step in range(steps + 1):
-        if step:
-            codes = model.quantize_shape(descent.x, first, levels, books)
+    descent, best = _Adam(shape), _Best(codes)
+    for step in range(steps):
         vectors = model.embed(codes).requires_grad_()
-        distance = stretch.distance(vectors)
-        if float(distance.detach()) < least:
-            best, least = codes, float(distance.detach())
-        if step == steps:
-            break
+        loss, of_frames = stretch.losses(vectors)
+        best.update(codes, loss.detach(), of_frames)
+        (gradient,) = torch.autograd.grad(loss, [vectors])
         left = 1 - (1 - _RATE_AT_END) * step / max(steps - 1, 1)
-        (gradient,) = torch.autograd.grad(distance, [vectors])
+        descent.pull(model.split(vectors.detach())[1], share=_PULL)
         descent.step(model.split(gradient)[1], rate=_RATE * spread * left)
-    return best
+        codes = model.quantize_shape(descent.x, meant, levels, books, width=_WIDTH)
+    with torch.no_grad():
+        best.update(codes, *stretch.losses(model.embed(codes)))
+        # Frames hear each other: what was best one by one need not be best together.
+        best.update(best.mixed, *stretch.losses(model.embed(best.mixed)))
+    return best.codes
 
 
 class _Adam:
@@ -140,6 +165,9 @@ class _Adam:
     def __init__(self, x: Tensor) -> None:
         self.x, self.count = x, 0
         self.mean, self.square = torch.zeros_like(x), torch.zeros_like(x)
+
+    def pull(self, towards: Tensor, *, share: float) -> None:
+        self.x = torch.lerp(self.x, towards, share)
 
     def step(self, gradient: Tensor, *, rate: float) -> None:
         self.count += 1

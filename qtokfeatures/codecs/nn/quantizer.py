@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -37,30 +39,66 @@ def nearest_codes(x: Tensor, codebook: Tensor, half_norm: Tensor | None = None) 
     return torch.cat(found) if found else x.new_zeros(0, dtype=torch.int64)
 
 
-def residual_encode(x: Tensor, codebooks: Tensor, norms: Tensor | None = None) -> Tensor:
+def residual_encode(
+    x: Tensor,
+    codebooks: Tensor | Sequence[Tensor],
+    norms: Tensor | Sequence[Tensor] | None = None,
+    *,
+    width: int = 1,
+) -> Tensor:
     """Quantise layer by layer, each layer coding what the ones before left over.
 
     Parameters
     ----------
     x : Tensor, shape (row, dim)
         Vectors.
-    codebooks : Tensor, shape (codebook, code, dim)
+    codebooks : Tensor, shape (codebook, code, dim), or sequence of Tensor, shape (code, dim)
         Entries of every layer.
-    norms : Tensor, shape (codebook, code), optional
+    norms : Tensor, shape (codebook, code), or sequence of Tensor, shape (code,), optional
         Their :func:`half_norms`, where they are kept.
+    width : int, default=1
+        Choices that are followed from layer to layer. With one, each layer takes the nearest
+        entry; with more (a beam search), the sum over all layers comes nearer.
 
     Returns
     -------
     Tensor of int64, shape (row, codebook)
         One index a layer.
     """
+    norms = [half_norms(codebook) for codebook in codebooks] if norms is None else norms
+    layers = list(zip(codebooks, norms, strict=True))
+    if not layers:
+        return x.new_zeros(len(x), 0, dtype=torch.int64)
+    if width > 1:
+        blocks = x.split(max(1, _BLOCK_ROWS // width))
+        return torch.cat([_beam_search(rows, layers, width) for rows in blocks])
     residual, codes = x, []
-    norms = half_norms(codebooks) if norms is None else norms
-    for codebook, half_norm in zip(codebooks, norms, strict=True):
+    for codebook, half_norm in layers:
         index = nearest_codes(residual, codebook, half_norm)
         residual = residual - codebook[index]
         codes.append(index)
-    return torch.stack(codes, dim=1) if codes else x.new_zeros(len(x), 0, dtype=torch.int64)
+    return torch.stack(codes, dim=1)
+
+
+def _beam_search(x: Tensor, layers: Sequence[tuple[Tensor, Tensor]], width: int) -> Tensor:
+    """Codes (row, layer) of `x`, following the `width` best choices of each row."""
+    residual = x[:, None]  # (row, choice, dim)
+    paths = torch.zeros(len(x), 1, 0, dtype=torch.int64, device=x.device)
+    distance = x.new_zeros(len(x), 1)  # half the squared one, less the vector's own half norm
+    for entries, half_norm in layers:
+        rows, choices, dim = residual.shape
+        added = half_norm - residual.reshape(-1, dim) @ entries.T
+        reached = (distance[:, :, None] + added.reshape(rows, choices, -1)).flatten(1)
+        distance, place = reached.topk(min(width, reached.shape[1]), largest=False)
+        choice, found = place // len(entries), place % len(entries)
+        paths = torch.cat([_chosen(paths, choice), found[..., None]], dim=2)
+        residual = _chosen(residual, choice) - entries[found]
+    return paths[:, 0]
+
+
+def _chosen(values: Tensor, choice: Tensor) -> Tensor:
+    """Pick (row, chosen, …) from (row, choice, …)."""
+    return values.gather(1, choice[..., None].expand(-1, -1, values.shape[2]))
 
 
 def residual_decode(codes: Tensor, codebooks: Tensor) -> Tensor:
