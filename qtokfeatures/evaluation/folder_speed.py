@@ -213,10 +213,10 @@ def _encoder_of(codec: Codec[Any, Any], waves: list[npt.NDArray[np.float32]]) ->
     """What ``encode_many`` does without reading, codebooks and labels."""
     import torch
 
-    from qtokfeatures.codecs.batching import BATCH_S, frames_of, latent_chunks, length_batches
+    from qtokfeatures.codecs.batching import frames_of, latent_chunks, length_batches
 
     frames = [frames_of(len(y), codec.spec.hop_length) for y in waves]
-    batches = list(length_batches(frames, most=int(BATCH_S * codec.spec.frame_rate)))
+    batches = list(length_batches(frames, most=int(codec.batch_s * codec.spec.frame_rate)))
 
     def run() -> None:
         with torch.inference_mode():
