@@ -49,7 +49,7 @@ def test_it_runs(qtok, monkeypatch, tmp_path: Path) -> None:
         "--card", str(card), "--json",
     )  # fmt: skip
     assert ran.code == 0
-    assert list(ran.json["systems"])[:3] == ["MFCC", "log-mel with slopes", "log-mel"]
-    assert "tokens" in ran.json["systems"]
+    systems = asr_systems(qt.load_codec("mini"), cache=tmp_path)
+    assert list(ran.json["systems"]) == [system.name for system in systems]
     assert "| semantic |" in card.read_text()
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

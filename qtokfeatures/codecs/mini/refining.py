@@ -19,7 +19,8 @@ PAST = LONGEST_WINDOW - LONGEST_WINDOW // 4
 _PEAK = 0.5
 _QUIETEST = 1e-6
 # Of those that were tried on recordings of split train. The rate is in units of what lies between
-# a vector and its entries; towards the end a part of it is left.
+# a vector and its entries, towards the end a part of it is left; the pull is the share of the way
+# to its entries that a vector goes back with each step; the width is that of the beam search.
 _RATE = 0.6
 _RATE_AT_END = 0.2
 _BETAS = (0.5, 0.9)

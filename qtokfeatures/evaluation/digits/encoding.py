@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,8 +13,6 @@ from qtokfeatures.labelled import CodeSequence, build_codes
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
-
-_BATCH_S: Final = 60.0
 
 
 def encode_with_latents(
@@ -46,7 +44,7 @@ def encode_with_latents(
     at_rate = [resample(y, orig_sr=sr, target_sr=spec.sample_rate) for y in waves]
     frames = [frames_of(len(y), spec.hop_length) for y in at_rate]
     found: dict[int, tuple[Any, FloatArray]] = {}
-    for rows in length_batches(frames, most=int(_BATCH_S * spec.frame_rate)):
+    for rows in length_batches(frames, most=int(codec.batch_s * spec.frame_rate)):
         with torch.inference_mode():
             latent = torch.cat(list(latent_chunks(codec, [at_rate[i] for i in rows])), dim=1)
             codes = codec.code_chunk(latent).to(torch.int16).cpu().numpy()
