@@ -1,4 +1,5 @@
 from . import audio as audio
+from . import benches as benches
 from . import codecs as codecs
 from . import estimators as estimators
 from . import evaluation as evaluation
@@ -6,6 +7,9 @@ from . import exceptions as exceptions
 from . import features as features
 from . import labelled as labelled
 from . import pipelines as pipelines
+from . import rendering as rendering
+from . import speech as speech
+from . import studio as studio
 from . import training as training
 from . import viz as viz
 from .audio import load_audio as load_audio
@@ -46,13 +50,13 @@ from .labelled import append_codes as append_codes
 from .labelled import concat_codes as concat_codes
 from .labelled import load_codes as load_codes
 from .labelled import save_codes as save_codes
-from .pipelines import ASRFrontEnd as ASRFrontEnd
-from .pipelines import CTCRecognizer as CTCRecognizer
 from .pipelines import make_clustering_pipeline as make_clustering_pipeline
 from .pipelines import make_era_classifier as make_era_classifier
 from .pipelines import make_label_classifier as make_label_classifier
-from .pipelines import make_speech_recognizer as make_speech_recognizer
 from .pipelines import make_timbre_classifier as make_timbre_classifier
-from .pipelines import make_word_classifier as make_word_classifier
+from .speech import ASRFrontEnd as ASRFrontEnd
+from .speech import CTCRecognizer as CTCRecognizer
+from .speech import make_speech_recognizer as make_speech_recognizer
+from .speech import make_word_classifier as make_word_classifier
 
 __version__: str

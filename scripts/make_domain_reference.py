@@ -14,8 +14,8 @@ from pathlib import Path
 
 from qtokfeatures import load_codec
 from qtokfeatures.audio import load_audio
+from qtokfeatures.benches import ClipSelection, find_shared_audio, select_clips
 from qtokfeatures.estimators.domain_reference import DomainReference, bundled_path
-from qtokfeatures.evaluation import ClipSelection, find_shared_audio, select_clips
 from qtokfeatures.examples_audio import example_file, example_labels
 
 PER_KIND = 150

@@ -19,10 +19,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from qtokfeatures.audio import write_audio
-from qtokfeatures.training.render.drums import write_groove
-from qtokfeatures.training.render.midi import DRUM_CHANNEL, REVERB_SEND, Score
-from qtokfeatures.training.render.textures import render_texture
-from qtokfeatures.training.render.tools import (
+from qtokfeatures.rendering.drums import write_groove
+from qtokfeatures.rendering.midi import DRUM_CHANNEL, REVERB_SEND, Score
+from qtokfeatures.rendering.textures import render_texture
+from qtokfeatures.rendering.tools import (
     SAMPLE_RATE,
     speak_espeak,
     speak_flite,

@@ -50,7 +50,7 @@ class BenchOutput:
     def __post_init__(self) -> None:
         """Look at the card."""
         if self.card is not None:
-            from qtokfeatures.evaluation import check_card
+            from qtokfeatures.benches import check_card
 
             check_card(self.card, section=self.section)
 
@@ -77,7 +77,7 @@ class BenchOutput:
         """
         from rich.console import Console
 
-        from qtokfeatures.evaluation import update_card
+        from qtokfeatures.benches import update_card
         from qtokfeatures.evaluation.tables import print_tables, to_markdown
 
         if self.as_json:

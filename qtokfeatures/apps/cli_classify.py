@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qtokfeatures.apps.cli_console import Report
-from qtokfeatures.apps.cli_features import Kind, check_kind
+from qtokfeatures.apps.cli_features import Kind
 from qtokfeatures.apps.cli_inputs import output_file, output_folder
 from qtokfeatures.apps.cli_options import (
     AsJson,
@@ -18,12 +18,13 @@ from qtokfeatures.apps.cli_options import (
     Seed,
     SoundsOrCodes,
 )
-from qtokfeatures.apps.file_names import refuse_to_overwrite
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.studio.file_names import refuse_to_overwrite
+from qtokfeatures.studio.inputs import check_kind
 
 if TYPE_CHECKING:
-    from qtokfeatures.apps.classify_run import TrainedClassifier
     from qtokfeatures.pipelines import Manifest
+    from qtokfeatures.studio.classifying import TrainedClassifier
 
 NO_GROUP = "none"
 
@@ -94,8 +95,8 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train a classifier, and measure it on groups that it has not heard."""
-    from qtokfeatures.apps.classify_run import train_classifier, write_report
     from qtokfeatures.pipelines import save_classifier
+    from qtokfeatures.studio.classifying import train_classifier, write_report
 
     report = Report(as_json=as_json, quiet=quiet)
     check_kind(kind)
@@ -150,8 +151,8 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Tell the label of recordings, with its probability."""
-    from qtokfeatures.apps.classify_run import predict_labels
     from qtokfeatures.pipelines import load_classifier
+    from qtokfeatures.studio.classifying import predict_labels
 
     report = Report(as_json=as_json, quiet=quiet)
     if output is not None:
@@ -163,7 +164,7 @@ def predict(
         report.finish({"output": None, "clips": []}, ["there was nothing to predict"])
         return
     if output is not None:
-        from qtokfeatures.labelled.replacing import replacing
+        from qtokfeatures.files import replacing
 
         with replacing(output) as fresh:
             table.to_csv(fresh, index=False, encoding="utf-8", float_format="%.4f")

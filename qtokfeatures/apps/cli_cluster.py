@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qtokfeatures.apps.cli_console import Report
-from qtokfeatures.apps.cli_features import Kind, check_kind
-from qtokfeatures.apps.cli_inputs import gather_codes, output_folder
+from qtokfeatures.apps.cli_features import Kind
+from qtokfeatures.apps.cli_inputs import output_folder
 from qtokfeatures.apps.cli_options import (
     AsJson,
     Clusters,
@@ -21,12 +21,21 @@ from qtokfeatures.apps.cli_options import (
     Seed,
     SoundsOrCodes,
 )
-from qtokfeatures.apps.cluster_files import write_labelled_array, write_labels
-from qtokfeatures.apps.cluster_run import PROTOTYPES, ClusterOptions, ClusterRun, run_clustering
-from qtokfeatures.apps.file_names import refuse_to_overwrite
+from qtokfeatures.studio.cluster_files import write_labelled_array, write_labels
+from qtokfeatures.studio.clustering import (
+    PROTOTYPES,
+    ClusterOptions,
+    ClusterRun,
+    check_cluster_count,
+    display_names,
+    known_kinds,
+    run_clustering,
+)
+from qtokfeatures.studio.file_names import refuse_to_overwrite
+from qtokfeatures.studio.inputs import check_kind, gather_codes
 
 if TYPE_CHECKING:
-    import xarray as xr
+    pass
 
 
 def cluster(
@@ -181,71 +190,6 @@ def check_prototype(prototype: str) -> None:
         )
 
 
-def check_cluster_count(n_clusters: int | None, n_clips: int) -> None:
-    """Refuse more clusters than there are clips.
-
-    Parameters
-    ----------
-    n_clusters : int, optional
-        What the user asked for.
-    n_clips : int
-        How many clips there are.
-
-    Raises
-    ------
-    typer.BadParameter
-        If there are fewer clips.
-    """
-    if n_clusters is not None and n_clusters > n_clips:
-        raise typer.BadParameter(
-            f"{n_clusters} clusters cannot be made of {n_clips} clip{'s' if n_clips != 1 else ''}",
-            param_hint="'-k'",
-        )
-
-
-def display_names(ds: xr.Dataset) -> list[str]:
-    """Return the clips' ids without the endings of audio files."""
-    from qtokfeatures.audio.paths import AUDIO_SUFFIXES
-
-    ids = [(name, Path(name).suffix) for name in map(str, ds["clip"].values)]
-    return [
-        name[: -len(suffix)] if suffix.lower() in AUDIO_SUFFIXES else name for name, suffix in ids
-    ]
-
-
-def known_kinds(ds: xr.Dataset, what: str) -> list[str]:
-    """Return what each clip is known to be.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes.
-    what : str
-        ``"cluster"`` for nothing, ``"folder"`` for the name of the file's folder, or a label.
-
-    Returns
-    -------
-    list of str
-        One per clip; empty strings when nothing is known.
-
-    Raises
-    ------
-    typer.BadParameter
-        If there is no such label.
-    """
-    from qtokfeatures.labelled.schema import label_names
-
-    if what == "cluster":
-        return [""] * ds.sizes["clip"]
-    if what == "folder":
-        return [Path(str(source)).parent.name for source in ds["source"].values]
-    labels = label_names(ds)
-    if what not in labels:
-        known = ", ".join(["cluster", "folder", *labels])
-        raise typer.BadParameter(f"{what!r} is not one of {known}", param_hint="'--color-by'")
-    return [str(value) for value in ds[what].values]
-
-
 def _write(
     run: ClusterRun,
     paths: tuple[Path, Path, Path, Path],
@@ -255,9 +199,9 @@ def _write(
     prototype: str,
 ) -> None:
     from qtokfeatures.audio import write_audio
-    from qtokfeatures.viz.cluster_page import SoundOfCluster, cluster_report, draw_cluster_map
+    from qtokfeatures.studio.cluster_page import SoundOfCluster, cluster_report, draw_cluster_map
+    from qtokfeatures.studio.listening import compact_uri
     from qtokfeatures.viz.figures import write_whole
-    from qtokfeatures.viz.listening import compact_uri
 
     table, array, picture, page = paths
     clips = run.shown_clips(report)

@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qtokfeatures.apps.cli_console import Report
-from qtokfeatures.apps.cli_inputs import (
-    CODES_SUFFIXES,
-    codec_of,
-    encode_sounds,
-    find_sounds,
-    open_codec,
-    output_file,
-    output_folder,
-)
+from qtokfeatures.apps.cli_inputs import output_file, output_folder
 from qtokfeatures.apps.cli_options import (
     AsJson,
     Codebooks,
@@ -27,7 +19,17 @@ from qtokfeatures.apps.cli_options import (
     Refine,
     Sounds,
 )
-from qtokfeatures.apps.file_names import file_stems, refuse_to_overwrite
+from qtokfeatures.studio.file_names import file_stems, refuse_to_overwrite
+from qtokfeatures.studio.inputs import (
+    CODES_SUFFIXES,
+    check_codebook_count,
+    codec_of,
+    codes_line,
+    codes_summary,
+    encode_sounds,
+    find_sounds,
+    open_codec,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -98,52 +100,6 @@ def decode(
     report.finish(
         {"output": output, "files": targets},
         [f"{output}: {len(targets)} audio files decoded from {codes}"],
-    )
-
-
-def check_codebook_count(codebooks: int | None, available: int) -> None:
-    """Refuse more codebooks than there are.
-
-    Parameters
-    ----------
-    codebooks : int, optional
-        What the user asked for.
-    available : int
-        How many there are.
-
-    Raises
-    ------
-    typer.BadParameter
-        If it is more than that.
-    """
-    if codebooks is not None and codebooks > available:
-        raise typer.BadParameter(
-            f"{codebooks} is more than the {available} codebooks there are",
-            param_hint="'--codebooks'",
-        )
-
-
-def codes_summary(ds: xr.Dataset) -> dict[str, object]:
-    """Describe codes for a machine."""
-    spec = ds.qtok.spec
-    return {
-        "clips": ds.sizes["clip"],
-        "frames": ds.sizes["frame"],
-        "codebooks": ds.sizes["codebook"],
-        "duration_s": float(ds["duration"].sum()),
-        "codec": spec.name,
-        "revision": spec.revision,
-        "fingerprint": spec.fingerprint,
-        "frame_rate": spec.frame_rate,
-    }
-
-
-def codes_line(ds: xr.Dataset) -> str:
-    """Describe codes for people."""
-    clips = ds.sizes["clip"]
-    return (
-        f"{clips:,} clip{'s' if clips != 1 else ''}, {float(ds['duration'].sum()):,.1f} s, "
-        f"{ds.sizes['codebook']} × {ds.sizes['frame']:,} codes of {ds.qtok.spec.describe()}"
     )
 
 

@@ -10,21 +10,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qtokfeatures.apps.cli_cluster import check_cluster_count, display_names, known_kinds
 from qtokfeatures.apps.cli_console import Report
-from qtokfeatures.apps.cli_inputs import encode_sounds, find_sounds, open_codec, output_folder
+from qtokfeatures.apps.cli_inputs import output_folder
 from qtokfeatures.apps.cli_options import AsJson, Clusters, CodecName, Device, Quiet, Seed
-from qtokfeatures.apps.cli_roundtrip import warm_up, write_page
-from qtokfeatures.apps.cluster_files import write_labels
-from qtokfeatures.apps.cluster_run import ClusterOptions, ClusterRun, run_clustering
-from qtokfeatures.apps.file_names import file_stems, refuse_to_overwrite
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.studio.cluster_files import write_labels
+from qtokfeatures.studio.clustering import (
+    ClusterOptions,
+    ClusterRun,
+    check_cluster_count,
+    display_names,
+    known_kinds,
+    run_clustering,
+)
+from qtokfeatures.studio.file_names import file_stems, refuse_to_overwrite
+from qtokfeatures.studio.inputs import encode_sounds, find_sounds, open_codec
+from qtokfeatures.studio.roundtrip_page import warm_up, write_page
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from qtokfeatures.viz.roundtrip import Roundtrip
+    from qtokfeatures.studio.roundtrip import Roundtrip
 
 _MOST_DECODED = 3
 
@@ -140,7 +147,7 @@ def _roundtrips(run: ClusterRun, material: Material) -> dict[str, Roundtrip]:
     """Decode the chosen clips, or the most typical one of each of the largest clusters."""
     from qtokfeatures.audio import load_audio
     from qtokfeatures.audio.paths import AUDIO_SUFFIXES
-    from qtokfeatures.viz.roundtrip import make_roundtrip
+    from qtokfeatures.studio.roundtrip import make_roundtrip
 
     sources = run.ds["source"].values.tolist()
     chosen = [sources.index(path) for path in material.decoded]
@@ -161,10 +168,10 @@ def _write(
 ) -> dict[str, Path]:
     """Write everything, and say what is where."""
     from qtokfeatures.audio import write_audio
-    from qtokfeatures.viz.cluster_page import draw_cluster_map
-    from qtokfeatures.viz.demo_page import demo_report
+    from qtokfeatures.studio.cluster_page import draw_cluster_map
+    from qtokfeatures.studio.demo_page import demo_report
+    from qtokfeatures.studio.roundtrip_page import roundtrip_pictures
     from qtokfeatures.viz.figures import write_whole
-    from qtokfeatures.viz.roundtrip_page import roundtrip_pictures
 
     decoded = {output / f"{stem}_decoded.wav": one for stem, one in roundtrips.items()}
     names = ("report.html", "map.png", "labels.csv", "codes.nc")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qtokfeatures.apps.cli_codes import check_codebook_count
 from qtokfeatures.apps.cli_console import Report
-from qtokfeatures.apps.cli_inputs import gather_codes, output_file
+from qtokfeatures.apps.cli_inputs import output_file
 from qtokfeatures.apps.cli_options import (
     AsJson,
     Codebooks,
@@ -18,14 +17,17 @@ from qtokfeatures.apps.cli_options import (
     Quiet,
     SoundsOrCodes,
 )
-from qtokfeatures.apps.file_names import refuse_to_overwrite
+from qtokfeatures.studio.file_names import refuse_to_overwrite
+from qtokfeatures.studio.inputs import (
+    KINDS,
+    check_kind,
+    compute_features,
+    gather_codes,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from qtokfeatures.codecs import Codec
-
-KINDS = ("histogram", "embedding", "both")
 TABLE_SUFFIXES = (".csv", ".nc")
 
 Kind = Annotated[str, typer.Option("--features", metavar="|".join(KINDS), help="Which features.")]
@@ -61,88 +63,8 @@ def features(
     )
 
 
-def check_kind(kind: str) -> None:
-    """Refuse an unknown kind of features.
-
-    Parameters
-    ----------
-    kind : str
-        What the user asked for.
-
-    Raises
-    ------
-    typer.BadParameter
-        If there is no such kind.
-    """
-    if kind not in KINDS:
-        raise typer.BadParameter(
-            f"{kind!r} is not one of {', '.join(KINDS)}", param_hint="'--features'"
-        )
-
-
-def compute_features(
-    ds: xr.Dataset, codec: Codec, *, kind: str, codebooks: int | None
-) -> xr.DataArray:
-    """Compute the features of codes.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes.
-    codec : Codec
-        The codec that made them.
-    kind : str
-        One of `KINDS`.
-    codebooks : int, optional
-        Only the first so many; what suits the kind by default.
-
-    Returns
-    -------
-    xarray.DataArray
-        Features (clip, feature), with the clips' labels.
-
-    Raises
-    ------
-    typer.BadParameter
-        If there are not so many codebooks.
-    """
-    transformer = chosen_features(kind, codec, codebooks, n_codebooks=ds.sizes["codebook"])
-    table: xr.DataArray = transformer.fit_transform(ds)
-    return table
-
-
-def chosen_features(kind: str, codec: Codec, codebooks: int | None, *, n_codebooks: int) -> Any:
-    """Return the transformer of codes that the options ask for.
-
-    Parameters
-    ----------
-    kind : str
-        One of `KINDS`.
-    codec : Codec
-        The codec of the codes.
-    codebooks : int, optional
-        Only the first so many; what suits the kind by default.
-    n_codebooks : int
-        How many the codes have.
-
-    Returns
-    -------
-    transformer
-
-    Raises
-    ------
-    typer.BadParameter
-        If there are not so many codebooks.
-    """
-    from qtokfeatures.estimators.presets import feature_transformer
-
-    check_codebook_count(codebooks, n_codebooks)
-    transformer = feature_transformer(kind, codec, n_codebooks)
-    return transformer if codebooks is None else transformer.set_params(codebooks=codebooks)
-
-
 def _write(table: xr.DataArray, output: Path) -> None:
-    from qtokfeatures.labelled.replacing import replacing
+    from qtokfeatures.files import replacing
 
     with replacing(output) as fresh:
         if output.suffix.lower() == ".csv":

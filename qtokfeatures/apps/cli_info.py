@@ -9,11 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from qtokfeatures.apps.cli_codes import codes_line, codes_summary
 from qtokfeatures.apps.cli_console import Report, print_table
-from qtokfeatures.apps.cli_inputs import find_sounds, is_codes, open_codec
 from qtokfeatures.apps.cli_options import AsJson
 from qtokfeatures.exceptions import QtokError
+from qtokfeatures.studio.inputs import codes_line, codes_summary, find_sounds, is_codes, open_codec
 
 
 def info(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtokfeatures.apps.cli_codes import check_codebook_count
 from qtokfeatures.apps.cli_console import Report
-from qtokfeatures.apps.cli_inputs import find_sounds, open_codec, output_folder
+from qtokfeatures.apps.cli_inputs import output_folder
 from qtokfeatures.apps.cli_options import (
     AsJson,
     Codebooks,
@@ -19,12 +18,12 @@ from qtokfeatures.apps.cli_options import (
     Refine,
     Sounds,
 )
-from qtokfeatures.apps.file_names import file_stems, refuse_to_overwrite
-from qtokfeatures.exceptions import QtokError
+from qtokfeatures.studio.file_names import file_stems, refuse_to_overwrite
+from qtokfeatures.studio.inputs import check_codebook_count, find_sounds, open_codec
+from qtokfeatures.studio.roundtrip_page import _there_and_back, roundtrip_files, write_page
 
 if TYPE_CHECKING:
-    from qtokfeatures.codecs import Codec
-    from qtokfeatures.viz.roundtrip import Roundtrip
+    pass
 
 
 def roundtrip(
@@ -39,7 +38,7 @@ def roundtrip(
 ) -> None:
     """Encode and decode audio; write both versions, pictures, numbers and a page to compare."""
     from qtokfeatures.audio.paths import AUDIO_SUFFIXES
-    from qtokfeatures.viz.roundtrip_page import roundtrip_report
+    from qtokfeatures.studio.roundtrip_page import roundtrip_report
 
     report = Report(as_json=as_json, quiet=quiet)
     output_folder(output)
@@ -65,87 +64,8 @@ def roundtrip(
     )
 
 
-def _there_and_back(
-    codec: Codec,
-    work: Sequence[tuple[str, Mapping[str, Path]]],
-    codebooks: int | None,
-    refine: int,
-    report: Report,
-) -> list[tuple[Roundtrip, dict[str, bytes]]]:
-    from qtokfeatures.audio import load_audio
-    from qtokfeatures.viz.roundtrip import make_roundtrip
-    from qtokfeatures.viz.roundtrip_page import roundtrip_pictures
-
-    warm_up(codec)
-    done = []
-    with report.tracked(work, "there and back") as shown:
-        for sound, files in shown:
-            try:
-                clip = load_audio(sound)
-                one = make_roundtrip(
-                    codec, clip, name=Path(sound).name, codebooks=codebooks, refine=refine
-                )
-                pictures = roundtrip_pictures(one)
-                _write(files, one, pictures)
-            except QtokError as error:
-                report.fail(sound, error)
-                continue
-            done.append((one, pictures))
-    return done
-
-
-def roundtrip_files(folder: Path, stem: str) -> dict[str, Path]:
-    """Name the files of one roundtrip.
-
-    Parameters
-    ----------
-    folder : Path
-        Where they go.
-    stem : str
-        How their names begin.
-
-    Returns
-    -------
-    dict of Path
-        By what is in them.
-    """
-    kinds = {
-        "original": "wav",
-        "decoded": "wav",
-        "waveform": "png",
-        "spectrogram": "png",
-        "tokens": "png",
-    }
-    return {kind: folder / f"{stem}_{kind}.{suffix}" for kind, suffix in kinds.items()}
-
-
-def write_page(path: Path, html: str) -> None:
-    """Write a page; it appears whole or not at all."""
-    from qtokfeatures.viz.figures import write_whole
-
-    write_whole(path, html.encode("utf-8"))
-
-
-def warm_up(codec: Codec) -> None:
-    """Let a codec do its first, slower run before it is timed."""
-    import numpy as np
-
-    silence = np.zeros(codec.spec.hop_length, dtype=np.float32)
-    codec.decode(codec.encode(silence, sr=codec.spec.sample_rate))
-
-
-def _write(files: Mapping[str, Path], one: Roundtrip, pictures: Mapping[str, bytes]) -> None:
-    from qtokfeatures.audio import write_audio
-    from qtokfeatures.viz.figures import write_whole
-
-    write_audio(files["original"], one.y, one.sr)
-    write_audio(files["decoded"], one.y_hat, one.sr)
-    for kind, png in pictures.items():
-        write_whole(files[kind], png)
-
-
 def _line(clip: Mapping[str, Any]) -> str:
-    from qtokfeatures.viz.roundtrip import speed_text
+    from qtokfeatures.studio.roundtrip import speed_text
 
     refined = f" (refine={clip['refine']})" if clip["refine"] else ""
     return (

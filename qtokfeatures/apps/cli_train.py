@@ -114,8 +114,8 @@ def train(
         _tune(start, folders, output, max_steps or _MAX_STEPS, seed, device, say, report)
         return
     _refuse({"--max-steps": max_steps}, "only with --from: give --steps")
+    from qtokfeatures.rendering import MINUTES
     from qtokfeatures.training import train_mini
-    from qtokfeatures.training.render import MINUTES
 
     shares = {} if render == 0 else MINUTES
     minutes = None if render is None else {name: render * value for name, value in shares.items()}

@@ -15,11 +15,10 @@ from qtokfeatures.audio.batches import OnError
 from qtokfeatures.codecs.batching import decode_all, encode_blocks, encode_waves
 from qtokfeatures.codecs.checks import as_codes, check_from_the_first
 from qtokfeatures.codecs.encoding import encode_items
-from qtokfeatures.codecs.levels import frame_levels
 from qtokfeatures.codecs.network import Codes, DecoderState, EncoderState, Vectors
 from qtokfeatures.codecs.refining import checked_steps
 from qtokfeatures.codecs.streaming import StreamDecoder, StreamEncoder
-from qtokfeatures.codecs.vectors import CodecVectors
+from qtokfeatures.codecs.vectors import CodecVectors, frame_levels
 from qtokfeatures.exceptions import CodesError, InputError
 from qtokfeatures.labelled import CodeSequence, as_code_sequence
 

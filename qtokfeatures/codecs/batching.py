@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from qtokfeatures.codecs.network import CodecNetwork
 from qtokfeatures.codecs.nn.precision import inference
-from qtokfeatures.codecs.progress import tracked
+from qtokfeatures.codecs.out_of_memory import in_memory, telling_of_memory
 from qtokfeatures.codecs.refining import refine_blocks
-from qtokfeatures.exceptions import CodecError
-
-if TYPE_CHECKING:
-    from qtokfeatures.codecs.base import Codec
-    from qtokfeatures.codecs.network import CodecNetwork
+from qtokfeatures.codecs.streaming import StreamEncoder
+from qtokfeatures.progress import tracked
 
 CHUNK_S = 20.0
 """Longest stretch of a clip that goes through the network at once; memory does not grow past it."""
-BATCH_S = 120.0
-"""Audio in a batch of clips, padding included, unless a codec knows better."""
-BATCH_ON_CPU_S = 10.0
-"""The same on a processor, where many clips at once only leave its caches."""
 _SHORTEST_SHARE = 0.6
 """A batch holds no clip shorter than this share of its longest: little is spent on padding."""
 
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
-
 
 def encode_waves(
-    codec: Codec, waves: Sequence[npt.NDArray[np.float32]], *, refine: int = 0
+    codec: CodecNetwork[Any, Any], waves: Sequence[npt.NDArray[np.float32]], *, refine: int = 0
 ) -> list[npt.NDArray[np.int16]]:
     """Encode clips at the codec's rate, in batches of similar length; order is kept."""
     if refine:
@@ -49,15 +39,18 @@ def encode_waves(
 
 
 def encode_blocks(
-    codec: Codec, blocks: Iterable[npt.NDArray[np.float32]], *, refine: int = 0
+    codec: CodecNetwork[Any, Any], blocks: Iterable[npt.NDArray[np.float32]], *, refine: int = 0
 ) -> npt.NDArray[np.int16]:
     """Encode one clip that comes in pieces at the codec's rate, whatever its length."""
     if refine:
         with telling_of_memory():
             return refine_blocks(codec, blocks, refine)
-    with codec.stream_encoder() as stream:
+    stream = StreamEncoder(codec)
+    try:
         parts = [stream.push(block) for block in blocks]
         return np.concatenate([*parts, stream.flush()], axis=1)
+    finally:
+        stream.close()
 
 
 def latent_chunks(
@@ -77,7 +70,7 @@ def latent_chunks(
 
 
 def latents_of(
-    codec: Codec, waves: Sequence[npt.NDArray[np.float32]]
+    codec: CodecNetwork[Any, Any], waves: Sequence[npt.NDArray[np.float32]]
 ) -> list[npt.NDArray[np.float32]]:
     """Return the encoder's vectors (frame, dim) of clips at the codec's rate; order is kept."""
     frames = [frames_of(len(y), codec.spec.hop_length) for y in waves]
@@ -90,7 +83,7 @@ def latents_of(
 
 
 def decode_all(
-    codec: Codec, clips: Sequence[npt.NDArray[np.int16]], *, progress: bool = False
+    codec: CodecNetwork[Any, Any], clips: Sequence[npt.NDArray[np.int16]], *, progress: bool = False
 ) -> list[npt.NDArray[np.float32]]:
     """Decode clips, in batches of similar length; order is kept."""
     hop = codec.spec.hop_length
@@ -106,64 +99,8 @@ def decode_all(
     return [found[i] for i in range(len(clips))]
 
 
-def in_memory(run: Callable[[Sequence[_In]], Sequence[_Out]], batch: Sequence[_In]) -> list[_Out]:
-    """Run a batch; where memory does not suffice, run its halves.
-
-    Parameters
-    ----------
-    run : callable
-        Takes a batch of clips and returns one result for each.
-    batch : sequence
-        The clips.
-
-    Returns
-    -------
-    list
-        One result a clip, in order.
-
-    Raises
-    ------
-    CodecError
-        Memory does not suffice for one clip alone.
-    """
-    if len(batch) == 1:
-        with telling_of_memory():
-            return list(run(batch))
-    try:
-        return list(run(batch))
-    except (MemoryError, RuntimeError) as error:
-        if not _is_of_memory(error):
-            raise
-    # Outside the handler: the error's traceback would hold on to the memory.
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    middle = len(batch) // 2
-    return in_memory(run, batch[:middle]) + in_memory(run, batch[middle:])
-
-
-@contextmanager
-def telling_of_memory() -> Iterator[None]:
-    """Turn any way of running out of memory into one clear error."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not _is_of_memory(error):
-            raise
-        raise CodecError(
-            f"one clip alone does not fit into memory ({str(error).partition(chr(10))[0]}): free "
-            'some, or take device="cpu"'
-        ) from error
-
-
-def _is_of_memory(error: Exception) -> bool:
-    """Tell whether memory ran out: on the CPU, torch says so in a plain RuntimeError."""
-    return isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)) or (
-        "DefaultCPUAllocator" in str(error)
-    )
-
-
 def _latent_batch(
-    codec: Codec, waves: Sequence[npt.NDArray[np.float32]]
+    codec: CodecNetwork[Any, Any], waves: Sequence[npt.NDArray[np.float32]]
 ) -> list[npt.NDArray[np.float32]]:
     with inference(codec.device):
         latent = torch.cat(list(latent_chunks(codec, waves)), dim=1)
@@ -171,7 +108,7 @@ def _latent_batch(
 
 
 def _encode_batch(
-    codec: Codec, waves: Sequence[npt.NDArray[np.float32]]
+    codec: CodecNetwork[Any, Any], waves: Sequence[npt.NDArray[np.float32]]
 ) -> list[npt.NDArray[np.int16]]:
     with inference(codec.device):
         codes = [codec.code_chunk(latent) for latent in latent_chunks(codec, waves)]
@@ -179,7 +116,7 @@ def _encode_batch(
 
 
 def _decode_batch(
-    codec: Codec, clips: Sequence[npt.NDArray[np.int16]]
+    codec: CodecNetwork[Any, Any], clips: Sequence[npt.NDArray[np.int16]]
 ) -> list[npt.NDArray[np.float32]]:
     longest = codec.padded_frames(max(codes.shape[1] for codes in clips))
     padded = np.zeros((len(clips), len(clips[0]), longest), dtype=np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,11 @@ import xarray as xr
 
 from qtokfeatures.audio import AudioClip, LongClip, load_or_open
 from qtokfeatures.audio.batches import OnError
-from qtokfeatures.codecs.batching import BATCH_S, encode_blocks
-from qtokfeatures.codecs.progress import tracked
+from qtokfeatures.codecs.batching import encode_blocks, encode_waves
+from qtokfeatures.codecs.network import BATCH_S, CodecNetwork
 from qtokfeatures.exceptions import AudioError, SkippedClipWarning
 from qtokfeatures.labelled import build_codes, schema
-
-if TYPE_CHECKING:
-    from qtokfeatures.codecs.base import Codec
+from qtokfeatures.progress import tracked
 
 LONG_S = 600.0
 """Longer files are encoded as they are read."""
@@ -29,7 +27,13 @@ _WAITING = 4
 
 
 def encode_items(
-    codec: Codec, items: Any, *, sr: int | None, on_error: OnError, progress: bool, refine: int = 0
+    codec: CodecNetwork[Any, Any],
+    items: Any,
+    *,
+    sr: int | None,
+    on_error: OnError,
+    progress: bool,
+    refine: int = 0,
 ) -> xr.Dataset:
     """Load, encode and label `items`; see :meth:`Codec.encode_many`."""
     encoded = _Encoded(refine)
@@ -41,7 +45,9 @@ def encode_items(
         loaded = load_or_open(items, sr=sr, target_sr=rate, on_error=on_error, long_s=LONG_S)
         for index, clip in loaded:
             if isinstance(clip, LongClip):
-                encoded.add(codec.encode_clips(waiting, refine=refine), waiting)
+                encoded.add(
+                    encode_waves(codec, [clip.y for clip in waiting], refine=refine), waiting
+                )
                 advance(len(waiting))
                 waiting = []
                 encoded.add_long(codec, index, clip, on_error)
@@ -52,10 +58,12 @@ def encode_items(
                 encoded.skip(index, clip)
                 advance(1)
             if waiting and sum(c.duration_s for c in waiting) >= most_s:
-                encoded.add(codec.encode_clips(waiting, refine=refine), waiting)
+                encoded.add(
+                    encode_waves(codec, [clip.y for clip in waiting], refine=refine), waiting
+                )
                 advance(len(waiting))
                 waiting = []
-        encoded.add(codec.encode_clips(waiting, refine=refine), waiting)
+        encoded.add(encode_waves(codec, [clip.y for clip in waiting], refine=refine), waiting)
         advance(len(waiting))
     return encoded.dataset(codec)
 
@@ -75,7 +83,9 @@ class _Encoded:
         self.codes += codes
         self.facts += [(clip.source, clip.n_samples, clip.sample_rate) for clip in clips]
 
-    def add_long(self, codec: Codec, index: int, clip: LongClip, on_error: OnError) -> None:
+    def add_long(
+        self, codec: CodecNetwork[Any, Any], index: int, clip: LongClip, on_error: OnError
+    ) -> None:
         try:
             codes = encode_blocks(codec, clip, refine=self.refine)
         except AudioError as error:
@@ -91,7 +101,7 @@ class _Encoded:
         source = getattr(error, "source", "")
         self.skipped.append({"index": index, "source": source, "error": str(error)})
 
-    def dataset(self, codec: Codec) -> xr.Dataset:
+    def dataset(self, codec: CodecNetwork[Any, Any]) -> xr.Dataset:
         ds = build_codes(
             self.codes,
             spec=codec.spec,

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from typing_extensions import Self, TypeVar
 
-from qtokfeatures.codecs.batching import BATCH_ON_CPU_S, BATCH_S
 from qtokfeatures.exceptions import CodecError
 from qtokfeatures.labelled import CodecSpec
 
@@ -20,6 +19,10 @@ EncoderState = TypeVar("EncoderState", default=Any)
 DecoderState = TypeVar("DecoderState", default=Any)
 Codes = npt.NDArray[np.int16]
 Vectors = npt.NDArray[np.float32]
+BATCH_S = 120.0
+"""Audio in a batch of clips, padding included, unless a codec knows better."""
+BATCH_ON_CPU_S = 10.0
+"""The same on a processor, where many clips at once only leave its caches."""
 
 
 class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,11 @@ import torch
 from torch import Tensor
 
 from qtokfeatures.audio.waveforms import stream_piece
-from qtokfeatures.codecs.batching import telling_of_memory
 from qtokfeatures.codecs.checks import as_codes
+from qtokfeatures.codecs.network import CodecNetwork
 from qtokfeatures.codecs.nn.precision import inference
+from qtokfeatures.codecs.out_of_memory import telling_of_memory
 from qtokfeatures.exceptions import StreamClosedError
-
-if TYPE_CHECKING:
-    from qtokfeatures.codecs.base import Codec
 
 _CHUNK_FRAMES = 250
 
@@ -26,7 +24,7 @@ _CHUNK_FRAMES = 250
 class _FrameStream:
     """Audio in pieces → what a codec makes of whole frames."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: CodecNetwork[Any, Any]) -> None:
         self._codec, self._open = codec, True
         self._state = codec.start_encoding()
         self._rest = np.zeros(0, dtype=np.float32)
@@ -63,7 +61,7 @@ class StreamEncoder(_FrameStream):
 
     Parameters
     ----------
-    codec : Codec
+    codec : CodecNetwork
         The codec that encodes.
     """
 
@@ -112,7 +110,7 @@ class LatentStream(_FrameStream):
 
     Parameters
     ----------
-    codec : Codec
+    codec : CodecNetwork
         The codec that encodes.
     """
 
@@ -135,11 +133,11 @@ class StreamDecoder:
 
     Parameters
     ----------
-    codec : Codec
+    codec : CodecNetwork
         The codec that decodes.
     """
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: CodecNetwork[Any, Any]) -> None:
         self._codec, self._open = codec, True
         self._state = codec.start_decoding()
 

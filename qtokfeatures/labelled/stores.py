@@ -9,9 +9,9 @@ from typing import Any, Literal
 import xarray as xr
 
 from qtokfeatures.exceptions import InputError, QtokError
+from qtokfeatures.files import replacing
 from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.concat import OnDuplicate, concat_codes
-from qtokfeatures.labelled.replacing import replacing
 from qtokfeatures.labelled.selection import with_variables
 from qtokfeatures.labelled.sequence import CodeSequence, as_code_sequence
 from qtokfeatures.labelled.stored_form import from_stored, to_stored

@@ -1,7 +1,7 @@
 """Music of four periods, rendered from scores. SYNTHETIC: every note is played by one piano sound.
 
 The scores are those that music21 brings along (extra ``scores``), where their files allow it
-(:mod:`qtokfeatures.pipelines.score_licences`). They are read and played when asked for; nothing
+(:mod:`qtokfeatures.pipelines.period_scores`). They are read and played when asked for; nothing
 of them is part of this package. Each excerpt is stretched to the same number of onsets a second
 and played with the same sound and loudness, so that neither orchestration, tempo nor the habit of
 writing long notes tells the period: what is left is pitch, harmony and texture.
@@ -9,10 +9,13 @@ writing long notes tells the period: what is left is pitch, harmony and texture.
 
 from __future__ import annotations
 
+import re
 import warnings
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,10 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.exceptions import InputError, MissingExtraError
-from qtokfeatures.pipelines.score_licences import score_licence
-from qtokfeatures.training.render.midi import Score
-from qtokfeatures.training.render.reel import Reel
-from qtokfeatures.training.render.tools import SAMPLE_RATE
+from qtokfeatures.rendering.midi import Score
+from qtokfeatures.rendering.reel import Reel
+from qtokfeatures.rendering.tools import SAMPLE_RATE
 
 PERIODS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "before 1600": {
@@ -53,6 +55,21 @@ PERIODS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "Verdi": ("verdi/laDonnaEMobile.mxl",),
     },
 }  # fmt: skip
+
+NO_NOTICE: Final = "no notice of its own; distributed with music21, see its corpus/license.txt"
+
+_NOTICES: Final = re.compile(
+    r"<rights[^>]*>(.*?)</rights>|^(!!!YE?[CMN]+:[^\n]*)$|^(%[^\n]*(?:Copyright|License)[^\n]*)$"
+    r"|<credit-words[^>]*>([^<]*(?:Copyright|©|\(c\)|licen[cs]e|Public Domain)[^<]*)<",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
+)
+_GRANTS: Final = (
+    (re.compile(r"CC-?0\b", re.IGNORECASE), "CC0"),
+    (re.compile(r"public domain", re.IGNORECASE), "public domain"),
+    (re.compile(r"CC[- ]?(BY[- ]?SA|SA[- ]?BY)", re.IGNORECASE), "CC BY-SA"),
+    (re.compile(r"CC[- ]?BY(?![- ]?N)", re.IGNORECASE), "CC BY"),
+    (re.compile(r"GNU General Public License", re.IGNORECASE), "GPL"),
+)
 """Scores of music21's corpus by period and composer; all composers died before 1911."""
 
 _ONSETS_PER_S: Final = 4.0
@@ -225,3 +242,46 @@ def _corpus_folder() -> Path:
     except ImportError as error:
         raise MissingExtraError("music21", extra="scores", purpose="Music from scores") from error
     return Path(music21.__file__).parent / "corpus"
+
+
+"""For files that carry no statement. music21 says that the corpus is "distributed with the
+permission of the encoders", restrictions being "embedded in individual compositions"."""
+
+
+def score_licence(path: str | PathLike[str]) -> str | None:
+    """Return the licence under which a score's file may be rendered.
+
+    Parameters
+    ----------
+    path : str or path
+        MusicXML, also compressed, Humdrum or ABC.
+
+    Returns
+    -------
+    str or None
+        CC0, public domain, CC BY, CC BY-SA, GPL, or :data:`NO_NOTICE`. None where the file
+        claims a copyright or reserves rights, and grants nothing: then leave it alone.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("a.krn").write_text("!!!YEM: Rights to all derivatives reserved.")
+    >>> score_licence("a.krn") is None
+    True
+    >>> _ = Path("b.xml").write_text("<rights>released under CC-BY-SA 3.0</rights>")
+    >>> score_licence("b.xml")
+    'CC BY-SA'
+    """
+    notices = [" ".join(filter(None, found)).strip() for found in _NOTICES.findall(_text(path))]
+    said = " ".join(filter(None, notices))
+    granted = next((name for pattern, name in _GRANTS if pattern.search(said)), None)
+    return granted if granted or said else NO_NOTICE
+
+
+def _text(path: str | PathLike[str]) -> str:
+    if not zipfile.is_zipfile(path):
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    with zipfile.ZipFile(path) as packed:
+        inside = [name for name in packed.namelist() if not name.startswith("META-INF")]
+        scores = [name for name in inside if name.lower().endswith(("xml", "krn", "abc"))]
+        return "\n".join(packed.read(name).decode("utf-8", "replace") for name in scores)

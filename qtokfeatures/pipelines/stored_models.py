@@ -20,7 +20,7 @@ import skops.io
 from qtokfeatures.estimators import QTokenizer
 from qtokfeatures.estimators.codec_source import CodecReference
 from qtokfeatures.exceptions import InputError, NotFittedError
-from qtokfeatures.labelled.replacing import replacing
+from qtokfeatures.files import replacing
 
 if TYPE_CHECKING:
     from qtokfeatures.estimators import Pipeline

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from qtokfeatures.training.recipe import Recipe
-from qtokfeatures.training.run import train_mini
-from qtokfeatures.training.trainer import Trainer
-from qtokfeatures.training.tuning import Tuning, tune_mini
+import lazy_loader
 
-__all__ = ["Recipe", "Trainer", "Tuning", "train_mini", "tune_mini"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

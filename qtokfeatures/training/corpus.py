@@ -23,10 +23,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from qtokfeatures.audio import iter_blocks
-from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
 from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
-from qtokfeatures.training.listing import list_recordings
-from qtokfeatures.training.render import render_material
+from qtokfeatures.progress import Progress, ignore_progress, watched
+from qtokfeatures.rendering import render_material
+from qtokfeatures.rendering.listing import list_recordings
 from qtokfeatures.training.timings import TABLES, read_timings
 
 __all__ = ["INDEX_COLUMNS", "prepare_corpus", "write_corpus"]
@@ -63,7 +63,7 @@ def prepare_corpus(
         Folders of recordings: with a ``manifest.csv``, whose split ``train`` without share-alike
         licences is taken, or without, when every audio file in them is taken.
     rendered_minutes : mapping of str to float, optional
-        Minutes to render by name of renderer; :data:`qtokfeatures.training.render.MINUTES` is
+        Minutes to render by name of renderer; :data:`qtokfeatures.rendering.MINUTES` is
         what the bundled codec had. Default is to render nothing.
     seed : int, default 0
         Seed of what is rendered.
@@ -86,7 +86,7 @@ def prepare_corpus(
 
     See Also
     --------
-    qtokfeatures.training.listing.list_folder : how a folder's files get their kinds.
+    qtokfeatures.rendering.listing.list_folder : how a folder's files get their kinds.
     """
     listings = [list_recordings(item) for item in recordings]
     timings: dict[str, pd.DataFrame] = {}
@@ -116,7 +116,7 @@ def write_corpus(
     Parameters
     ----------
     listing : pandas.DataFrame
-        With the columns :data:`qtokfeatures.training.listing.COLUMNS`.
+        With the columns :data:`qtokfeatures.rendering.listing.COLUMNS`.
     folder : path
         Made when missing. Files already there are replaced once the new ones are complete.
     timings : mapping of str to pandas.DataFrame, optional

@@ -15,11 +15,11 @@ import torch
 from qtokfeatures.audio import log_mel_distance
 from qtokfeatures.codecs.mini.codec import MiniCodec
 from qtokfeatures.codecs.mini.config import HOP_LENGTH, SAMPLE_RATE
-from qtokfeatures.codecs.progress import Progress, ignore_progress
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.labelled.replacing import replacing
+from qtokfeatures.files import replacing
+from qtokfeatures.progress import Progress, ignore_progress
+from qtokfeatures.rendering.listing import list_recordings
 from qtokfeatures.training.corpus import write_corpus
-from qtokfeatures.training.listing import list_recordings
 from qtokfeatures.training.run_record import (
     list_files,
     read_record,

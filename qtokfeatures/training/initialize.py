@@ -11,7 +11,7 @@ from qtokfeatures.codecs.mini.config import HOP_LENGTH, STEPS_PER_FRAME
 from qtokfeatures.codecs.mini.model import EncoderState, MiniModel, by_frame
 from qtokfeatures.codecs.mini.weights import rounded
 from qtokfeatures.codecs.nn.quantizer import nearest_codes
-from qtokfeatures.codecs.progress import Progress, ignore_progress, watched
+from qtokfeatures.progress import Progress, ignore_progress, watched
 from qtokfeatures.training.batches import BatchSource
 from qtokfeatures.training.losses import MagnitudeLoss
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from qtokfeatures.codecs.mini.config import STEP
-from qtokfeatures.training.render.phones import PHONES
+from qtokfeatures.rendering.phones import PHONES
 from qtokfeatures.training.timings import read_timings
 
 UNKNOWN = -1

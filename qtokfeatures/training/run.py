@@ -10,11 +10,11 @@ from typing import Any
 from qtokfeatures.codecs.devices import resolve_device
 from qtokfeatures.codecs.mini.config import MiniConfig
 from qtokfeatures.codecs.mini.weights import load_weights
-from qtokfeatures.codecs.progress import Progress, ignore_progress
+from qtokfeatures.progress import Progress, ignore_progress
+from qtokfeatures.rendering import check_minutes
+from qtokfeatures.rendering.listing import list_recordings
 from qtokfeatures.training.corpus import prepare_corpus
-from qtokfeatures.training.listing import list_recordings
 from qtokfeatures.training.recipe import Recipe
-from qtokfeatures.training.render import check_minutes
 from qtokfeatures.training.run_record import (
     list_files,
     read_record,

@@ -9,9 +9,9 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
+from qtokfeatures.codecs.checkpoint import read_state
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.labelled.replacing import replacing
-from qtokfeatures.training.checkpoint import read_state
+from qtokfeatures.files import replacing
 
 CHECKPOINT: Final = "checkpoint.safetensors"
 WEIGHTS: Final = "mini.safetensors"

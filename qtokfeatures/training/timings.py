@@ -2,7 +2,7 @@
 
 Beside ``corpus.csv`` lie ``phones.csv`` and ``words.csv`` for synthesised speech, one row a phone
 or word: the clip's ``name``, ``start`` and ``end`` in samples of the clip, and the ``phone`` (a
-class of :data:`qtokfeatures.training.render.phones.PHONES`) or ``word``. The phones of a clip
+class of :data:`qtokfeatures.rendering.phones.PHONES`) or ``word``. The phones of a clip
 follow one another from its first sample to its last, silence among them; words leave the silences
 out.
 """
@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.training.render.phones import PHONES
+from qtokfeatures.rendering.phones import PHONES
 
 TABLES: Final = {"phones": "phone", "words": "word"}
 """The tables by name of file, and the column of each that says what sounds."""
@@ -79,7 +79,7 @@ def phone_track(
     -------
     numpy.ndarray
         int64 (frame,): the phone's place in
-        :data:`qtokfeatures.training.render.phones.PHONES`, −1 outside the clip.
+        :data:`qtokfeatures.rendering.phones.PHONES`, −1 outside the clip.
 
     Raises
     ------

@@ -13,17 +13,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from qtokfeatures.codecs.mini.config import MiniConfig
-from qtokfeatures.codecs.mini.model import MiniModel
-from qtokfeatures.codecs.mini.weights import load_weights, save_weights
-from qtokfeatures.codecs.progress import Progress, ignore_progress
-from qtokfeatures.training.adversary import Opponent
-from qtokfeatures.training.batches import Batch, BatchSource
-from qtokfeatures.training.checkpoint import (
+from qtokfeatures.codecs.checkpoint import (
     load_modules,
     load_optimizers,
     save_checkpoint,
 )
+from qtokfeatures.codecs.mini.config import MiniConfig
+from qtokfeatures.codecs.mini.model import MiniModel
+from qtokfeatures.codecs.mini.weights import load_weights, save_weights
+from qtokfeatures.progress import Progress, ignore_progress
+from qtokfeatures.training.adversary import Opponent
+from qtokfeatures.training.batches import Batch, BatchSource
 from qtokfeatures.training.initialize import (
     collect_latents,
     initialize_codebooks,
@@ -32,11 +32,10 @@ from qtokfeatures.training.initialize import (
     round_encoder,
 )
 from qtokfeatures.training.interrupts import Resumable, held_back
-from qtokfeatures.training.objectives import Objectives
+from qtokfeatures.training.objectives import Objectives, set_rate, stage_optimizer
 from qtokfeatures.training.recipe import MEANING_STAGES, STAGES, Recipe
 from qtokfeatures.training.replay import Replayed
 from qtokfeatures.training.run_record import CHECKPOINT, WEIGHTS, refuse_changes, stored_state
-from qtokfeatures.training.stage_optimizer import set_rate, stage_optimizer
 
 _LOG_EVERY = 50
 _RESTART_EVERY = 20

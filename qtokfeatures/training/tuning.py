@@ -15,15 +15,15 @@ import pandas as pd
 import torch
 from torch import nn
 
+from qtokfeatures.codecs.checkpoint import load_modules, load_optimizers, save_checkpoint
 from qtokfeatures.codecs.devices import resolve_device
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
-from qtokfeatures.codecs.progress import Progress, ignore_progress
 from qtokfeatures.codecs.registry import find_mini_weights
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.labelled.replacing import replacing
+from qtokfeatures.files import replacing
+from qtokfeatures.progress import Progress, ignore_progress
 from qtokfeatures.training.batches import BatchSource
-from qtokfeatures.training.checkpoint import load_modules, load_optimizers, save_checkpoint
 from qtokfeatures.training.held_out import held_out_distance, held_out_s, make_corpus
 from qtokfeatures.training.interrupts import Resumable, held_back
 from qtokfeatures.training.objectives import Objectives
@@ -84,7 +84,7 @@ def tune_mini(
     Parameters
     ----------
     recordings : sequence of paths
-        Folders of recordings; see :func:`~qtokfeatures.training.listing.list_recordings`. Not
+        Folders of recordings; see :func:`~qtokfeatures.rendering.listing.list_recordings`. Not
         needed to go on with a run; those that are given must be those that it was begun with.
     folder : path
         Gets ``mini.safetensors``, the best weights so far; ``checkpoint.safetensors``, from which

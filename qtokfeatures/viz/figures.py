@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtokfeatures.exceptions import InputError, MissingExtraError
-from qtokfeatures.labelled.replacing import replacing
+from qtokfeatures.files import replacing
 
 try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg

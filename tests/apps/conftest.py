@@ -87,5 +87,5 @@ def quick_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw nothing, for tests that are about something else; a picture takes half a second."""
     drawn = dict.fromkeys(("waveform", "spectrogram", "tokens"), b"\x89PNG")
     monkeypatch.setattr(
-        "qtokfeatures.viz.roundtrip_page.roundtrip_pictures", lambda roundtrip: drawn
+        "qtokfeatures.studio.roundtrip_page.roundtrip_pictures", lambda roundtrip: drawn
     )

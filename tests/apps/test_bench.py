@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from qtokfeatures.apps import cli_bench_inverse, cli_bench_speed
+from qtokfeatures.apps import cli_bench
+from qtokfeatures.benches import inverse as inverse_bench
+from qtokfeatures.benches.speed.folders import default_folders
 
 
 def test_verify_reports_and_exits_with_its_status(qtok, small_codec) -> None:
@@ -40,7 +42,7 @@ def manifest(sounds: Path) -> Path:
 
 
 def test_bench_codec_prints_tables_and_fills_the_card(qtok, manifest: Path, monkeypatch) -> None:
-    monkeypatch.setattr("qtokfeatures.evaluation.codec_bench.default_peers", lambda: ())
+    monkeypatch.setattr("qtokfeatures.benches.codec.bench.default_peers", lambda: ())
     card = Path("card.md")
     card.write_text("<!-- bench:begin -->\n<!-- bench:end -->\n", encoding="utf-8")
     ran = qtok("bench", "codec", "--data", manifest, "--card", card)
@@ -50,7 +52,7 @@ def test_bench_codec_prints_tables_and_fills_the_card(qtok, manifest: Path, monk
 
 
 def test_bench_codec_for_a_machine(qtok, manifest: Path, monkeypatch) -> None:
-    monkeypatch.setattr("qtokfeatures.evaluation.codec_bench.default_peers", lambda: ())
+    monkeypatch.setattr("qtokfeatures.benches.codec.bench.default_peers", lambda: ())
     ran = qtok("bench", "codec", "--data", manifest, "--json")
     assert ran.json["clips"]["kinds"] == {"music": 1, "environment": 1}
 
@@ -97,7 +99,7 @@ def card_with(section: str) -> Path:
 
 
 def test_bench_digits_fills_its_section(qtok, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("qtokfeatures.evaluation.peers.tools.shutil.which", lambda tool: None)
+    monkeypatch.setattr("qtokfeatures.benches.peers.tools.shutil.which", lambda tool: None)
     card = card_with("digits")
     data = speech_folder(tmp_path / "shared")
     ran = qtok("bench", "digits", "--data", data, "--per-digit", 2, "--card", card, "--json")
@@ -122,7 +124,7 @@ def test_a_card_without_a_place_is_found_before_anything_is_measured(qtok, bench
 
 
 def test_bench_robustness_sets_an_earlier_result_beside(qtok, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("qtokfeatures.evaluation.robustness.bench.missing_flite", lambda: "none")
+    monkeypatch.setattr("qtokfeatures.benches.robustness.bench.missing_flite", lambda: "none")
     data = speech_folder(tmp_path / "shared")
     before = Path("before.json")
     first = qtok("bench", "robustness", "--data", data, "--clips", 1, "--json")
@@ -150,17 +152,17 @@ def test_bench_speed_times_the_files_that_are_named(qtok, sounds: Path) -> None:
 
 def test_bench_speed_takes_digits_and_bundled_sounds(tmp_path: Path, monkeypatch) -> None:
     data = speech_folder(tmp_path / "shared")
-    folders = cli_bench_speed.default_folders(data, at_most=5)
+    folders = default_folders(data, at_most=5)
     assert {name: len(paths) for name, paths in folders.items()} == {
         "spoken digits, 8 kHz": 5,
         "bundled sounds, 24 kHz": 44,
     }
     monkeypatch.setenv("QTOK_SHARED", str(tmp_path / "nowhere"))
-    assert list(cli_bench_speed.default_folders(None, at_most=5)) == ["bundled sounds, 24 kHz"]
+    assert list(default_folders(None, at_most=5)) == ["bundled sounds, 24 kHz"]
 
 
 def test_bench_codec_draws_the_best_and_the_worst(qtok, manifest: Path, monkeypatch) -> None:
-    monkeypatch.setattr("qtokfeatures.evaluation.codec_bench.default_peers", lambda: ())
+    monkeypatch.setattr("qtokfeatures.benches.codec.bench.default_peers", lambda: ())
     ran = qtok("bench", "codec", "--data", manifest, "--sheet", "pictures")
     assert ran.code == 0, ran.err
     drawn = sorted(path.name for path in Path("pictures").iterdir())
@@ -179,8 +181,8 @@ def test_bench_stability_fills_its_section(qtok, tmp_path: Path) -> None:
 
 
 def test_bench_inverse_fills_its_section(qtok, manifest: Path, monkeypatch) -> None:
-    monkeypatch.setattr(cli_bench_inverse, "bundled_clips", lambda: ([], []))
-    monkeypatch.setattr(cli_bench_inverse, "_FEATURES", ("histogram",))
+    monkeypatch.setattr(cli_bench, "bundled_clips", lambda: ([], []))
+    monkeypatch.setattr(cli_bench, "_FEATURES", ("histogram",))
     card = card_with("inverse")
     ran = qtok(
         "bench", "inverse", "--data", manifest, "--per-kind", 1, "--card", card, "--json"
@@ -192,6 +194,6 @@ def test_bench_inverse_fills_its_section(qtok, manifest: Path, monkeypatch) -> N
 
 
 def test_the_bundled_sounds_are_split() -> None:
-    fitted, held_out = cli_bench_inverse.bundled_clips()
+    fitted, held_out = inverse_bench.bundled_clips()
     assert len(held_out) == 11
     assert not {clip.name for clip in fitted} & {clip.name for clip in held_out}

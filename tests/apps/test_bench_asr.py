@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import qtokfeatures as qt
-from qtokfeatures.apps.cli_bench_asr import asr_systems
-from qtokfeatures.evaluation import asr
+from qtokfeatures.benches import asr
+from qtokfeatures.benches.asr.systems import asr_systems
 
 
 def test_all_have_the_same_recogniser_and_choice() -> None:

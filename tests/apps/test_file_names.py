@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtokfeatures.apps.file_names import file_stems, refuse_to_overwrite
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.studio.file_names import file_stems, refuse_to_overwrite
 
 SUFFIXES = [".wav", ".flac"]
 

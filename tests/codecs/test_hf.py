@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from qtokfeatures.codecs import load_codec
-from qtokfeatures.evaluation.verify import verify
+from qtokfeatures.evaluation.verification import verify
 from qtokfeatures.exceptions import CodecError, QtokError
 
 transformers = pytest.importorskip(

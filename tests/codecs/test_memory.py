@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from qtokfeatures.audio import load_audio
-from qtokfeatures.codecs.batching import in_memory
 from qtokfeatures.codecs.mini import random_mini
+from qtokfeatures.codecs.out_of_memory import in_memory
 from qtokfeatures.exceptions import CodecError, StreamClosedError
 
 ERRORS = [

@@ -11,11 +11,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from qtokfeatures.codecs import load_codec
+from qtokfeatures.codecs.checkpoint import write_tensors
 from qtokfeatures.codecs.mini.codec import bundled_weights
 from qtokfeatures.codecs.mini.config import TINY
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
-from qtokfeatures.codecs.tensor_files import write_tensors
 from qtokfeatures.exceptions import CodecError
 
 

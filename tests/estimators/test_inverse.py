@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import qtokfeatures as qt
-from qtokfeatures.evaluation.inverse_bench import count_loud_joins
+from qtokfeatures.benches.inverse import count_loud_joins
 from qtokfeatures.exceptions import InputError, NotFittedError
 
 FITTED = ("flute_C4", "flute_G4", "guitar_C4", "guitar_G4", "organ_C4", "organ_E4",

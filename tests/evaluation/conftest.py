@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from qtokfeatures.codecs.mini import random_mini
-from qtokfeatures.evaluation import BenchClip
 
 SR = 24_000
 
@@ -36,13 +35,3 @@ def make_voice() -> Callable[..., np.ndarray]:
 @pytest.fixture(scope="session")
 def speech() -> np.ndarray:
     return voice_like(2.0)
-
-
-@pytest.fixture(scope="session")
-def clips() -> list[BenchClip]:
-    noise = np.random.default_rng(3).normal(0, 0.1, size=SR).astype(np.float32)
-    return [
-        BenchClip("one", "speech", voice_like(1.5, seed=1), SR),
-        BenchClip("two", "speech", voice_like(1.7, seed=2), SR),
-        BenchClip("three", "environment", noise, SR),
-    ]

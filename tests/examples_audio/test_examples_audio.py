@@ -14,7 +14,7 @@ import soundfile
 
 import qtokfeatures as qt
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.training.render import missing_tools
+from qtokfeatures.rendering import missing_tools
 
 FOLDER = Path(qt.example_files()[0]).parent
 LABELS = qt.example_labels()

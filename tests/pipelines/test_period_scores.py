@@ -11,9 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtokfeatures.exceptions import MissingExtraError
-from qtokfeatures.pipelines.period_scores import PERIODS, cut_excerpts, render_periods
-from qtokfeatures.pipelines.score_licences import NO_NOTICE, score_licence
-from qtokfeatures.training.render import missing_tools
+from qtokfeatures.pipelines.period_scores import (
+    NO_NOTICE,
+    PERIODS,
+    cut_excerpts,
+    render_periods,
+    score_licence,
+)
+from qtokfeatures.rendering import missing_tools
 
 notes = st.lists(
     st.tuples(

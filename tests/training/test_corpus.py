@@ -11,8 +11,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from qtokfeatures.exceptions import InputError, SkippedClipWarning
+from qtokfeatures.rendering.listing import list_folder
 from qtokfeatures.training.corpus import INDEX_COLUMNS, prepare_corpus, write_corpus
-from qtokfeatures.training.listing import list_folder
 
 SR = 24_000
 

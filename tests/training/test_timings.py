@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.rendering import missing_tools
+from qtokfeatures.rendering.phones import PHONES
 from qtokfeatures.training.corpus import prepare_corpus
-from qtokfeatures.training.render import missing_tools
-from qtokfeatures.training.render.phones import PHONES
 from qtokfeatures.training.timings import phone_track, read_timings
 
 

@@ -17,17 +17,17 @@ import torch
 from safetensors.torch import load_file
 
 import qtokfeatures as qt
+from qtokfeatures.codecs.checkpoint import read_state
 from qtokfeatures.codecs.mini.config import TINY
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
 from qtokfeatures.exceptions import CodecError, InputError
-from qtokfeatures.training import Recipe, Trainer, stage_optimizer, train_mini
+from qtokfeatures.rendering.phones import PHONES
+from qtokfeatures.training import Recipe, Trainer, objectives, train_mini
 from qtokfeatures.training import trainer as trainer_module
 from qtokfeatures.training.batches import BatchSource, resampled
-from qtokfeatures.training.checkpoint import read_state
 from qtokfeatures.training.corpus import prepare_corpus
 from qtokfeatures.training.recipe import STAGES
-from qtokfeatures.training.render.phones import PHONES
 
 RECIPE = Recipe(
     seed=3,
@@ -101,7 +101,7 @@ def test_the_loss_of_a_repeated_batch_falls(corpus, tmp_path, monkeypatch):
     run = trainer(corpus, tmp_path)
     batch = run.source.batch(0)
     monkeypatch.setattr(run.source, "batch", lambda step, corrupts: batch)
-    monkeypatch.setattr(stage_optimizer, "_WARM_UP", 40)
+    monkeypatch.setattr(objectives, "_WARM_UP", 40)
     monkeypatch.setattr(run, "_stage_of", lambda step: ("plain", step, 60))
     losses = [float(row["loss"]) for row in run._steps(60)]
     assert np.mean(losses[-5:]) < 0.95 * losses[0]

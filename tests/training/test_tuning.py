@@ -13,12 +13,12 @@ import soundfile as sf
 import torch
 
 import qtokfeatures as qt
+from qtokfeatures.codecs.checkpoint import read_state, save_checkpoint
 from qtokfeatures.codecs.mini.config import TINY
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import save_weights
 from qtokfeatures.exceptions import CodecError, InputError, SkippedClipWarning
 from qtokfeatures.training import train_mini, tune_mini, tuning
-from qtokfeatures.training.checkpoint import read_state, save_checkpoint
 from qtokfeatures.training.held_out import held_out
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.viz import classifier_report, confusion_figure
-from qtokfeatures.viz.classifier_page import HeardToken
+from qtokfeatures.studio import classifier_report
+from qtokfeatures.studio.classifier_page import HeardToken
+from qtokfeatures.viz import confusion_figure
 from qtokfeatures.viz.figures import figure_png
 
 COUNTS = np.array([[3, 1, 0], [0, 4, 0], [2, 0, 0]])

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from qtokfeatures.codecs.mini.codec import MiniCodec, random_mini
+import lazy_loader
 
-__all__ = ["MiniCodec", "random_mini"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,9 +10,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from qtokfeatures.codecs.checkpoint import write_tensors
 from qtokfeatures.codecs.mini.config import MiniConfig
 from qtokfeatures.codecs.mini.model import MiniModel
-from qtokfeatures.codecs.tensor_files import write_tensors
 from qtokfeatures.exceptions import CodecError
 
 FORMAT = "qtokfeatures-mini-2"

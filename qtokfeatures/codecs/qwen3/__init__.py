@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from qtokfeatures.codecs.qwen3.codec import Qwen3TTSTokenizer
+import lazy_loader
 
-__all__ = ["Qwen3TTSTokenizer"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,13 @@
+from .bench import bench_asr as bench_asr
+from .conditions import standard_conditions as standard_conditions
+from .conditions import training_noise as training_noise
+from .maskers import load_noises as load_noises
+from .maskers import load_talkers as load_talkers
+from .material import Material as Material
+from .material import System as System
+from .result import AsrResult as AsrResult
+from .tables import asr_notes as asr_notes
+from .tables import asr_tables as asr_tables
+from .tables import error_curves as error_curves
+from .utterances import Utterance as Utterance
+from .utterances import load_utterances as load_utterances

@@ -1,0 +1,270 @@
+"""Recognisers on tokens beside those on MFCC and log-mel spectra: same speech, same effort."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from joblib import Parallel, delayed
+from sklearn.base import clone
+
+from qtokfeatures.benches.asr.conditions import CLEAN
+from qtokfeatures.benches.asr.material import Material, System
+from qtokfeatures.benches.asr.result import TRAININGS, AsrResult, Errors
+from qtokfeatures.benches.provenance import codec_identity, package_versions
+from qtokfeatures.evaluation.perturbations import Perturbation
+from qtokfeatures.evaluation.speech_metrics import require
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.files import replacing
+from qtokfeatures.progress import Progress, ignore_progress
+
+if TYPE_CHECKING:
+    from qtokfeatures.codecs import Codec
+
+    AnyCodec: TypeAlias = Codec[Any, Any]
+
+_PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "scikit-learn", "librosa", "jiwer")
+_TUNING_SEED: Final = 100
+
+Frames = list[npt.NDArray[Any]]
+
+
+def bench_asr(
+    codec: AnyCodec,
+    systems: Sequence[System],
+    material: Material,
+    *,
+    work: str | Path,
+    n_jobs: int = 1,
+    on_progress: Progress | None = None,
+) -> AsrResult:
+    """Train and test recognisers on every feature.
+
+    Each is trained on clean speech, and on speech of which half is noisy, by other speakers than
+    it is tested on, several times with other seeds. Its settings are chosen on clean speech of
+    split ``train``, among as many as every other has.
+
+    Parameters
+    ----------
+    codec : Codec
+        The codec of the systems.
+    systems : sequence of System
+        What is compared.
+    material : Material
+        What with.
+    work : str or Path
+        Folder for what is done, from which an interrupted bench goes on.
+    n_jobs : int, default=1
+        Processes.
+    on_progress : callable, optional
+        Called as ``on_progress(stage, done, total)``.
+
+    Returns
+    -------
+    AsrResult
+
+    Raises
+    ------
+    InputError
+        If two systems have one name.
+    MissingExtraError
+        If jiwer is not installed.
+    """
+    require("jiwer", purpose="word error rates")
+    names = [system.name for system in systems]
+    if len(set(names)) < len(names):
+        raise InputError(f"systems need different names, got {names}")
+    folder = Path(work)
+    folder.mkdir(parents=True, exist_ok=True)
+    watch = on_progress or ignore_progress
+    pending = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+        delayed(run_system)(system, material, folder, material.fingerprint(system))
+        for system in systems
+    )
+    watch("recognise", 0, len(systems))
+    found: dict[str, tuple[Mapping[str, Any], dict[str, Errors]]] = {}
+    for done, (name, chosen, errors) in enumerate(pending, start=1):
+        found[name] = chosen, errors
+        watch("recognise", done, len(systems))
+    utterances = material.utterances
+    return AsrResult(
+        codec=codec_identity(codec),
+        systems=names,
+        conditions=list(material.conditions),
+        corpora=np.array([u.corpus for u in utterances]),
+        speakers=np.array([u.speaker for u in utterances]),
+        words=np.array([len(u.transcript.split()) for u in utterances]),
+        errors={(name, t): found[name][1][t] for name in names for t in TRAININGS},
+        settings={name: found[name][0] for name in names},
+        versions=package_versions(_PACKAGES),
+    )
+
+
+def run_system(
+    system: System, material: Material, folder: Path, fingerprint: str
+) -> tuple[str, Mapping[str, Any], dict[str, Errors]]:
+    """Train and test one system; what is stored already is taken.
+
+    Parameters
+    ----------
+    system : System
+        The system.
+    material : Material
+        What with.
+    folder : Path
+        Where results are kept.
+    fingerprint : str
+        What tells this work from other work, made where the codec is: another process knows it by
+        reference only.
+
+    Returns
+    -------
+    str
+        Its name.
+    mapping
+        Its settings.
+    dict of str to ndarray of int (seed, condition, utterance)
+        Errors, by training.
+    """
+    import torch
+
+    torch.set_num_threads(1)  # processes share the cores
+    store = _Store(folder, system.name, fingerprint)
+    frames = _LazyFrames(system, material)
+    chosen = store.get_or_make("settings", lambda: _choose(system, material, frames))
+
+    def tested(training: str, seed: int) -> Any:
+        return _test_seed(system, material, frames, chosen, training, seed).tolist()
+
+    errors = {
+        training: np.array(
+            [
+                store.get_or_make(f"{training}-{seed}", partial(tested, training, seed))
+                for seed in material.seeds
+            ]
+        )
+        for training in TRAININGS
+    }
+    return system.name, chosen, errors
+
+
+class _LazyFrames:
+    """Frames of all utterances in a condition, made when first asked for."""
+
+    def __init__(self, system: System, material: Material) -> None:
+        self._system, self._material = system, material
+        self._known: dict[str, Frames] = {}
+
+    def of(self, condition: str) -> Frames:
+        """Return the frames in a condition of the test."""
+        if condition not in self._known:
+            self._known[condition] = self._make(self._material.conditions[condition])
+        return self._known[condition]
+
+    def for_training(self, training: str, rows: npt.NDArray[np.int64]) -> Frames:
+        """Return what is trained on: clean speech, or every other utterance with noise."""
+        clean = self.of(CLEAN)
+        if training == CLEAN:
+            return [clean[row] for row in rows]
+        if "training" not in self._known:
+            self._known["training"] = self._make(self._material.noise)
+        noisy = self._known["training"]
+        return [(noisy if n % 2 else clean)[row] for n, row in enumerate(rows)]
+
+    def _make(self, change: Perturbation | None) -> Frames:
+        front_end = clone(self._system.front_end)
+        frames: Frames = front_end.fit_transform(self._material.waves(change))
+        return frames
+
+
+class _Store:
+    """JSON files of one system."""
+
+    def __init__(self, folder: Path, name: str, fingerprint: str) -> None:
+        self._stem = f"{''.join(c if c.isalnum() else '-' for c in name)}-{fingerprint}"
+        self._folder = folder
+
+    def get_or_make(self, what: str, make: Callable[[], Any]) -> Any:
+        """Return what is stored, or make it and store it."""
+        path = self._folder / f"{self._stem}-{what}.json"
+        if path.is_file():
+            return json.loads(path.read_text(encoding="utf-8"))
+        made = make()
+        with replacing(path) as fresh:
+            fresh.write_text(json.dumps(made), encoding="utf-8")
+        return made
+
+
+def _choose(system: System, material: Material, frames: _LazyFrames) -> Mapping[str, Any]:
+    """Choose the settings with the fewest errors on clean speech of speakers left out."""
+    if len(system.settings) == 1:
+        return dict(system.settings[0])
+    train, test = material.tuning_fold()
+    said = [u.transcript for u in material.utterances]
+    clean = frames.of(CLEAN)
+    scores = []
+    for setting in system.settings:
+        model = clone(system.recognizer).set_params(seed=_TUNING_SEED, **setting)
+        model.fit([clean[row] for row in train], [said[row] for row in train])
+        heard = model.predict([clean[row] for row in test])
+        scores.append(int(word_errors([said[row] for row in test], heard).sum()))
+    return dict(system.settings[int(np.argmin(scores))])
+
+
+def _test_seed(
+    system: System,
+    material: Material,
+    frames: _LazyFrames,
+    chosen: Mapping[str, Any],
+    training: str,
+    seed: int,
+) -> Errors:
+    """Errors (condition, utterance) of one seed; each speaker is tested when left out."""
+    said = [u.transcript for u in material.utterances]
+    errors = np.zeros((len(material.conditions), len(said)), dtype=np.int64)
+    for train, test in material.folds():
+        known = frames.for_training(training, train)
+        model = clone(system.recognizer).set_params(seed=seed, **chosen)
+        model.fit(known, [said[row] for row in train])
+        for number, condition in enumerate(material.conditions):
+            tested = frames.of(condition)
+            heard = model.predict([tested[row] for row in test])
+            errors[number, test] = word_errors([said[row] for row in test], heard)
+    return errors
+
+
+def word_errors(said: Sequence[str], heard: Sequence[str]) -> Errors:
+    """Count wrong, missing and inserted words in each utterance.
+
+    Parameters
+    ----------
+    said, heard : sequence of str
+        Transcripts.
+
+    Returns
+    -------
+    ndarray of int (utterance,)
+
+    Examples
+    --------
+    >>> word_errors(["one two", "three"], ["one", "three four"]).tolist()
+    [1, 1]
+    """
+    jiwer = require("jiwer", purpose="word error rates")
+    aligned = jiwer.process_words(list(said), list(heard)).alignments
+    return np.array(
+        [
+            sum(
+                max(c.ref_end_idx - c.ref_start_idx, c.hyp_end_idx - c.hyp_start_idx)
+                for c in chunks
+                if c.type != "equal"
+            )
+            for chunks in aligned
+        ],
+        dtype=np.int64,
+    )

@@ -1,0 +1,3 @@
+"""Reconstruction quality of a codec beside its peers."""
+
+from __future__ import annotations

@@ -1,0 +1,261 @@
+"""A codec measured beside its peers, on the same clips and by the same code."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from qtokfeatures.benches.clips import BenchClip
+from qtokfeatures.benches.codec.result import BenchResult, SystemScores
+from qtokfeatures.benches.peers import Peer, default_peers, split_peers
+from qtokfeatures.benches.provenance import codec_identity, package_versions
+from qtokfeatures.benches.speed.timing import Coder, measure_speed, on_threads, timing_signal
+from qtokfeatures.codecs.refining import checked_steps
+from qtokfeatures.evaluation.alignment import align, find_common_lag
+from qtokfeatures.evaluation.code_use import CodeUse, measure_code_use
+from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.scores import ClipScore, score_reconstruction
+from qtokfeatures.evaluation.speech_metrics import require
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.progress import Progress, ignore_progress, watched
+
+if TYPE_CHECKING:
+    from qtokfeatures.codecs import Codec
+
+    AnyCodec: TypeAlias = Codec[Any, Any]
+
+_MEASURING_PACKAGES = ("qtokfeatures", "numpy", "torch", "librosa", "pystoi", "pesq")
+
+
+def bench_codec(
+    codec: AnyCodec,
+    *,
+    clips: Sequence[BenchClip],
+    n_codebooks: Iterable[int] = (16, 8, 4, 2, 1),
+    refine: int = 0,
+    peers: Iterable[Peer] | None = None,
+    quiet_db: float = -40.0,
+    timed_s: float = 10.0,
+    threads: Sequence[int] = (1, 2),
+    on_progress: Progress | None = None,
+) -> BenchResult:
+    """Measure how well a codec reconstructs, how it uses its codes, and how fast it is.
+
+    Parameters
+    ----------
+    codec : Codec
+        The codec; prefixes of its codebooks are decoded as ``codec.decode(codes[:k])``.
+    clips : sequence of BenchClip
+        What to measure on, all of one rate; see :func:`~qtokfeatures.benches.select_clips`.
+    n_codebooks : iterable of int, default (16, 8, 4, 2, 1)
+        Numbers of codebooks to decode from; those the codec does not have are left out.
+    refine : int, default 0
+        Also measure ``codec.encode(…, refine=refine)``, unless 0, with the most codebooks.
+    peers : iterable of Peer, optional
+        Codecs to compare with, by default Opus, Codec 2 and Griffin-Lim. One whose tools are not
+        installed is left out and named in the result. The delay that a peer adds is found over
+        all clips and taken out before measuring.
+    quiet_db : float, default -40.0
+        Gain of an input whose output is scaled back before measuring, in dB.
+    timed_s : float, default 10.0
+        Length of the audio for timing, in seconds.
+    threads : sequence of int, default (1, 2)
+        Numbers of threads of torch to time the codec with.
+    on_progress : callable, optional
+        Called as ``on_progress(stage, done, total)`` before the first clip and after every clip.
+
+    Returns
+    -------
+    BenchResult
+
+    Raises
+    ------
+    CodecError
+        If the codec cannot refine.
+    InputError
+        If there is no clip, the clips are of several rates, two have the same name, or no number
+        of codebooks is left.
+    MissingExtraError
+        If a clip is speech and pystoi or pesq is not installed.
+
+    See Also
+    --------
+    qtokfeatures.benches.bench_markdown : The result as a page.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import qtokfeatures as qt
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, size=24_000).astype(np.float32)
+    >>> clips = [BenchClip("noise", "environment", noise, 24_000)]
+    >>> codec = qt.load_codec("mini", device="cpu")
+    >>> result = bench_codec(codec, clips=clips, n_codebooks=[16, 4], peers=[], timed_s=0.5)
+    >>> [system.name for system in result.systems]
+    ['mini, 16 codebooks', 'mini, 4 codebooks']
+    """
+    clips = _check_clips(clips)
+    check_refining(codec, refine)
+    prefixes = _check_prefixes(n_codebooks, codec.spec.n_codebooks)
+    running, skipped = split_peers(default_peers() if peers is None else peers)
+    watch = on_progress or ignore_progress
+    codes = [codec.encode(clip.y, sr=clip.sr) for clip in watched(clips, "encode", watch)]
+    systems = [_score_prefix(codec, clips, codes, k, watch, lag=k == prefixes[0]) for k in prefixes]
+    if refine:
+        systems.append(_score_refined(codec, clips, prefixes[0], refine, watch))
+    quiet = _score_quiet(codec, clips, prefixes[0], quiet_db, watch)
+    systems += [_score_peer(peer, clips, watch) for peer in running]
+    coders = {
+        f"{codec.spec.name}, {n} thread{'s' if n > 1 else ''}": on_threads(
+            _codec_coder(codec, clips[0].sr), n
+        )
+        for n in threads
+    }
+    if refine:
+        slow = _codec_coder(codec, clips[0].sr, refine)
+        coders[f"{refined_name(codec.spec.name, refine)}, 1 thread"] = on_threads(slow, 1)
+    coders |= {peer.name: _peer_coder(peer, clips[0].sr) for peer in running}
+    return BenchResult(
+        codec=codec_identity(codec),
+        kinds=Counter(clip.kind for clip in clips),
+        duration_s=sum(clip.duration_s for clip in clips),
+        sr=clips[0].sr,
+        systems=tuple(systems),
+        quiet=quiet,
+        quiet_db=quiet_db,
+        code_use=_code_use(codec, codes),
+        speech_code_use=_speech_code_use(codec, clips, codes),
+        speeds=measure_speed(coders, timing_signal(clips, duration_s=timed_s), clips[0].sr),
+        speed_duration_s=timed_s,
+        skipped=skipped,
+        versions=package_versions(_MEASURING_PACKAGES),
+    )
+
+
+def _score_prefix(
+    codec: AnyCodec,
+    clips: Sequence[BenchClip],
+    codes: Sequence[npt.NDArray[np.int16]],
+    k: int,
+    watch: Progress,
+    *,
+    lag: bool,
+) -> SystemScores:
+    name = f"{codec.spec.name}, {k} codebook{'s' if k > 1 else ''}"
+    scores = []
+    for clip, clip_codes in zip(watched(clips, name, watch), codes, strict=True):
+        y_hat, _ = codec.decode(clip_codes[:k], sr=clip.sr, length=len(clip.y))
+        scores.append(_score(clip, y_hat, lag=lag))
+    kbit_s = k * codec.spec.frame_rate * math.log2(codec.spec.codebook_size) / 1000
+    return SystemScores(name, tuple(scores), kbit_s=kbit_s, n_codebooks=k)
+
+
+def refined_name(name: str, steps: int) -> str:
+    """Call `name`, with codes refined in so many steps, what tables call it."""
+    return f"{name}, refine={steps}"
+
+
+def check_refining(codec: AnyCodec, steps: int) -> None:
+    """Raise if `steps` is no number of steps, or the codec cannot refine: before anything runs."""
+    if checked_steps(steps):
+        codec.start_refining()
+
+
+def _score_refined(
+    codec: AnyCodec, clips: Sequence[BenchClip], k: int, steps: int, watch: Progress
+) -> SystemScores:
+    name = refined_name(f"{codec.spec.name}, {k} codebooks", steps)
+    codes = [codec.encode(clip.y, sr=clip.sr, refine=steps) for clip in watched(clips, name, watch)]
+    system = _score_prefix(codec, clips, codes, k, watch, lag=True)
+    return replace(system, name=name, n_codebooks=None)
+
+
+def _score_quiet(
+    codec: AnyCodec, clips: Sequence[BenchClip], k: int, gain_db: float, watch: Progress
+) -> SystemScores:
+    name = f"{codec.spec.name} at {gain_db:g} dB"
+    gain = np.float32(10 ** (gain_db / 20))
+    scores = []
+    for clip in watched(clips, name, watch):
+        codes = codec.encode(gain * clip.y, sr=clip.sr)
+        y_hat, _ = codec.decode(codes[:k], sr=clip.sr, length=len(clip.y))
+        scores.append(_score(clip, y_hat / gain))
+    return SystemScores(name, tuple(scores))
+
+
+def _score_peer(peer: Peer, clips: Sequence[BenchClip], watch: Progress) -> SystemScores:
+    payloads, late = [], []
+    for clip in watched(clips, peer.name, watch):
+        payloads.append(peer.encode(clip.y, clip.sr))
+        late.append(peer.decode(payloads[-1], clip.sr))
+    pairs = [(clip.y, y_hat) for clip, y_hat in zip(clips, late, strict=True)]
+    lag = find_common_lag(pairs, sr=clips[0].sr) if peer.delays else 0
+    scores = [
+        _score(clip, align(y_hat, lag, len(clip.y)), lag=True)
+        for clip, y_hat in zip(watched(clips, f"score {peer.name}", watch), late, strict=True)
+    ]
+    kbit_s = _bit_rate([peer.n_bits(payload) for payload in payloads], clips)
+    return SystemScores(peer.name, tuple(scores), kbit_s=kbit_s, lag=lag, note=peer.note)
+
+
+def _score(clip: BenchClip, y_hat: FloatArray, *, lag: bool = False) -> ClipScore:
+    values = score_reconstruction(clip.y, y_hat, clip.sr, speech=clip.kind == "speech", lag=lag)
+    return ClipScore(clip.name, clip.kind, values)
+
+
+def _code_use(codec: AnyCodec, codes: Sequence[npt.NDArray[np.int16]]) -> CodeUse:
+    joined = np.concatenate(codes, axis=1)
+    return measure_code_use(joined, codebook_size=codec.spec.codebook_size)
+
+
+def _speech_code_use(
+    codec: AnyCodec, clips: Sequence[BenchClip], codes: Sequence[npt.NDArray[np.int16]]
+) -> CodeUse | None:
+    of_speech = [own for clip, own in zip(clips, codes, strict=True) if clip.kind == "speech"]
+    return _code_use(codec, of_speech) if of_speech else None
+
+
+def _bit_rate(bits: Sequence[int | None], clips: Sequence[BenchClip]) -> float | None:
+    counted = [each for each in bits if each is not None]
+    if len(counted) < len(bits):
+        return None
+    return sum(counted) / sum(clip.duration_s for clip in clips) / 1000
+
+
+def _codec_coder(codec: AnyCodec, sr: int, refine: int = 0) -> Coder:
+    return Coder(
+        lambda y: codec.encode(y, sr=sr, refine=refine), lambda codes: codec.decode(codes, sr=sr)
+    )
+
+
+def _peer_coder(peer: Peer, sr: int) -> Coder:
+    return Coder(lambda y: peer.encode(y, sr), lambda payload: peer.decode(payload, sr))
+
+
+def _check_clips(clips: Sequence[BenchClip]) -> list[BenchClip]:
+    clips = list(clips)
+    if not clips:
+        raise InputError("there is no clip to measure on")
+    rates = {clip.sr for clip in clips}
+    if len(rates) > 1:
+        raise InputError(f"clips must be of one rate, got {sorted(rates)} Hz")
+    name, times = Counter(clip.name for clip in clips).most_common(1)[0]
+    if times > 1:
+        raise InputError(f"clips must have different names, got {name!r} {times} times")
+    if any(clip.kind == "speech" for clip in clips):
+        require("pystoi", purpose="STOI on speech")
+        require("pesq", purpose="PESQ on speech")
+    return clips
+
+
+def _check_prefixes(n_codebooks: Iterable[int], most: int) -> list[int]:
+    asked = sorted(set(n_codebooks), reverse=True)
+    prefixes = [k for k in asked if 1 <= k <= most]
+    if not prefixes:
+        raise InputError(f"n_codebooks must hold a number from 1 to {most}, got {asked}")
+    return prefixes

@@ -1,0 +1,14 @@
+from .bench import bench_digits as bench_digits
+from .classifier import Examples as Examples
+from .classifier import leave_one_speaker_out as leave_one_speaker_out
+from .recordings import DigitClip as DigitClip
+from .recordings import load_digits as load_digits
+from .recordings import load_talkers as load_talkers
+from .result import DigitResult as DigitResult
+from .result import Recognised as Recognised
+from .tables import digit_notes as digit_notes
+from .tables import digit_tables as digit_tables
+from .weighting import WeightingResult as WeightingResult
+from .weighting import bench_weighting as bench_weighting
+from .weighting import weighting_notes as weighting_notes
+from .weighting import weighting_tables as weighting_tables

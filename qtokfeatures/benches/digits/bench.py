@@ -1,0 +1,310 @@
+"""Spoken digits told apart by codes, by what librosa computes, and after decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from qtokfeatures.audio import resample
+from qtokfeatures.benches.codec.bench import check_refining, refined_name
+from qtokfeatures.benches.digits.acoustic import log_mel_frames, mfcc_frames, pool
+from qtokfeatures.benches.digits.classifier import Examples, leave_one_speaker_out
+from qtokfeatures.benches.digits.recordings import DigitClip
+from qtokfeatures.benches.digits.result import CLEAN, DigitResult, Recognised
+from qtokfeatures.benches.peers import Codec2, Opus, Peer, split_peers
+from qtokfeatures.benches.provenance import codec_identity, package_versions
+from qtokfeatures.evaluation.alignment import align
+from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.perturbations import SNRS_DB, Perturbation, babble, noises, white_noise
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import CodeSequence, build_codes
+from qtokfeatures.progress import Progress, ignore_progress, watched
+
+if TYPE_CHECKING:
+    from qtokfeatures.codecs import Codec
+
+    AnyCodec: TypeAlias = Codec[Any, Any]
+
+SEGMENTS: Final = 3
+"""Segments whose means make the stronger statistics of a digit."""
+
+_PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "scikit-learn", "librosa")
+_TRAINING_SEED: Final = 1
+
+Waves = dict[str, list[FloatArray]]
+
+
+def bench_digits(
+    codec: AnyCodec,
+    digits: Sequence[DigitClip],
+    *,
+    token_features: Mapping[str, Any],
+    talkers: Sequence[FloatArray],
+    training_talkers: Sequence[FloatArray],
+    n_codebooks: Iterable[int] = (16, 8, 4, 2, 1),
+    refine: int = 0,
+    peers: Iterable[Peer] | None = None,
+    on_progress: Progress | None = None,
+) -> DigitResult:
+    """Measure how useful codes are for telling spoken digits apart, and how much decoding keeps.
+
+    One linear classifier for every feature, trained on clean recordings of all speakers but one
+    and tested on that one, clean and in noise; see
+    :func:`~qtokfeatures.benches.digits.leave_one_speaker_out`.
+
+    Parameters
+    ----------
+    codec : Codec
+        The codec.
+    digits : sequence of DigitClip
+        Recordings of three or more speakers, of one rate.
+    token_features : mapping of str to transformer
+        Name in tables to a transformer of codes: anything with ``fit`` and ``transform`` that
+        takes a CodeSequence and gives one row a clip.
+    talkers : sequence of ndarray of float32, shape (sample,)
+        Speech at the digits' rate that the babble of tests is made of.
+    training_talkers : sequence of ndarray of float32, shape (sample,)
+        The same, of other people, for the one classifier that is trained on noisy speech.
+    n_codebooks : iterable of int, default (16, 8, 4, 2, 1)
+        Numbers of codebooks to decode from; those the codec does not have are left out.
+    refine : int, default 0
+        Also decode codes that were refined in so many steps, unless 0.
+    peers : iterable of Peer, optional
+        Codecs to compare the decoding with; by default Opus and Codec 2.
+    on_progress : callable, optional
+        Called as ``on_progress(stage, done, total)``.
+
+    Returns
+    -------
+    DigitResult
+
+    Raises
+    ------
+    InputError
+        If there are too few speakers, or the recordings are of several rates.
+    MissingExtraError
+        If librosa is not installed.
+    """
+    check_refining(codec, refine)
+    watch = on_progress or ignore_progress
+    sr = _one_rate(digits)
+    spoken = _Spoken(digits, noises(talkers))
+    running, skipped = split_peers((Opus(), Codec2()) if peers is None else peers)
+    mfcc = {name: [mfcc_frames(y, sr) for y in waves] for name, waves in spoken.waves.items()}
+    encoded = {
+        name: encode_with_latents(codec, waves, sr=sr)
+        for name, waves in _watched_items(spoken.waves, "encode digits", watch)
+    }
+    codes = {name: own for name, (own, _) in encoded.items()}
+    rows = [
+        *_token_rows(spoken, codes, token_features, watch),
+        *_statistics_rows(spoken, "latents", {name: own for name, (_, own) in encoded.items()}),
+        *_acoustic_rows(spoken, mfcc, sr),
+        _noisy_row(spoken, mfcc, training_talkers, sr),
+    ]
+    through = {
+        **_decode(codec, codes[CLEAN], n_codebooks, watch),
+        **(_decode_refined(codec, spoken, refine, watch) if refine else {}),
+        **_through_peers(running, spoken, watch),
+    }
+    return DigitResult(
+        codec=codec_identity(codec),
+        speakers=spoken.speakers,
+        conditions=tuple(spoken.waves),
+        features=tuple(rows),
+        decoded=_decoded_rows(spoken, mfcc[CLEAN], through),
+        skipped=skipped,
+        versions=package_versions(_PACKAGES),
+    )
+
+
+class _Spoken:
+    """The recordings, clean and in every noise, and who said what."""
+
+    def __init__(self, digits: Sequence[DigitClip], changes: Sequence[Perturbation]) -> None:
+        self.digits = digits
+        self.sr = digits[0].sr
+        self.labels: npt.NDArray[np.int64] = np.array([clip.digit for clip in digits])
+        self.speakers: npt.NDArray[np.str_] = np.array([clip.speaker for clip in digits])
+        self.waves: Waves = {CLEAN: [clip.y for clip in digits]}
+        for change in changes:
+            self.waves[change.name] = self.changed([change] * len(digits))
+
+    def changed(self, changes: Sequence[Perturbation]) -> list[FloatArray]:
+        return [
+            change.apply(clip.y, clip.sr, key=clip.name)
+            for change, clip in zip(changes, self.digits, strict=True)
+        ]
+
+    def recognise(
+        self,
+        name: str,
+        features: Mapping[str, npt.NDArray[np.float32]],
+        more: Sequence[npt.NDArray[np.float32]] = (),
+    ) -> Recognised:
+        """Train on what is clean, and on `more` versions of the same recordings."""
+        versions = [features[CLEAN], *more]
+        train = Examples(
+            np.concatenate(versions),
+            np.tile(self.labels, len(versions)),
+            np.tile(self.speakers, len(versions)),
+        )
+        right = leave_one_speaker_out(train, features, self.labels, self.speakers)
+        return Recognised(name, right)
+
+
+def _token_rows(
+    spoken: _Spoken,
+    codes: Mapping[str, CodeSequence],
+    token_features: Mapping[str, Any],
+    watch: Progress,
+) -> list[Recognised]:
+    rows = []
+    for name, transformer in _watched_items(token_features, "classify tokens", watch):
+        transformer.fit(codes[CLEAN])
+        features = {key: np.asarray(transformer.transform(each)) for key, each in codes.items()}
+        rows.append(spoken.recognise(name, features))
+    return rows
+
+
+def _acoustic_rows(
+    spoken: _Spoken, mfcc: Mapping[str, list[FloatArray]], sr: int
+) -> list[Recognised]:
+    mel = {name: [log_mel_frames(y, sr) for y in waves] for name, waves in spoken.waves.items()}
+    return _statistics_rows(spoken, "MFCC", mfcc) + _statistics_rows(spoken, "log-mel", mel)
+
+
+def _statistics_rows(
+    spoken: _Spoken, name: str, frames: Mapping[str, list[FloatArray]]
+) -> list[Recognised]:
+    kinds = {f"{name}, mean and std": 1, f"{name}, {SEGMENTS} segments": SEGMENTS}
+    return [
+        spoken.recognise(
+            kind, {condition: pool(each, segments=n) for condition, each in frames.items()}
+        )
+        for kind, n in kinds.items()
+    ]
+
+
+def _noisy_row(
+    spoken: _Spoken,
+    mfcc: Mapping[str, list[FloatArray]],
+    training_talkers: Sequence[FloatArray],
+    sr: int,
+) -> Recognised:
+    """MFCC of three segments, trained on each recording clean, in white noise and in babble."""
+    rng = np.random.default_rng(_TRAINING_SEED)
+    snrs = rng.choice(SNRS_DB, size=(2, len(spoken.digits)))
+    white = [white_noise(snr_db=snr, seed=_TRAINING_SEED) for snr in snrs[0]]
+    talking = {snr: babble(training_talkers, snr_db=snr, seed=_TRAINING_SEED) for snr in SNRS_DB}
+    versions = [spoken.changed(white), spoken.changed([talking[snr] for snr in snrs[1]])]
+    more = [pool([mfcc_frames(y, sr) for y in waves], segments=SEGMENTS) for waves in versions]
+    features = {name: pool(frames, segments=SEGMENTS) for name, frames in mfcc.items()}
+    name = f"MFCC, {SEGMENTS} segments, trained on noisy speech"
+    return spoken.recognise(name, features, more)
+
+
+def _decode(
+    codec: AnyCodec, codes: CodeSequence, n_codebooks: Iterable[int], watch: Progress
+) -> Waves:
+    most = codec.spec.n_codebooks
+    prefixes = {
+        f"{codec.spec.name}, {k} codebook{'s' if k > 1 else ''}": k
+        for k in sorted(set(n_codebooks), reverse=True)
+        if 1 <= k <= most
+    }
+    return {
+        name: [y for y, _ in codec.decode_many(codes.dataset.isel(codebook=slice(k)))]
+        for name, k in _watched_items(prefixes, "decode digits", watch)
+    }
+
+
+def _decode_refined(codec: AnyCodec, spoken: _Spoken, steps: int, watch: Progress) -> Waves:
+    name = refined_name(f"{codec.spec.name}, {codec.spec.n_codebooks} codebooks", steps)
+    clips = watched([(y, spoken.sr) for y in spoken.waves[CLEAN]], "refine digits", watch)
+    return {name: [y for y, _ in codec.decode_many(codec.encode_many(clips, refine=steps))]}
+
+
+def _through_peers(peers: Sequence[Peer], spoken: _Spoken, watch: Progress) -> Waves:
+    sr = spoken.sr
+    return {
+        peer.name: [
+            align(peer.decode(peer.encode(y, sr), sr), 0, len(y))
+            for y in watched(spoken.waves[CLEAN], f"digits through {peer.name}", watch)
+        ]
+        for peer in peers
+    }
+
+
+def _decoded_rows(
+    spoken: _Spoken, clean: list[FloatArray], through: Waves
+) -> tuple[Recognised, ...]:
+    """One recogniser, on MFCC of three segments, trained on originals only."""
+    features = {CLEAN: pool(clean, segments=SEGMENTS)}
+    for name, waves in through.items():
+        frames = [mfcc_frames(y, spoken.sr) for y in waves]
+        features[name] = pool(frames, segments=SEGMENTS)
+    right = spoken.recognise("decoded", features).right
+    return tuple(
+        Recognised("originals" if name == CLEAN else name, {CLEAN: each})
+        for name, each in right.items()
+    )
+
+
+def _watched_items(items: Mapping[str, Any], stage: str, watch: Progress) -> Iterable[Any]:
+    return watched(list(items.items()), stage, watch)
+
+
+def _one_rate(digits: Sequence[DigitClip]) -> int:
+    rates = {clip.sr for clip in digits}
+    if len(rates) != 1:
+        raise InputError(f"the digits must be of one rate, got {sorted(rates)} Hz")
+    return rates.pop()
+
+
+def encode_with_latents(
+    codec: Codec[Any, Any], waves: Sequence[FloatArray], *, sr: int
+) -> tuple[CodeSequence, list[FloatArray]]:
+    """Return what ``codec.encode`` and ``codec.latents`` give for each clip, in half the time.
+
+    Parameters
+    ----------
+    codec : Codec
+        The codec.
+    waves : sequence of ndarray of float32, shape (sample,)
+        Mono clips.
+    sr : int
+        Their rate, in Hz.
+
+    Returns
+    -------
+    codes : CodeSequence
+        The codes of all clips.
+    latents : list of ndarray of float32, shape (frame, dim)
+        The vectors that were quantised.
+    """
+    import torch
+
+    from qtokfeatures.codecs.batching import frames_of, latent_chunks, length_batches
+
+    spec = codec.spec
+    at_rate = [resample(y, orig_sr=sr, target_sr=spec.sample_rate) for y in waves]
+    frames = [frames_of(len(y), spec.hop_length) for y in at_rate]
+    found: dict[int, tuple[Any, FloatArray]] = {}
+    for rows in length_batches(frames, most=int(codec.batch_s * spec.frame_rate)):
+        with torch.inference_mode():
+            latent = torch.cat(list(latent_chunks(codec, [at_rate[i] for i in rows])), dim=1)
+            codes = codec.code_chunk(latent).to(torch.int16).cpu().numpy()
+        for i, own, vectors in zip(rows, codes, latent.float().cpu().numpy(), strict=True):
+            found[i] = np.ascontiguousarray(own[:, : frames[i]]), vectors[: frames[i]].copy()
+    dataset = build_codes(
+        [found[i][0] for i in range(len(waves))],
+        spec=spec,
+        sources=["" for _ in waves],
+        n_samples=[len(y) for y in waves],
+        sample_rates=[sr] * len(waves),
+    )
+    return CodeSequence(dataset), [found[i][1] for i in range(len(waves))]

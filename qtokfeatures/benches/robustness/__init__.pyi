@@ -1,0 +1,14 @@
+from .bench import bench_robustness as bench_robustness
+from .flips import Flips as Flips
+from .flips import chance_flips as chance_flips
+from .flips import count_flips as count_flips
+from .information import entropy_bits as entropy_bits
+from .information import held_out_information as held_out_information
+from .phones import PhoneClip as PhoneClip
+from .phones import missing_flite as missing_flite
+from .phones import speak as speak
+from .phones import speak_all as speak_all
+from .result import PhoneInformation as PhoneInformation
+from .result import RobustnessResult as RobustnessResult
+from .tables import robustness_notes as robustness_notes
+from .tables import robustness_tables as robustness_tables

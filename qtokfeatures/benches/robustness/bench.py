@@ -1,0 +1,213 @@
+"""Whether tokens of speech survive noise, rooms and microphones, and whether they mean anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from qtokfeatures.audio import resample
+from qtokfeatures.benches.clips import BenchClip
+from qtokfeatures.benches.provenance import codec_identity, package_versions
+from qtokfeatures.benches.robustness.flips import (
+    Codes,
+    Flips,
+    chance_flips,
+    count_flips,
+    speech_frames,
+)
+from qtokfeatures.benches.robustness.information import entropy_bits, held_out_information
+from qtokfeatures.benches.robustness.phones import (
+    PAUSE,
+    SENTENCES,
+    PhoneClip,
+    missing_flite,
+    speak_all,
+)
+from qtokfeatures.benches.robustness.result import PhoneInformation, RobustnessResult
+from qtokfeatures.evaluation.code_use import measure_code_use
+from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.perturbations import (
+    Perturbation,
+    babble,
+    standard_perturbations,
+    white_noise,
+)
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import CodeSequence
+from qtokfeatures.progress import Progress, ignore_progress, watched
+
+if TYPE_CHECKING:
+    from qtokfeatures.codecs import Codec
+
+    AnyCodec: TypeAlias = Codec[Any, Any]
+
+CLEAN: Final = "clean"
+PHONE_SNR_DB: Final = 5.0
+"""Ratio of speech to noise at which phones are told from tokens, in dB."""
+
+_PACKAGES: Final = ("qtokfeatures", "numpy", "torch")
+
+
+def bench_robustness(
+    codec: AnyCodec,
+    *,
+    clips: Sequence[BenchClip],
+    talkers: Sequence[FloatArray],
+    sentences: Sequence[str] = SENTENCES,
+    on_progress: Progress | None = None,
+) -> RobustnessResult:
+    """Measure which codes of speech change under perturbations, and what codes tell of phones.
+
+    Few changes are worth something only where many codes are used and they tell phones apart: a
+    codebook that collapsed never changes. So this measures all three.
+
+    Parameters
+    ----------
+    codec : Codec
+        The codec.
+    clips : sequence of BenchClip
+        Speech, all of one rate.
+    talkers : sequence of ndarray of float32, shape (sample,)
+        Speech of other people at that rate, for babble.
+    sentences : sequence of str, default SENTENCES
+        What Flite speaks to know the times of phones; where it is not installed, phones are left
+        out, with the reason.
+    on_progress : callable, optional
+        Called as ``on_progress(stage, done, total)``.
+
+    Returns
+    -------
+    RobustnessResult
+
+    Raises
+    ------
+    InputError
+        If there is no clip, or they are of several rates.
+    """
+    watch = on_progress or ignore_progress
+    sr = _one_rate(clips)
+    clean = _encode(codec, [clip.y for clip in clips], sr)
+    hop = codec.spec.hop_length * sr / codec.spec.sample_rate
+    speaks = [
+        speech_frames(clip.y, codes.shape[1], round(hop))
+        for clip, codes in zip(clips, clean, strict=True)
+    ]
+    flips = {
+        change.name: _flips(codec, clips, change, clean, speaks)
+        for change in watched(standard_perturbations(talkers), "perturb speech", watch)
+    }
+    joined = np.concatenate(clean, axis=1)
+    use = measure_code_use(joined, codebook_size=codec.spec.codebook_size)
+    reason = missing_flite()
+    spoken = [] if reason else speak_all(sentences)
+    phones, entropy, n_phone_frames = _phones(codec, spoken, talkers, sr, watch)
+    return RobustnessResult(
+        codec=codec_identity(codec),
+        n_clips=len(clips),
+        n_frames=joined.shape[1],
+        n_speech_frames=int(sum(each.sum() for each in speaks)),
+        flips=flips,
+        chance=chance_flips(clean),
+        perplexity=use.perplexity,
+        phones=phones,
+        phone_entropy=entropy,
+        n_phone_frames=n_phone_frames,
+        skipped={"What tokens tell about phones": reason} if reason else {},
+        versions=package_versions(_PACKAGES),
+    )
+
+
+def _flips(
+    codec: AnyCodec,
+    clips: Sequence[BenchClip],
+    change: Perturbation,
+    clean: list[Codes],
+    speaks: list[npt.NDArray[np.bool_]],
+) -> Flips:
+    changed = [change.apply(clip.y, clip.sr, key=clip.name) for clip in clips]
+    return count_flips(clean, _encode(codec, changed, clips[0].sr), speaks)
+
+
+def _phones(
+    codec: AnyCodec,
+    spoken: Sequence[PhoneClip],
+    talkers: Sequence[FloatArray],
+    talkers_sr: int,
+    watch: Progress,
+) -> tuple[tuple[PhoneInformation, ...], float, int]:
+    if not spoken:
+        return (), float("nan"), 0
+    codes = {
+        name: _encode(codec, waves, spoken[0].sr)
+        for name, waves in watched(_versions(spoken, talkers, talkers_sr), "encode phones", watch)
+    }
+    frames = _SpokenFrames(spoken, codes[CLEAN], codec.spec.frame_rate)
+    tokens = {name: frames.join(each) for name, each in codes.items()}
+    found = tuple(
+        frames.information(name, tokens[CLEAN], each)
+        for name, each in watched(list(tokens.items()), "tell phones from tokens", watch)
+    )
+    return found, entropy_bits(frames.phones), len(frames.phones)
+
+
+def _versions(
+    spoken: Sequence[PhoneClip], talkers: Sequence[FloatArray], talkers_sr: int
+) -> list[tuple[str, list[FloatArray]]]:
+    """The sentences clean, in white noise and in babble."""
+    sr = spoken[0].sr
+    voices = [resample(y, orig_sr=talkers_sr, target_sr=sr) for y in talkers]
+    changes = (white_noise(snr_db=PHONE_SNR_DB), babble(voices, snr_db=PHONE_SNR_DB))
+    clean = [clip.y for clip in spoken]
+    noisy = [
+        (change.name, [change.apply(y, sr, key=f"sentence {i}") for i, y in enumerate(clean)])
+        for change in changes
+    ]
+    return [(CLEAN, clean), *noisy]
+
+
+class _SpokenFrames:
+    """The frames of the spoken sentences in which there is a phone."""
+
+    def __init__(self, spoken: Sequence[PhoneClip], codes: list[Codes], frame_rate: float) -> None:
+        lengths = [each.shape[1] for each in codes]
+        phones = [
+            clip.frame_phones(n, frame_rate=frame_rate)
+            for clip, n in zip(spoken, lengths, strict=True)
+        ]
+        every = np.concatenate(phones)
+        self._kept = every != PAUSE
+        self.phones = every[self._kept]
+        self._sentence = np.repeat([clip.sentence for clip in spoken], lengths)[self._kept]
+        self._voice = np.repeat([clip.voice for clip in spoken], lengths)[self._kept]
+
+    def join(self, codes: list[Codes]) -> Codes:
+        return np.concatenate(codes, axis=1)[:, self._kept]
+
+    def information(self, name: str, clean: Codes, told: Codes) -> PhoneInformation:
+        by_sentence, by_voice = (
+            tuple(
+                held_out_information(learnt, self.phones, groups, test_tokens=tokens)
+                for learnt, tokens in zip(clean, told, strict=True)
+            )
+            for groups in (_folds(self._sentence), self._voice)
+        )
+        return PhoneInformation(name, by_sentence, by_voice)
+
+
+def _folds(sentences: npt.NDArray[np.str_], n_folds: int = 6) -> npt.NDArray[np.int64]:
+    numbers = np.unique(sentences, return_inverse=True)[1]
+    return np.asarray(numbers % min(n_folds, int(numbers.max()) + 1))
+
+
+def _encode(codec: AnyCodec, waves: Sequence[FloatArray], sr: int) -> list[Codes]:
+    return list(CodeSequence(codec.encode_many([(y, sr) for y in waves])))
+
+
+def _one_rate(clips: Sequence[BenchClip]) -> int:
+    rates = {clip.sr for clip in clips}
+    if len(rates) != 1:
+        raise InputError(f"the clips must be some, and of one rate; got rates {sorted(rates)} Hz")
+    return rates.pop()

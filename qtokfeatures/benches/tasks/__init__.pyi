@@ -1,0 +1,12 @@
+from .bench import bench_tasks as bench_tasks
+from .result import Compared as Compared
+from .result import TaskResult as TaskResult
+from .sounds import Sounds as Sounds
+from .sounds import Task as Task
+from .sounds import across_soundfonts as across_soundfonts
+from .sounds import family_clusters as family_clusters
+from .sounds import load_environments as load_environments
+from .sounds import load_instruments as load_instruments
+from .sounds import note_sounds as note_sounds
+from .tables import task_notes as task_notes
+from .tables import task_tables as task_tables

@@ -1,0 +1,152 @@
+"""Checkpoints of a run: tensors as safetensors, the rest as JSON in its header; no pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from qtokfeatures.exceptions import CodecError
+from qtokfeatures.files import replacing
+
+_SLOT = ".optimizer."
+
+
+def save_checkpoint(
+    path: Path,
+    modules: Mapping[str, nn.Module],
+    optimizers: Mapping[str, torch.optim.Optimizer],
+    state: dict[str, Any],
+) -> None:
+    """Write everything a run needs to go on; the file appears only when it is complete."""
+    tensors: dict[str, Tensor] = {}
+    for prefix, module in modules.items():
+        for name, tensor in module.state_dict().items():
+            tensors[f"{prefix}.{name}"] = tensor.detach().cpu().contiguous().clone()
+    for prefix, optimizer in optimizers.items():
+        for i, slots in optimizer.state_dict()["state"].items():
+            for slot, value in slots.items():
+                kept = torch.as_tensor(value).detach().cpu().contiguous().clone()
+                tensors[f"{prefix}{_SLOT}{i}.{slot}"] = kept
+    write_tensors(path, tensors, {"state": json.dumps(state)})
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """The JSON part of a checkpoint: recipe, stage and step.
+
+    Raises
+    ------
+    CodecError
+        The file is damaged, or something else.
+    """
+    with _opened(path) as file:
+        state: dict[str, Any] = json.loads((file.metadata() or {})["state"])
+    return state
+
+
+def load_modules(path: Path, modules: Mapping[str, nn.Module]) -> None:
+    """Put a checkpoint's tensors into `modules`, which must fit exactly.
+
+    A module of which the checkpoint knows nothing keeps its values: it came into use later.
+    """
+    tensors = _tensors(path)
+    for prefix, module in modules.items():
+        own = {
+            name.removeprefix(prefix + "."): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(prefix + ".") and _SLOT not in name
+        }
+        with _fitting(path):
+            if own:
+                module.load_state_dict(own)
+
+
+def load_optimizers(path: Path, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
+    """Put a checkpoint's moments into `optimizers`, made for the same parameters."""
+    tensors = _tensors(path)
+    for prefix, optimizer in optimizers.items():
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith(prefix + _SLOT):
+                index, slot = name.removeprefix(prefix + _SLOT).split(".")
+                slots.setdefault(int(index), {})[slot] = tensor
+        groups = optimizer.state_dict()["param_groups"]
+        with _fitting(path):
+            optimizer.load_state_dict({"state": slots, "param_groups": groups})
+        for parameter, state in optimizer.state.items():
+            for slot, value in state.items():
+                if value.shape == parameter.shape:  # in the parameter's memory format
+                    state[slot] = torch.empty_like(parameter).copy_(value)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise CodecError(
+            f"{path} is damaged, or no checkpoint of this package ({error}): put back a copy, or "
+            "delete it to begin again"
+        ) from error
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise CodecError(
+            f"{path} does not fit this run, its sizes or its material: {error}"
+        ) from error
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file, readable by whom other new files are readable.
+
+    Parameters
+    ----------
+    path : Path
+        Where; a file that is there stays what it is until the new one is complete.
+    tensors : dict of str to Tensor
+        On the CPU, contiguous.
+    metadata : dict of str
+        Goes into the header.
+
+    Raises
+    ------
+    CodecError
+        There is no room, or no permission to write there.
+    """
+    content = _in_order(save(tensors, metadata=metadata))
+    try:
+        with replacing(path) as fresh:
+            fresh.write_bytes(content)
+    except OSError as error:
+        raise CodecError(
+            f"{path} could not be written, and is what it was before: {error.strerror or error} "
+            f"(it takes {len(content) / 1e6:.1f} MB); make room and start the same again"
+        ) from error
+
+
+def _in_order(content: bytes) -> bytes:
+    """Sort the metadata, whose order safetensors draws: equal tensors give equal files."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # values begin at a multiple of 8 bytes
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]

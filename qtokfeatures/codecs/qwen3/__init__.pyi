@@ -1,0 +1,1 @@
+from .codec import Qwen3TTSTokenizer as Qwen3TTSTokenizer

@@ -1,0 +1,17 @@
+from . import schema as schema
+from .accessor import CodesAccessor as CodesAccessor
+from .build import build_codes as build_codes
+from .cache import CodeCache as CodeCache
+from .cache import FolderCache as FolderCache
+from .cache import MemoryCache as MemoryCache
+from .cache import NoCache as NoCache
+from .cache import resolve_cache as resolve_cache
+from .concat import concat_codes as concat_codes
+from .features import feature_array as feature_array
+from .sequence import CodeSequence as CodeSequence
+from .sequence import as_code_sequence as as_code_sequence
+from .spec import CodecSpec as CodecSpec
+from .stores import append_codes as append_codes
+from .stores import load_codes as load_codes
+from .stores import save_codes as save_codes
+from .views import unpad_codes as unpad_codes

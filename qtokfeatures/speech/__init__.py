@@ -1,0 +1,7 @@
+"""Speech: frames for recognisers, a recogniser, and a classifier of single words."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,237 @@
+"""From log-probabilities to symbols: the best path, or a beam over prefixes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.speech.frame_batch import FrameBatch
+from qtokfeatures.speech.network import BLANK, SpeechNetwork
+from qtokfeatures.speech.ngram import NGram
+from qtokfeatures.speech.symbols import Alphabet, some_of, split
+
+Prefix: TypeAlias = tuple[int, ...]
+LogProbs: TypeAlias = npt.NDArray[np.floating[Any]]
+
+_NEVER = -np.inf
+
+_BEAM_WIDTH: Final = 16
+
+
+class Scorer(Protocol):
+    """What a beam is told about prefixes, beside the sound."""
+
+    def step(self, prefix: Prefix, symbol: int) -> float:
+        """Return what appending a symbol adds to the log-score; −inf forbids it."""
+
+    def end(self, prefix: Prefix) -> float:
+        """Return what ending here adds; −inf forbids it."""
+
+
+class WordScorer:
+    """Words that there are, and how likely they follow each other.
+
+    Parameters
+    ----------
+    alphabet : Alphabet
+        The symbols.
+    lexicon : iterable of str, optional
+        Words that there are; all by default.
+    language_model : NGram, optional
+        How likely words follow each other.
+    weight : float, default=0.5
+        Of the language model's log-probabilities.
+    """
+
+    def __init__(
+        self,
+        alphabet: Alphabet,
+        *,
+        lexicon: Iterable[str] | None = None,
+        language_model: NGram | None = None,
+        weight: float = 0.5,
+    ) -> None:
+        self._alphabet, self._model, self._weight = alphabet, language_model, weight
+        self._words = None if lexicon is None else set(lexicon)
+        self._beginnings = {w[:n] for w in self._words or () for n in range(len(w) + 1)}
+        if self._words is not None and not self._words:
+            raise InputError("the lexicon has no words: give some, or None for any words")
+        if self._words is not None and not any(map(self._can_be_said, self._words)):
+            raise InputError(
+                f"no word of the lexicon ({some_of(sorted(self._words))}) can be spelled with the "
+                f"{alphabet.unit}s that were learnt: {some_of(alphabet.symbols)}"
+            )
+
+    def _can_be_said(self, word: str) -> bool:
+        return all(symbol in self._alphabet.symbols for symbol in split(word, self._alphabet.unit))
+
+    def step(self, prefix: Prefix, symbol: int) -> float:
+        """Return what appending a symbol adds to the log-score; −inf forbids it."""
+        added = self._alphabet.symbols[symbol - 1]
+        if self._alphabet.unit != "character":
+            return self._word(self._history(prefix), added)
+        words = self._spelled(prefix)
+        if added == " ":
+            return self._word(words[:-1], words[-1]) if words[-1] else _NEVER
+        known = self._words is None or words[-1] + added in self._beginnings
+        return 0.0 if known else _NEVER
+
+    def end(self, prefix: Prefix) -> float:
+        """Return what ending here adds; −inf forbids it."""
+        words, last = self._history(prefix), 0.0
+        if self._alphabet.unit == "character" and prefix:
+            words = self._spelled(prefix)
+            last = self._word(words[:-1], words[-1]) if words[-1] else _NEVER
+        if self._model is None or last == _NEVER:
+            return last
+        return last + self._weight * self._model.log_prob_end(words)
+
+    def _word(self, history: list[str], word: str) -> float:
+        if self._words is not None and word not in self._words:
+            return _NEVER
+        return 0.0 if self._model is None else self._weight * self._model.log_prob(word, history)
+
+    def _history(self, prefix: Prefix) -> list[str]:
+        return [self._alphabet.symbols[symbol - 1] for symbol in prefix]
+
+    def _spelled(self, prefix: Prefix) -> list[str]:
+        return "".join(self._history(prefix)).split(" ")
+
+
+def best_path(log_probs: LogProbs) -> Prefix:
+    """Return the symbols of the most probable path: repeats and blanks taken out.
+
+    Parameters
+    ----------
+    log_probs : ndarray (step, symbol)
+        Log-probabilities.
+
+    Returns
+    -------
+    tuple of int
+
+    Examples
+    --------
+    >>> best_path(np.log([[0.1, 0.9], [0.1, 0.9], [0.9, 0.1], [0.4, 0.6]]))
+    (1, 1)
+    """
+    best = np.asarray(log_probs).argmax(axis=1)
+    changed = np.diff(best, prepend=-1) != 0
+    return tuple(int(symbol) for symbol in best[changed] if symbol != BLANK)
+
+
+def beam_search(
+    log_probs: LogProbs, *, beam_width: int = 16, scorer: Scorer | None = None
+) -> Prefix:
+    """Return the most probable symbols, all paths that spell them taken together.
+
+    Prefix beam search (Graves, "Sequence Transduction with Recurrent Neural Networks", 2012, and
+    Hannun et al., "First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional
+    Recurrent DNNs", 2014). Exact where `beam_width` is at least the number of prefixes.
+
+    Parameters
+    ----------
+    log_probs : ndarray (step, symbol)
+        Log-probabilities.
+    beam_width : int, default=16
+        Prefixes that are kept.
+    scorer : Scorer, optional
+        What is known beside the sound.
+
+    Returns
+    -------
+    tuple of int
+        Nothing where the scorer allows nothing that was kept.
+
+    Examples
+    --------
+    >>> beam_search(np.log([[0.6, 0.4], [0.6, 0.4]]))  # 1, 1 and 1 are 0.64; nothing is 0.36
+    (1,)
+    """
+    beam: dict[Prefix, tuple[float, float]] = {(): (0.0, _NEVER)}  # ends in blank, in a symbol
+    extra: dict[Prefix, float] = {(): 0.0}
+    for frame in np.asarray(log_probs, dtype=np.float64):
+        grown: dict[Prefix, tuple[float, float]] = {}
+        for prefix, (blank, symbol) in beam.items():
+            both = np.logaddexp(blank, symbol)
+            repeat = symbol + frame[prefix[-1]] if prefix else _NEVER
+            _add(grown, prefix, both + frame[BLANK], repeat)
+            for k in range(1, len(frame)):
+                longer = (*prefix, k)
+                if longer not in extra:
+                    extra[longer] = extra[prefix] + (scorer.step(prefix, k) if scorer else 0.0)
+                if extra[longer] > _NEVER:
+                    before = blank if prefix and prefix[-1] == k else both
+                    _add(grown, longer, _NEVER, before + frame[k])
+        kept = sorted(grown, key=lambda p: -(np.logaddexp(*grown[p]) + extra[p]))[:beam_width]
+        beam = {prefix: grown[prefix] for prefix in kept}
+    ends = {p: np.logaddexp(*beam[p]) + extra[p] + (scorer.end(p) if scorer else 0) for p in beam}
+    best = max(ends, key=lambda prefix: ends[prefix])
+    return best if ends[best] > _NEVER else ()
+
+
+def _add(
+    beam: dict[Prefix, tuple[float, float]], prefix: Prefix, blank: float, symbol: float
+) -> None:
+    known = beam.get(prefix, (_NEVER, _NEVER))
+    beam[prefix] = (
+        float(np.logaddexp(known[0], blank)),
+        float(np.logaddexp(known[1], symbol)),
+    )
+
+
+"""Of the beam search, where only a scorer asks for one."""
+
+
+def log_probs_of(network: SpeechNetwork, batch: FrameBatch) -> list[npt.NDArray[np.float32]]:
+    """Return the log-probabilities of symbols, clips of similar length together.
+
+    Parameters
+    ----------
+    network : SpeechNetwork
+        Trained.
+    batch : FrameBatch
+        The clips.
+
+    Returns
+    -------
+    list of ndarray of float32 (step, symbol)
+        One a clip, in their order.
+    """
+    found: dict[int, npt.NDArray[np.float32]] = {}
+    for rows in batch.groups():
+        frames, counts = torch.from_numpy(batch.padded(rows)), torch.from_numpy(batch.counts[rows])
+        with torch.inference_mode():
+            log_probs = network(frames, counts).numpy()
+        steps = network.steps_of(counts).tolist()
+        found |= {row: log_probs[i, : steps[i]] for i, row in enumerate(rows)}
+    return [found[row] for row in range(len(batch))]
+
+
+def spell(
+    log_probs: Sequence[LogProbs], *, beam_width: int | None, scorer: Scorer | None
+) -> list[Prefix]:
+    """Return the symbols of each clip.
+
+    Parameters
+    ----------
+    log_probs : list of ndarray (step, symbol)
+        Log-probabilities of each clip.
+    beam_width : int or None
+        Prefixes of the beam search; None takes the best path, or 16 if there is a scorer.
+    scorer : Scorer or None
+        What is known beside the sound.
+
+    Returns
+    -------
+    list of tuple of int
+    """
+    if beam_width is None and scorer is None:
+        return [best_path(each) for each in log_probs]
+    width = _BEAM_WIDTH if beam_width is None else beam_width
+    return [beam_search(each, beam_width=width, scorer=scorer) for each in log_probs]

@@ -1,0 +1,270 @@
+"""The frames of clips, in whatever shape they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import schema
+
+_FRAMES_AT_ONCE = 2**14
+
+FRAME_RATE = "frame_rate"
+
+Frames = npt.NDArray[Any]
+"""Attribute of a labelled array of frames: how many there are in a second."""
+
+KIND = "features"
+"""Attribute that says which features they are."""
+
+#: Attributes that must be alike where a recogniser is trained and where it is used.
+IDENTITY = (KIND, FRAME_RATE, "fingerprint")
+
+
+@dataclass(frozen=True, eq=False)
+class FrameBatch:
+    """Frames of clips, one array each.
+
+    Parameters
+    ----------
+    frames : list of ndarray (frame, feature)
+        float32, or integers where they are tokens.
+    names : list of str
+        What to call each clip.
+    attrs : dict
+        What is known of the features.
+    """
+
+    frames: list[npt.NDArray[Any]]
+    names: list[str]
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def are_tokens(self) -> bool:
+        """Whether frames are indices into codebooks."""
+        return bool(np.issubdtype(self.frames[0].dtype, np.integer))
+
+    @property
+    def n_features(self) -> int:
+        """Features of a frame."""
+        return int(self.frames[0].shape[1])
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Frames of each clip."""
+        return np.array([len(frames) for frames in self.frames], dtype=np.int64)
+
+    @property
+    def frame_rate(self) -> float | None:
+        """Frames a second, where it is known."""
+        rate = self.attrs.get(FRAME_RATE)
+        return None if rate is None else float(rate)
+
+    def groups(self) -> list[list[int]]:
+        """Return clips of similar length together, some frames at once."""
+        counts = self.counts
+        groups: list[list[int]] = [[]]
+        for row in np.argsort(counts, kind="stable").tolist():
+            if groups[-1] and (len(groups[-1]) + 1) * counts[row] > _FRAMES_AT_ONCE:
+                groups.append([])
+            groups[-1].append(row)
+        return groups
+
+    def padded(self, rows: Sequence[int]) -> npt.NDArray[Any]:
+        """Return some clips as one array (clip, frame, feature), filled up with zeros."""
+        chosen = [self.frames[row] for row in rows]
+        shape = (len(chosen), max(map(len, chosen)), self.n_features)
+        filled = np.zeros(shape, dtype=np.int64 if self.are_tokens else np.float32)
+        for row, frames in zip(filled, chosen, strict=True):
+            row[: len(frames)] = frames
+        return filled
+
+
+def as_frame_batch(X: Any) -> FrameBatch:
+    """Take frames as a padded or ragged array or as a list, and check them.
+
+    Parameters
+    ----------
+    X : DataArray, ndarray or sequence of ndarray
+        What :class:`~qtokfeatures.speech.ASRFrontEnd` gives: ``(clip, frame, feature)`` with
+        ``frame_count``, or ``(frame, feature)`` with ``clip_index``; or one array ``(frame,
+        feature)`` a clip. A bare array (clip, frame, feature) has NaN, or −1 in tokens, behind
+        the end of a clip.
+
+    Returns
+    -------
+    FrameBatch
+
+    Raises
+    ------
+    InputError
+        If they are something else, of different width, not finite, or a clip has none. Names the
+        clip.
+    """
+    batch = _labelled(X) if isinstance(X, xr.DataArray) else _bare(X)
+    if not batch.frames:
+        raise InputError("X holds no clips; at least one is needed")
+    for name, frames in zip(batch.names, batch.frames, strict=True):
+        _check(name, frames, batch)
+    return batch
+
+
+def _labelled(X: xr.DataArray) -> FrameBatch:
+    attrs = dict(X.attrs)
+    if X.dims == (schema.CLIP, schema.FRAME, schema.FEATURE) and schema.FRAME_COUNT in X.coords:
+        counts = X[schema.FRAME_COUNT].values
+        if len(counts) and (counts.min() < 0 or counts.max() > X.shape[1]):
+            raise InputError(
+                f"frame_count must lie between 0 and the {X.shape[1]} frames that there are, got "
+                f"{counts.min()} to {counts.max()}"
+            )
+        frames = [row[:count] for row, count in zip(X.values, counts, strict=True)]
+        return FrameBatch(frames, X[schema.CLIP].values.astype(str).tolist(), attrs)
+    if X.dims == (schema.FRAME, schema.FEATURE) and schema.CLIP_INDEX in X.coords:
+        index = X[schema.CLIP_INDEX].values
+        clips = X[schema.CLIP].values.astype(str)
+        another = (index[1:] != index[:-1]) | (clips[1:] != clips[:-1])
+        starts = np.flatnonzero(np.concatenate([[True] * bool(len(index)), another]))
+        names = clips[starts].tolist()
+        return FrameBatch(np.split(X.values, starts[1:]), names, attrs)
+    raise InputError(
+        "frames must be (clip, frame, feature) with the coordinate frame_count or (frame, "
+        f"feature) with clip_index, as ASRFrontEnd gives them; got dims {X.dims}"
+    )
+
+
+def _bare(X: Any) -> FrameBatch:
+    if isinstance(X, np.ndarray) and X.ndim == 3:
+        frames = [row[: _last_frame(row)] for row in X]
+    elif isinstance(X, str) or not isinstance(X, Iterable):
+        raise InputError(f"frames must be one array (frame, feature) a clip, got {X!r}")
+    else:
+        frames = [np.asarray(each) for each in X]
+    return FrameBatch(frames, [f"clip {row}" for row in range(len(frames))])
+
+
+def _last_frame(row: npt.NDArray[Any]) -> int:
+    is_padding = (row == schema.PADDING) if np.issubdtype(row.dtype, np.integer) else np.isnan(row)
+    there = np.flatnonzero(~is_padding.all(axis=1))
+    return int(there[-1]) + 1 if len(there) else 0
+
+
+def _check(name: str, frames: npt.NDArray[Any], batch: FrameBatch) -> None:
+    first = batch.frames[0]
+    if frames.ndim != 2 or not np.issubdtype(frames.dtype, np.number):
+        raise InputError(f"{name}: frames must be numbers (frame, feature), got {frames.shape}")
+    if not len(frames):
+        raise InputError(f"{name}: has no frames; leave the clip out")
+    if np.issubdtype(frames.dtype, np.integer) != batch.are_tokens:
+        raise InputError(
+            f"{name}: frames of tokens are integers and others are not, in all clips alike; got "
+            f"{frames.dtype} beside {first.dtype}"
+        )
+    if first.ndim == 2 and frames.shape[1] != first.shape[1]:
+        raise InputError(
+            f"{name}: has {frames.shape[1]} features, {batch.names[0]} has {first.shape[1]}"
+        )
+    if not np.isfinite(frames).all():
+        where = np.argwhere(~np.isfinite(frames))[0].tolist()
+        raise InputError(f"{name}: feature {where[1]} of frame {where[0]} is not finite")
+    if batch.are_tokens and frames.min() < 0:
+        raise InputError(f"{name}: a token is {frames.min()}; tokens are 0 or more")
+
+
+def padded_frames(
+    frames: Sequence[Frames],
+    coords: dict[str, xr.Variable],
+    names: npt.ArrayLike,
+    attrs: dict[str, Any],
+) -> xr.DataArray:
+    """Put clips below each other, shorter ones filled up with NaN, or −1 where frames are tokens.
+
+    Parameters
+    ----------
+    frames : sequence of ndarray (frame, feature)
+        Of each clip.
+    coords : dict of str to Variable
+        Coordinates of the clips.
+    names : array_like of str (feature,)
+        Names of the features.
+    attrs : dict
+        Attributes; the frame rate is one.
+
+    Returns
+    -------
+    xarray.DataArray (clip, frame, feature)
+        With ``frame_count`` (clip) and ``time`` (frame) in seconds.
+    """
+    counts = np.array([len(each) for each in frames], dtype=np.int64)
+    there = np.arange(counts.max()) < counts[:, None]
+    are_tokens = np.issubdtype(frames[0].dtype, np.integer)
+    fill = schema.PADDING if are_tokens else np.nan
+    values = np.full((*there.shape, frames[0].shape[1]), fill, dtype=frames[0].dtype)
+    values[there] = np.concatenate(frames)
+    return xr.DataArray(
+        values,
+        dims=(schema.CLIP, schema.FRAME, schema.FEATURE),
+        coords={
+            **coords,
+            schema.FRAME_COUNT: (schema.CLIP, counts),
+            schema.TIME: (schema.FRAME, _times(int(counts.max()), attrs), {"units": "s"}),
+            schema.FEATURE: np.asarray(names).astype(str),
+        },
+        attrs=attrs,
+    )
+
+
+def ragged_frames(
+    frames: Sequence[Frames],
+    coords: dict[str, xr.Variable],
+    names: npt.ArrayLike,
+    attrs: dict[str, Any],
+) -> xr.DataArray:
+    """Put the frames of clips one after another; parameters as of :func:`padded_frames`.
+
+    Parameters
+    ----------
+    frames : sequence of ndarray (frame, feature)
+        Of each clip.
+    coords : dict of str to Variable
+        Coordinates of the clips.
+    names : array_like of str (feature,)
+        Names of the features.
+    attrs : dict
+        Attributes; the frame rate is one.
+
+    Returns
+    -------
+    xarray.DataArray (frame, feature)
+        With ``clip_index``, ``clip`` and ``time`` (frame), in seconds from the clip's start.
+    """
+    counts = [len(each) for each in frames]
+    index = np.repeat(np.arange(len(frames)), counts)
+    return xr.DataArray(
+        np.concatenate(frames),
+        dims=(schema.FRAME, schema.FEATURE),
+        coords={
+            schema.CLIP_INDEX: (schema.FRAME, index),
+            schema.CLIP: (schema.FRAME, coords[schema.CLIP].values[index]),
+            schema.TIME: (
+                schema.FRAME,
+                np.concatenate([_times(count, attrs) for count in counts]),
+                {"units": "s"},
+            ),
+            schema.FEATURE: np.asarray(names).astype(str),
+        },
+        attrs=attrs,
+    )
+
+
+def _times(count: int, attrs: dict[str, Any]) -> npt.NDArray[np.float64]:
+    return np.arange(count) / float(attrs[FRAME_RATE])

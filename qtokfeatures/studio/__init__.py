@@ -1,0 +1,7 @@
+"""Jobs and pages: roundtrip, cluster and classify, for notebook, command line, page and service."""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

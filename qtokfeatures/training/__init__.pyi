@@ -1,0 +1,5 @@
+from .recipe import Recipe as Recipe
+from .run import train_mini as train_mini
+from .trainer import Trainer as Trainer
+from .tuning import Tuning as Tuning
+from .tuning import tune_mini as tune_mini

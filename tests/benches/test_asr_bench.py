@@ -1,0 +1,298 @@
+"""The ASR bench: what it tests with, what it counts, and that it goes on where it stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from qtokfeatures.benches import asr, find_shared_audio
+from qtokfeatures.benches.asr import conditions as conditions_module
+from qtokfeatures.benches.asr.bench import word_errors
+from qtokfeatures.benches.asr.conditions import low_snr_conditions, room_response
+from qtokfeatures.benches.asr.material import N_FOLDS
+from qtokfeatures.benches.asr.result import AsrResult
+from qtokfeatures.benches.asr.utterances import CORPORA, SR
+from qtokfeatures.benches.manifest import read_manifest
+from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import CodecSpec
+
+pytest.importorskip("jiwer")
+pytest.importorskip("pyroomacoustics")
+
+TONES = {"one": 400.0, "two": 900.0}
+
+
+class Loudness(TransformerMixin, BaseEstimator):
+    """Two frames a clip: how much there is of each word's tone; counts how often it is used."""
+
+    def __init__(self, log: str = "") -> None:
+        self.log = log
+
+    def fit(self, X: object, y: object = None) -> Loudness:
+        return self
+
+    def transform(self, X: list) -> list[np.ndarray]:
+        with Path(self.log).open("a") as file:
+            file.write("x")
+        found = []
+        for y, sr in X:
+            spectrum = np.abs(np.fft.rfft(y))
+            at = [round(hz * len(y) / sr) for hz in TONES.values()]
+            found.append(np.array([[spectrum[max(0, i - 2) : i + 3].max() for i in at]]))
+        return found
+
+
+class Loudest(BaseEstimator):
+    """Hears the word whose tone is loudest; with another seed sometimes nothing."""
+
+    def __init__(self, seed: int = 0, deaf: bool = False) -> None:
+        self.seed = seed
+        self.deaf = deaf
+
+    def fit(self, X: list, y: list) -> Loudest:
+        self.words_ = sorted(set(y))
+        return self
+
+    def predict(self, X: list) -> list[str]:
+        return ["" if self.deaf else self.words_[int(frames[0].argmax())] for frames in X]
+
+
+def utterances() -> list[asr.Utterance]:
+    time = np.arange(SR // 4) / SR
+    return [
+        asr.Utterance(
+            name=f"{speaker}-{word}-{corpus}",
+            corpus=corpus,
+            speaker=f"{speaker}-{corpus[0]}",
+            transcript=word,
+            y=(0.3 * np.sin(2 * np.pi * hz * time)).astype(np.float32),
+            tunable=speaker != "e",
+        )
+        for corpus in (CORPORA[0], CORPORA[2])
+        for speaker in "abcde"
+        for word, hz in TONES.items()
+    ]
+
+
+def talkers() -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.normal(0, 0.1, SR).astype(np.float32) for _ in range(6)]
+
+
+@pytest.fixture
+def material() -> asr.Material:
+    return asr.Material(
+        utterances=utterances(),
+        conditions=asr.standard_conditions(talkers(), talkers()),
+        noise=asr.training_noise(talkers()),
+        seeds=range(2),
+    )
+
+
+class Named:
+    """A codec that is only asked who it is."""
+
+    spec = CodecSpec(
+        name="paper", revision="1", sample_rate=24000, frame_rate=12.5, hop_length=1920,
+        n_codebooks=2, codebook_size=8, fingerprint="f", embedding_dim=2,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def measured(material, tmp_path) -> tuple[AsrResult, Path, list]:
+    systems = [
+        asr.System("deaf", Loudness(str(tmp_path / "a")), Loudest(deaf=True)),
+        asr.System("other", Loudness(str(tmp_path / "b")), Loudest(deaf=True)),
+        asr.System(
+            "hearing",
+            Loudness(str(tmp_path / "c")),
+            Loudest(),
+            settings=({"deaf": True}, {"deaf": False}),
+        ),
+    ]
+    result = asr.bench_asr(Named(), systems, material, work=tmp_path / "work")
+    return result, tmp_path, systems
+
+
+class TestBench:
+    def test_everybody_is_tested_in_everything(self, measured, material) -> None:
+        result, _, _ = measured
+        shape = (2, len(material.conditions), len(material.utterances))
+        assert {found.shape for found in result.errors.values()} == {shape}
+        assert (result.errors["deaf", "clean"] == 1).all()
+        assert result.rates("hearing", "clean", ["clean"]).tolist() == [0.0, 0.0]
+
+    def test_settings_are_chosen(self, measured) -> None:
+        result, _, _ = measured
+        assert result.settings["hearing"] == {"deaf": False}
+
+    def test_who_hears_makes_fewer_errors(self, measured) -> None:
+        result, _, _ = measured
+        reduction, (low, high) = result.noise_reduction("hearing", "deaf", "clean")
+        assert low <= reduction <= high
+        assert reduction > 50
+        _, (low, high) = result.noise_reduction("hearing", "deaf", "clean", by_speaker=True)
+        assert low <= reduction <= high
+        assert result.difference("hearing", "deaf", "clean")[0] == -100
+
+    def test_nothing_is_less_than_no_errors(self, measured) -> None:
+        result, _, _ = measured
+        perfect = {key: np.zeros_like(found) for key, found in result.errors.items()}
+        reduction, _ = replace(result, errors=perfect).noise_reduction("hearing", "deaf", "clean")
+        assert np.isnan(reduction)
+
+    def test_speakers_are_drawn_whole(self, measured) -> None:
+        result, _, _ = measured
+        rows = result._draw_speakers(np.random.default_rng(0))
+        drawn, times = np.unique(rows, return_counts=True)
+        for speaker in np.unique(result.speakers[drawn]):
+            own = np.flatnonzero(result.speakers == speaker)
+            assert set(own) <= set(drawn)
+            assert len({int(times[drawn == row][0]) for row in own}) == 1
+
+    def test_what_is_done_is_not_done_again(self, measured, material) -> None:
+        result, folder, systems = measured
+        before = (folder / "a").read_text()
+        again = asr.bench_asr(Named(), systems, material, work=folder / "work")
+        assert (folder / "a").read_text() == before
+        assert again.to_dict() == result.to_dict()
+
+    def test_other_speech_is_done_anew(self, measured, material, tmp_path) -> None:
+        _, folder, systems = measured
+        before = len((folder / "a").read_text())
+        fewer = asr.Material(
+            utterances=material.utterances[:-1], conditions=material.conditions,
+            noise=material.noise, seeds=material.seeds,
+        )  # fmt: skip
+        asr.bench_asr(Named(), systems, fewer, work=folder / "work")
+        assert len((folder / "a").read_text()) > before
+
+    def test_tables_and_notes(self, measured) -> None:
+        result, _, _ = measured
+        tables = asr.asr_tables(result)
+        assert [row[0] for row in tables[0].rows] == ["deaf", "other", "hearing"]
+        assert tables[0].rows[0][1] == "–"
+        assert tables[2].rows[2][1].startswith("0.0 ±")
+        notes = "\n".join(asr.asr_notes(result, command="make bench-asr"))
+        assert "Made by `make bench-asr`" in notes
+        assert "Seeds: 2" in notes
+
+    def test_curves(self, measured) -> None:
+        from qtokfeatures.viz.error_curves import draw_error_curves
+
+        curves = asr.error_curves(measured[0])
+        assert curves["trained on clean speech"]["white"]["hearing"][0] == (np.inf, 0.0)
+        assert draw_error_curves(curves).startswith(b"\x89PNG")
+
+    def test_systems_need_names(self, material, tmp_path) -> None:
+        system = asr.System("a", Loudness(), Loudest())
+        with pytest.raises(InputError, match="different names"):
+            asr.bench_asr(Named(), [system, system], material, work=tmp_path)
+
+
+class TestMaterial:
+    def test_no_speaker_is_trained_and_tested(self, material) -> None:
+        speakers = np.array([u.speaker for u in material.utterances])
+        tested = []
+        for train, test in material.folds():
+            assert not set(speakers[train]) & set(speakers[test])
+            tested += test.tolist()
+        assert sorted(tested) == list(range(len(speakers)))
+        assert len(list(material.folds())) == N_FOLDS
+
+    def test_settings_are_chosen_without_reserved_speakers(self, material) -> None:
+        train, test = material.tuning_fold()
+        usable = np.array([u.tunable for u in material.utterances])
+        assert usable[np.concatenate([train, test])].all()
+        assert len(test)
+
+    def test_noise_has_the_level_it_says(self, material) -> None:
+        clean = material.waves(None)
+        for name in low_snr_conditions():
+            snr_db = float(name.split()[-2])
+            for (y, _), (noisy, _) in zip(
+                clean, material.waves(material.conditions[name]), strict=True
+            ):
+                found = 10 * np.log10(np.sum(y**2) / np.sum((noisy - y) ** 2))
+                assert found == pytest.approx(snr_db, abs=0.1)
+
+    def test_a_room_rings_and_is_not_late(self) -> None:
+        response = room_response(SR, np.random.default_rng(0))
+        assert np.abs(response).max() == 1
+        after = response[int(np.argmax(np.abs(response))) + SR // 100 :]
+        assert np.abs(after).max() > 0.01
+        y = utterances()[0].y
+        changed = conditions_module.simulated_room().apply(y, SR, key="a")
+        assert changed.shape == y.shape
+
+    def test_training_noise_is_of_several_kinds(self, material) -> None:
+        clean, noisy = material.waves(None), material.waves(material.noise)
+        tilts = set()
+        for (y, _), (changed, _) in zip(clean, noisy, strict=True):
+            spectrum = np.abs(np.fft.rfft(changed - y))
+            half = len(spectrum) // 2
+            tilts.add(bool(spectrum[:half].mean() > 1.5 * spectrum[half:].mean()))
+        assert tilts == {True, False}
+
+
+def test_words_are_counted_as_jiwer_counts_them() -> None:
+    import jiwer
+
+    said = ["one two three", "two", "one one one"]
+    heard = ["one three", "two two two", "three"]
+    errors = word_errors(said, heard)
+    words = sum(len(text.split()) for text in said)
+    assert errors.sum() / words == pytest.approx(jiwer.wer(said, heard))
+
+
+@pytest.mark.shared
+def test_real_speech() -> None:
+    found = asr.load_utterances(find_shared_audio(), per_digit=3)
+    by_corpus = {corpus: [u for u in found if u.corpus == corpus] for corpus in CORPORA}
+    assert all(by_corpus.values())
+    assert {len(u.transcript.split()) for u in by_corpus[CORPORA[0]]} == {1}
+    assert sum(len(u.transcript.split()) for u in found if u.corpus != CORPORA[2]) == 150
+    assert all(np.isfinite(u.y).all() and u.y.any() for u in found)
+    assert not all(u.tunable for u in found)
+
+
+@pytest.mark.shared
+def test_numbers_are_whole() -> None:
+    """Whoever cuts a clip leaves words in its transcript that nobody can hear."""
+    root = find_shared_audio()
+    seconds = {
+        row["path"]: float(row["duration_s"]) for row in read_manifest(root, ("path", "duration_s"))
+    }
+    numbers = [u for u in asr.load_utterances(root, per_digit=3) if u.corpus == CORPORA[2]]
+    assert len(numbers) > 50
+    for utterance in numbers:
+        assert len(utterance.y) / SR == pytest.approx(seconds[utterance.name], abs=0.01)
+        words_per_s = len(utterance.transcript.split()) * SR / len(utterance.y)
+        assert 0.8 < words_per_s < 2.5
+
+
+@pytest.mark.shared
+def test_babble_of_the_tests_is_not_trained_on() -> None:
+    root = find_shared_audio()
+    tested, trained = (asr.load_talkers(root, for_tests=is_test) for is_test in (True, False))
+    assert len(tested) >= 6
+    assert len(trained) > 30
+    assert {y.tobytes() for y in tested}.isdisjoint(y.tobytes() for y in trained)
+    assert len(asr.load_noises(root)) == 3
+
+
+def test_the_fingerprint_tells_noises_and_parameters_apart(material) -> None:
+    system = asr.System("a", Loudness(), Loudest())
+    others = [
+        replace(material, noise=asr.training_noise([y[::-1] for y in talkers()])),
+        replace(material, conditions=asr.standard_conditions(talkers()[:-1] * 2, talkers())),
+    ]
+    deaf = asr.System("a", Loudness(), Loudest(deaf=True))
+    found = [material.fingerprint(system), material.fingerprint(deaf)]
+    found += [other.fingerprint(system) for other in others]
+    assert len(set(found)) == 4
+    assert replace(material, seeds=range(5)).fingerprint(system) == found[0]
