@@ -20,12 +20,12 @@ from .codecs import list_codecs as list_codecs
 from .codecs import load_codec as load_codec
 from .estimators import CodeEmbedding as CodeEmbedding
 from .estimators import FrameFeatures as FrameFeatures
-from .estimators import OutOfDomain as OutOfDomain
+from .estimators import OutOfDomainDetector as OutOfDomainDetector
 from .estimators import Pipeline as Pipeline
 from .estimators import QTokenizer as QTokenizer
 from .estimators import TokenHistogram as TokenHistogram
 from .estimators import enable_xarray_output as enable_xarray_output
-from .estimators import hear as hear
+from .estimators import sonify as sonify
 from .evaluation import token_stability as token_stability
 from .evaluation import verify as verify
 from .examples_audio import example_file as example_file

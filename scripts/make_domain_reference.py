@@ -1,4 +1,4 @@
-"""Make the reference of ``mini`` that OutOfDomain compares clips with.
+"""Make the reference of ``mini`` that OutOfDomainDetector compares clips with.
 
 To be run whenever the weights change; writes ``qtokfeatures/codecs/mini/mini_domain.safetensors``,
 which holds statistics only::

@@ -84,7 +84,7 @@ def train(
         typer.Option(
             "--report",
             metavar="DIR",
-            help="Folder for the confusion matrix, the telling tokens and a page.",
+            help="Folder for the confusion matrix, the characteristic tokens and a page.",
             show_default=False,
         ),
     ] = None,

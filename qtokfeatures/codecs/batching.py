@@ -12,7 +12,7 @@ from torch import Tensor
 
 from qtokfeatures.codecs.network import CodecNetwork
 from qtokfeatures.codecs.nn.precision import inference
-from qtokfeatures.codecs.out_of_memory import in_memory, telling_of_memory
+from qtokfeatures.codecs.out_of_memory import in_memory, named_memory_errors
 from qtokfeatures.codecs.refining import refine_blocks
 from qtokfeatures.codecs.streaming import StreamEncoder
 from qtokfeatures.progress import tracked
@@ -43,7 +43,7 @@ def encode_blocks(
 ) -> npt.NDArray[np.int16]:
     """Encode one clip that comes in pieces at the codec's rate, whatever its length."""
     if refine:
-        with telling_of_memory():
+        with named_memory_errors():
             return refine_blocks(codec, blocks, refine)
     stream = StreamEncoder(codec)
     try:

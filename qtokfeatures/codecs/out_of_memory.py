@@ -38,7 +38,7 @@ def in_memory(run: Callable[[Sequence[_In]], Sequence[_Out]], batch: Sequence[_I
         Memory does not suffice for one clip alone.
     """
     if len(batch) == 1:
-        with telling_of_memory():
+        with named_memory_errors():
             return list(run(batch))
     try:
         return list(run(batch))
@@ -53,7 +53,7 @@ def in_memory(run: Callable[[Sequence[_In]], Sequence[_Out]], batch: Sequence[_I
 
 
 @contextmanager
-def telling_of_memory() -> Iterator[None]:
+def named_memory_errors() -> Iterator[None]:
     """Turn any way of running out of memory into one clear error."""
     try:
         yield

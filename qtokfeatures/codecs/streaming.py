@@ -15,7 +15,7 @@ from qtokfeatures.audio.waveforms import stream_piece
 from qtokfeatures.codecs.checks import as_codes
 from qtokfeatures.codecs.network import CodecNetwork
 from qtokfeatures.codecs.nn.precision import inference
-from qtokfeatures.codecs.out_of_memory import telling_of_memory
+from qtokfeatures.codecs.out_of_memory import named_memory_errors
 from qtokfeatures.exceptions import StreamClosedError
 
 _CHUNK_FRAMES = 250
@@ -193,7 +193,7 @@ class StreamDecoder:
 def _moving(stream: _FrameStream | StreamDecoder) -> Iterator[None]:
     """Run the network; where that fails half-way, the past is neither old nor new: end it."""
     try:
-        with inference(stream._codec.device), telling_of_memory():  # noqa: SLF001 — one module
+        with inference(stream._codec.device), named_memory_errors():  # noqa: SLF001 — one module
             yield
     except BaseException:
         stream.close()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from qtokfeatures.audio import AudioClip, load_many
 from qtokfeatures.exceptions import AudioError, InputError
 from qtokfeatures.labelled import CodeSequence, build_codes, schema
-from qtokfeatures.labelled.claims import MOST_CLAIMS, Claims
+from qtokfeatures.labelled.entry_locks import MOST_CLAIMS, Claims
 from qtokfeatures.labelled.naming import clip_ids_from_sources
 
 if TYPE_CHECKING:

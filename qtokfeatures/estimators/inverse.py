@@ -86,7 +86,7 @@ class InverseOfFeatures:
 
         See Also
         --------
-        hear : What a cluster or a class of a pipeline sounds like.
+        sonify : What a cluster or a class of a pipeline sounds like.
 
         Examples
         --------

@@ -28,7 +28,7 @@ Labelled = TypeVar("Labelled", xr.Dataset, xr.DataArray)
 REFERENCES: Final = ("auto", "codec", "clips")
 
 
-class OutOfDomain(OutlierMixin, CodecHolder):
+class OutOfDomainDetector(OutlierMixin, CodecHolder):
     """Tell clips that a codec was not made for from the others.
 
     Tokens of such clips may say little about them, and features made of them less. Two things are
@@ -73,7 +73,7 @@ class OutOfDomain(OutlierMixin, CodecHolder):
     --------
     >>> import numpy as np
     >>> import qtokfeatures as qt
-    >>> gate = OutOfDomain().fit(qt.example_files())
+    >>> gate = OutOfDomainDetector().fit(qt.example_files())
     >>> clicks = np.zeros(24000)
     >>> clicks[::50] = 1.0
     >>> gate.predict([clicks]).tolist(), gate.predict(qt.example_files()[:3]).tolist()
@@ -223,7 +223,7 @@ class OutOfDomain(OutlierMixin, CodecHolder):
         --------
         >>> import qtokfeatures as qt
         >>> codes = qt.QTokenizer().encode(qt.example_files()[:2])
-        >>> marked = OutOfDomain().fit(qt.example_files()[:2]).mark(codes)
+        >>> marked = OutOfDomainDetector().fit(qt.example_files()[:2]).mark(codes)
         >>> marked["out_of_domain"].values.tolist()
         [False, False]
         """
@@ -255,11 +255,14 @@ class OutOfDomain(OutlierMixin, CodecHolder):
 
     def _clips(self, X: Any) -> Iterator[AudioClip]:
         if are_codes(X):
-            raise InputError("X are codes; OutOfDomain needs the audio itself, to compare with")
+            raise InputError(
+                "X are codes; OutOfDomainDetector needs the audio itself, to compare with"
+            )
         width, fitted = table_width(X), getattr(self, "n_features_in_", None)
         if width is not None and fitted is not None and width != fitted:
             raise InputError(
-                f"X has {width} features, but OutOfDomain is expecting {fitted} features as input: "
+                f"X has {width} features, but OutOfDomainDetector is expecting {fitted} features as "
+                "input: "
                 "a table has clips of the length of those of fit; pass others as a list, list(X)"
             )
         for _, clip in load_many(clip_items(X), sr=self.sr, on_error="raise"):

@@ -12,5 +12,5 @@ from .scores import score_reconstruction as score_reconstruction
 from .speech_metrics import pesq_wb as pesq_wb
 from .speech_metrics import stoi as stoi
 from .stability import token_stability as token_stability
-from .verify import verify as verify
+from .verification import verify as verify
 from .verify_report import VerifyReport as VerifyReport

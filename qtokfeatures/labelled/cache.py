@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled.cache_entry import parse_entry, serialise_entry
-from qtokfeatures.labelled.claims import Claims, FolderClaims
+from qtokfeatures.labelled.entry_locks import Claims, FolderClaims
 
 Codes = npt.NDArray[np.int16]
 
@@ -219,8 +219,8 @@ class FolderCache(CodeCache):
     Each entry is one file: a line with the SHA-256 of its key and the rest, then the codes as
     ``.npy``. Files appear whole or not at all, one that has been damaged counts as absent, and
     while one process makes an entry others wait for it
-    (:class:`~qtokfeatures.labelled.claims.Claims`). The folder is made when it is first needed; it
-    grows without limit and may be deleted at any time.
+    (:class:`~qtokfeatures.labelled.entry_locks.Claims`). The folder is made when it is first
+    needed; it grows without limit and may be deleted at any time.
 
     Parameters
     ----------

@@ -1,4 +1,8 @@
 from .calibrated import GroupCalibratedClassifier as GroupCalibratedClassifier
+from .characteristic import CharacteristicToken as CharacteristicToken
+from .characteristic import Occurrence as Occurrence
+from .characteristic import characteristic_table as characteristic_table
+from .characteristic import characteristic_tokens as characteristic_tokens
 from .classifiers import make_era_classifier as make_era_classifier
 from .classifiers import make_label_classifier as make_label_classifier
 from .classifiers import make_timbre_classifier as make_timbre_classifier
@@ -12,15 +16,11 @@ from .manifest import default_group as default_group
 from .manifest import folder_manifest as folder_manifest
 from .manifest import read_manifest as read_manifest
 from .prototypes import Prototype as Prototype
-from .prototypes import hear_medoid as hear_medoid
+from .prototypes import sonify_medoid as sonify_medoid
 from .silhouette import SilhouetteKMeans as SilhouetteKMeans
 from .splits import group_splits as group_splits
 from .stored_models import StoredClassifier as StoredClassifier
 from .stored_models import load_classifier as load_classifier
 from .stored_models import save_classifier as save_classifier
-from .telling import Occurrence as Occurrence
-from .telling import TellingToken as TellingToken
-from .telling import telling_table as telling_table
-from .telling import telling_tokens as telling_tokens
 from .validation import Validation as Validation
 from .validation import validate_groups as validate_groups

@@ -55,7 +55,7 @@ def make_label_classifier(
     See Also
     --------
     qtokfeatures.pipelines.validate_groups : How well it does on new groups.
-    qtokfeatures.pipelines.telling_tokens : Which tokens are typical of a class.
+    qtokfeatures.pipelines.characteristic_tokens : Which tokens are typical of a class.
 
     Examples
     --------

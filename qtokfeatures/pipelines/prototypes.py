@@ -39,7 +39,7 @@ class Prototype:
     row: int
 
 
-def hear_medoid(
+def sonify_medoid(
     codec: Codec, codes: Any, space: npt.ArrayLike, members: npt.ArrayLike
 ) -> Prototype:
     """Decode the clip that is nearest to the middle of a group.
@@ -71,7 +71,7 @@ def hear_medoid(
     >>> import qtokfeatures as qt
     >>> codec = qt.load_codec("mini")
     >>> codes = codec.encode_many(list(np.zeros((3, 24000), np.float32)), sr=24000)
-    >>> heard = hear_medoid(codec, codes, [[0.0], [4.0], [5.0]], [True, True, True])
+    >>> heard = sonify_medoid(codec, codes, [[0.0], [4.0], [5.0]], [True, True, True])
     >>> heard.row, heard.sr
     (1, 24000)
     """

@@ -56,7 +56,7 @@ def classifier_report(
     caption : str
         What was measured.
     tokens : mapping of str to sequence of HeardToken
-        Telling tokens by class.
+        Characteristic tokens by class.
 
     Returns
     -------
@@ -87,4 +87,4 @@ def _class_section(name: str, tokens: Sequence[HeardToken]) -> object:
         for t in tokens
         for where, audio in t.sounds.items()
     ]
-    return section(f"Most telling tokens: {name}", table(header, rows), cards(players))
+    return section(f"Most characteristic tokens: {name}", table(header, rows), cards(players))

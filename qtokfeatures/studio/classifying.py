@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from qtokfeatures.codecs import Codec
     from qtokfeatures.pipelines import (
+        CharacteristicToken,
         Manifest,
         Occurrence,
         StoredClassifier,
-        TellingToken,
         Validation,
     )
 
@@ -38,13 +38,13 @@ class TrainedClassifier:
         Fitted on all clips.
     validation : Validation
         Predictions for groups left out.
-    tokens : list of TellingToken
+    tokens : list of CharacteristicToken
         What tells the classes apart.
     """
 
     model: StoredClassifier
     validation: Validation
-    tokens: list[TellingToken]
+    tokens: list[CharacteristicToken]
 
     def numbers(self, written: Sequence[Path]) -> dict[str, Any]:
         """Return what ``--json`` prints."""
@@ -60,7 +60,7 @@ class TrainedClassifier:
             "balanced_accuracy": found.balanced_accuracy,
             "log_loss": found.log_loss,
             "confusion": found.confusion().to_numpy().tolist(),
-            "telling": [
+            "characteristic": [
                 {"class": one.label, "codebook": one.codebook, "bin": one.bin, "score": one.score}
                 for one in self.tokens
             ],
@@ -117,8 +117,8 @@ def train_classifier(
     from qtokfeatures.labelled import CodeSequence
     from qtokfeatures.pipelines import (
         StoredClassifier,
+        characteristic_tokens,
         make_label_classifier,
-        telling_tokens,
         validate_groups,
     )
 
@@ -136,11 +136,11 @@ def train_classifier(
     model = StoredClassifier(
         pipe, label, group, n_clips=len(codes), balanced_accuracy=validation.balanced_accuracy
     )
-    return TrainedClassifier(model, validation, telling_tokens(pipe, codes, labels, groups))
+    return TrainedClassifier(model, validation, characteristic_tokens(pipe, codes, labels, groups))
 
 
 def write_report(trained: TrainedClassifier, folder: Path) -> list[Path]:
-    """Write predictions, confusion matrix and telling tokens as tables and as a page.
+    """Write predictions, confusion matrix and characteristic tokens as tables and as a page.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def write_report(trained: TrainedClassifier, folder: Path) -> list[Path]:
         What was written.
     """
     from qtokfeatures.files import replacing
-    from qtokfeatures.pipelines import telling_table
+    from qtokfeatures.pipelines import characteristic_table
     from qtokfeatures.studio.classifier_page import classifier_report
     from qtokfeatures.viz.confusion import confusion_figure
     from qtokfeatures.viz.figures import figure_png, write_whole
@@ -165,7 +165,7 @@ def write_report(trained: TrainedClassifier, folder: Path) -> list[Path]:
     tables = {
         "predictions.csv": found.table(),
         "confusion.csv": confusion.reset_index(),
-        "telling_tokens.csv": telling_table(trained.tokens),
+        "characteristic_tokens.csv": characteristic_table(trained.tokens),
     }
     for name, table in tables.items():
         with replacing(folder / name) as fresh:

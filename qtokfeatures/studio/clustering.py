@@ -126,18 +126,18 @@ class ClusterRun:
             return {cluster: make(cluster) for cluster in clusters}
 
     def _typical_clip(self, cluster: int) -> ClusterSound:
-        from qtokfeatures.pipelines import hear_medoid
+        from qtokfeatures.pipelines import sonify_medoid
 
         found = self.clustering
-        heard = hear_medoid(self.codec, self.ds, found.space, found.labels == cluster)
+        heard = sonify_medoid(self.codec, self.ds, found.space, found.labels == cluster)
         return ClusterSound(
             heard.y, heard.sr, f"decoded from the tokens of {self.names[heard.row]}"
         )
 
     def _sound_of_centre(self, cluster: int) -> ClusterSound:
-        from qtokfeatures.estimators import hear
+        from qtokfeatures.estimators import sonify
 
-        heard = hear(self.pipe, cluster=self.clustering.fitted_labels[cluster])
+        heard = sonify(self.pipe, cluster=self.clustering.fitted_labels[cluster])
         clips = list(dict.fromkeys(map(str, heard.frames["clip"].values)))
         more = f" and {len(clips) - 3} more" if len(clips) > 3 else ""
         return ClusterSound(

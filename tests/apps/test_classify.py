@@ -70,12 +70,12 @@ def test_the_report_holds_tables_and_a_page(qtok, manifest: Path) -> None:
     names = {path.name for path in Path("r").iterdir()}
     assert names == {
         "classifier.html", "confusion.csv", "confusion.png", "predictions.csv",
-        "telling_tokens.csv",
+        "characteristic_tokens.csv",
     }  # fmt: skip
     assert [name for name in names if str(Path("r", name)) not in ran.out] == []
     assert len(pd.read_csv("r/predictions.csv")) == 12
     html = Path("r/classifier.html").read_text(encoding="utf-8")
-    assert "Most telling tokens: tone" in html
+    assert "Most characteristic tokens: tone" in html
     assert "data:audio" in html
     assert "each instance left out whole" in html
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sklearn.utils import estimator_checks
 
-from qtokfeatures.estimators import OutOfDomain, QTokenizer, TokenHistogram
+from qtokfeatures.estimators import OutOfDomainDetector, QTokenizer, TokenHistogram
 
 if not hasattr(estimator_checks, "estimator_checks_generator"):
     pytest.skip("scikit-learn < 1.6 knows no expected failures", allow_module_level=True)
@@ -21,7 +21,7 @@ if not hasattr(estimator_checks, "estimator_checks_generator"):
 ESTIMATORS = [
     QTokenizer(features=TokenHistogram(codebooks=1, bins=4)),
     # By mini's own reference all clips of a few random samples are outliers.
-    OutOfDomain(reference="clips", contamination=0.1),
+    OutOfDomainDetector(reference="clips", contamination=0.1),
 ]
 
 CLIPS_DIFFER_IN_LENGTH = "transform takes clips that are longer or shorter than those of fit"
@@ -32,7 +32,7 @@ EXPECTED_FAILURES: dict[str, dict[str, str]] = {
         "check_transformer_general": CLIPS_DIFFER_IN_LENGTH,
         "check_estimators_dtypes": INT64_IS_NO_AUDIO,
     },
-    "OutOfDomain": {
+    "OutOfDomainDetector": {
         "check_classifier_data_not_an_array": INT64_IS_NO_AUDIO,
         "check_estimators_dtypes": INT64_IS_NO_AUDIO,
     },

@@ -31,8 +31,8 @@ def strange() -> list:
 
 
 @pytest.fixture(scope="module")
-def gate(sounds) -> qt.OutOfDomain:
-    return qt.OutOfDomain().fit(sounds)
+def gate(sounds) -> qt.OutOfDomainDetector:
+    return qt.OutOfDomainDetector().fit(sounds)
 
 
 class TestReference:
@@ -66,12 +66,12 @@ class TestReference:
         codec = random_mini(0)
         assert reference_of(codec.spec) is None
         with pytest.raises(InputError, match="no reference comes with"):
-            qt.OutOfDomain(codec, reference="codec").fit([np.zeros(2000)])
+            qt.OutOfDomainDetector(codec, reference="codec").fit([np.zeros(2000)])
 
     def test_clips_of_fit_make_one(self, sounds) -> None:
         from qtokfeatures.codecs.mini import random_mini
 
-        gate = qt.OutOfDomain(random_mini(0)).fit(sounds)
+        gate = qt.OutOfDomainDetector(random_mini(0)).fit(sounds)
         assert gate.reference_.origin == "clips of fit"
         np.testing.assert_allclose(
             gate.reference_.typical, np.median(gate.measure(sounds), axis=0), rtol=1e-4
@@ -89,7 +89,7 @@ class TestReference:
 
     def test_no_clips_make_no_reference(self) -> None:
         with pytest.raises(InputError, match="no clips to make a reference of"):
-            qt.OutOfDomain(reference="clips").fit([])
+            qt.OutOfDomainDetector(reference="clips").fit([])
 
 
 class TestScores:
@@ -103,7 +103,7 @@ class TestScores:
         np.testing.assert_array_equal(together, alone)
 
     def test_decision_is_the_score_above_the_offset(self, sounds) -> None:
-        gate = qt.OutOfDomain(contamination=0.25)
+        gate = qt.OutOfDomainDetector(contamination=0.25)
         labels = gate.fit_predict(sounds)
         assert (labels == -1).sum() == 1
         decision = gate.decision_function(sounds)
@@ -151,22 +151,22 @@ class TestAsEstimator:
 
     def test_clips_of_another_length_are_passed_as_a_list(self) -> None:
         rows = np.random.default_rng(0).normal(0, 0.1, (2, 4000))
-        gate = qt.OutOfDomain().fit(rows)
+        gate = qt.OutOfDomainDetector().fit(rows)
         with pytest.raises(InputError, match=r"2000 features.*expecting 4000.*list\(X\)"):
             gate.predict(rows[:, :2000])
         assert gate.predict(list(rows[:, :2000])).shape == (2,)
 
     def test_nothing_to_fit_on(self) -> None:
         with pytest.raises(InputError, match="X holds no clips"):
-            qt.OutOfDomain().fit([])
+            qt.OutOfDomainDetector().fit([])
 
     def test_a_clip_that_cannot_be_used_is_named_in_fit(self, sounds) -> None:
         with pytest.raises(AudioError, match=r"missing\.wav"):
-            qt.OutOfDomain().fit([*sounds, "missing.wav"])
+            qt.OutOfDomainDetector().fit([*sounds, "missing.wav"])
 
     def test_not_fitted(self, sounds) -> None:
-        with pytest.raises(NotFittedError, match="OutOfDomain is not fitted"):
-            qt.OutOfDomain().predict(sounds)
+        with pytest.raises(NotFittedError, match="OutOfDomainDetector is not fitted"):
+            qt.OutOfDomainDetector().predict(sounds)
 
     def test_codes_are_no_audio(self, gate, sounds) -> None:
         with pytest.raises(InputError, match="X are codes"):
@@ -182,7 +182,7 @@ class TestAsEstimator:
     )
     def test_impossible_parameters(self, params, match) -> None:
         with pytest.raises(InputError, match=match):
-            qt.OutOfDomain(**params).fit([np.zeros(2000)])
+            qt.OutOfDomainDetector(**params).fit([np.zeros(2000)])
 
 
 class TestMarkingAgain:
@@ -202,5 +202,5 @@ class TestMarkingAgain:
         assert np.isnan(marked["domain_score"].values).tolist() == [False, True]
 
     def test_a_generator_is_read_once(self, sounds) -> None:
-        gate = qt.OutOfDomain(contamination=0.25).fit(clip for clip in sounds)
+        gate = qt.OutOfDomainDetector(contamination=0.25).fit(clip for clip in sounds)
         assert gate.predict(sounds).tolist().count(-1) == 1

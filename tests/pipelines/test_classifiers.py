@@ -21,11 +21,11 @@ from qtokfeatures.exceptions import InputError
 from qtokfeatures.pipelines import (
     GroupCalibratedClassifier,
     SilhouetteKMeans,
+    characteristic_table,
+    characteristic_tokens,
     make_era_classifier,
     make_label_classifier,
     make_timbre_classifier,
-    telling_table,
-    telling_tokens,
     validate_groups,
 )
 from qtokfeatures.pipelines.calibrated import LonelyClassWarning
@@ -197,13 +197,13 @@ def test_parameters_can_be_searched_and_cloned(paper) -> None:
     assert pipe["classifier"].method == "isotonic"
 
 
-# --------------------------------------------------------------------- telling tokens
+# --------------------------------------------------------------------- characteristic tokens
 
 
 def test_the_planted_tokens_are_found(pipe, codes, labels, groups) -> None:
     pipe.set_params(qtokenizer__features=_every_code())
     pipe.fit(codes, labels)
-    first = {one.label: one for one in reversed(telling_tokens(pipe, codes, labels, groups))}
+    first = {one.label: one for one in reversed(characteristic_tokens(pipe, codes, labels, groups))}
     assert {name: (one.codebook, one.codes) for name, one in first.items()} == {
         "flute": (0, (0,)),
         "guitar": (0, (10,)),
@@ -215,7 +215,7 @@ def test_the_planted_tokens_are_found(pipe, codes, labels, groups) -> None:
 def test_a_telling_token_is_where_it_is_said_to_be(pipe, codes, labels, groups) -> None:
     pipe.fit(codes, labels)
     ids = codes.dataset["clip"].values.tolist()
-    found = telling_tokens(pipe, codes, labels, groups, per_class=2, n_examples=4)
+    found = characteristic_tokens(pipe, codes, labels, groups, per_class=2, n_examples=4)
     assert len(found) == 6
     for token in found:
         assert len({one.clip for one in token.examples}) == len(token.examples) > 0
@@ -234,14 +234,14 @@ def test_a_token_of_one_instrument_tells_no_class(pipe, codes, labels, groups) -
     pipe.fit(ds, labels)
     elsewhere = (labels == "flute") & (groups != "instrument 0")
     values[1, np.isin(ds["clip_index"], np.flatnonzero(elsewhere)) & (values[1] == 31)] = 30
-    found = telling_tokens(pipe, ds, labels, groups)
+    found = characteristic_tokens(pipe, ds, labels, groups)
     assert (1, (31,)) not in {(t.codebook, t.codes) for t in found if t.label == "flute"}
-    alone = telling_tokens(pipe, ds, labels)
+    alone = characteristic_tokens(pipe, ds, labels)
     assert (1, (31,)) in {(t.codebook, t.codes) for t in alone if t.label == "flute"}
 
 
 def test_the_table_of_tokens_reads(pipe, codes, labels) -> None:
-    table = telling_table(telling_tokens(pipe.fit(codes, labels), codes, labels))
+    table = characteristic_table(characteristic_tokens(pipe.fit(codes, labels), codes, labels))
     assert isinstance(table, pd.DataFrame)
     assert {"class", "codebook", "bin", "codes", "score", "examples"} <= set(table.columns)
     assert table["examples"].str.contains(r"clip\d+.wav @ \d").all()
@@ -250,7 +250,7 @@ def test_the_table_of_tokens_reads(pipe, codes, labels) -> None:
 def test_labels_of_another_number_are_refused(pipe, codes, labels) -> None:
     pipe.fit(codes, labels)
     with pytest.raises(InputError, match="y has 3 entries for 36 clips"):
-        telling_tokens(pipe, codes, labels[:3])
+        characteristic_tokens(pipe, codes, labels[:3])
 
 
 def _every_code():

@@ -11,9 +11,9 @@ from qtokfeatures.exceptions import InputError, MissingExtraError
 from qtokfeatures.pipelines import (
     SilhouetteKMeans,
     find_clusters,
-    hear_medoid,
     make_clustering_pipeline,
     rank_clusters,
+    sonify_medoid,
 )
 
 BLOBS = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], [5, 4, 3], axis=0)
@@ -106,14 +106,14 @@ def test_umap_stands_between(paper, codes, labels) -> None:
 def test_the_prototype_is_the_clip_in_the_middle(paper, codes) -> None:
     space = np.arange(36.0)[:, None]
     members = (space[:, 0] >= 10) & (space[:, 0] <= 20)
-    heard = hear_medoid(paper, codes, space, members)
+    heard = sonify_medoid(paper, codes, space, members)
     assert (heard.row, heard.clip, heard.sr) == (15, "clip15.wav", 24000)
     np.testing.assert_array_equal(heard.y, paper.decode(codes[15])[0])
 
 
 def test_an_empty_group_has_no_prototype(paper, codes) -> None:
     with pytest.raises(InputError, match="at least one clip"):
-        hear_medoid(paper, codes, np.zeros((36, 1)), np.zeros(36, dtype=bool))
+        sonify_medoid(paper, codes, np.zeros((36, 1)), np.zeros(36, dtype=bool))
 
 
 @pytest.mark.parametrize(

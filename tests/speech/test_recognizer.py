@@ -12,13 +12,13 @@ import torch
 import xarray as xr
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from tests.speech.conftest import say
 
 import qtokfeatures as qt
 from qtokfeatures.exceptions import CodecMismatchError, InputError, UnsupportedVersionError
 from qtokfeatures.speech import CTCRecognizer, NGram
 from qtokfeatures.speech import training as training_module
 from qtokfeatures.speech.training import choose_held_out
+from tests.speech.conftest import say
 
 
 def padded(frames: list[np.ndarray], **attrs: object) -> xr.DataArray:

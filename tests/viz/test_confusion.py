@@ -48,7 +48,7 @@ def test_the_page_says_and_plays_what_tells_a_class() -> None:
     html = classifier_report(
         title="t", lead="", confusion_png=b"png", caption="c", tokens={"flute": [token], "oboe": []}
     )
-    assert "Most telling tokens: flute" in html
+    assert "Most characteristic tokens: flute" in html
     assert "10.5%" in html
     assert html.count("<audio") == 1
     assert "a &amp; b at 0.24 s" in html

@@ -39,7 +39,7 @@ class Occurrence:
 
 
 @dataclass(frozen=True)
-class TellingToken:
+class CharacteristicToken:
     """A bin of similar codes that is more frequent in one class than in the others.
 
     Parameters
@@ -73,7 +73,7 @@ class TellingToken:
     examples: tuple[Occurrence, ...]
 
 
-def telling_tokens(
+def characteristic_tokens(
     pipe: Any,
     X: Any,
     y: npt.ArrayLike,
@@ -81,7 +81,7 @@ def telling_tokens(
     *,
     per_class: int = 5,
     n_examples: int = 3,
-) -> list[TellingToken]:
+) -> list[CharacteristicToken]:
     """Find the tokens that are most typical of each class.
 
     The score is the log-odds ratio of Monroe, Colaresi and Quinn ("Fightin' Words", Political
@@ -108,7 +108,7 @@ def telling_tokens(
 
     Returns
     -------
-    list of TellingToken
+    list of CharacteristicToken
         Class by class, the most typical first.
 
     Raises
@@ -122,7 +122,7 @@ def telling_tokens(
     >>> labels = qt.example_labels().query("pitch != '' and label in ('flute', 'guitar')")
     >>> files = [qt.example_file(name) for name in labels["file"]]
     >>> pipe = qt.make_timbre_classifier().fit(files, labels["label"])
-    >>> first = telling_tokens(pipe, files, labels["label"])[0]
+    >>> first = characteristic_tokens(pipe, files, labels["label"])[0]
     >>> first.label, first.share_here > first.share_elsewhere
     ('flute', True)
     """
@@ -140,13 +140,13 @@ def telling_tokens(
     ]
 
 
-def telling_table(tokens: Iterable[TellingToken]) -> pd.DataFrame:
-    """Return telling tokens as a table, for people and for CSV.
+def characteristic_table(tokens: Iterable[CharacteristicToken]) -> pd.DataFrame:
+    """Return characteristic tokens as a table, for people and for CSV.
 
     Parameters
     ----------
-    tokens : iterable of TellingToken
-        From :func:`telling_tokens`.
+    tokens : iterable of CharacteristicToken
+        From :func:`characteristic_tokens`.
 
     Returns
     -------
@@ -155,8 +155,9 @@ def telling_table(tokens: Iterable[TellingToken]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> token = TellingToken("flute", 0, 7, (3, 9), 4.2, 0.5, 0.1, 4, (Occurrence("a", "a", 0.4),))
-    >>> telling_table([token])["examples"].item()
+    >>> found = (Occurrence("a", "a", 0.4),)
+    >>> token = CharacteristicToken("flute", 0, 7, (3, 9), 4.2, 0.5, 0.1, 4, found)
+    >>> characteristic_table([token])["examples"].item()
     'a @ 0.40 s'
     """
     rows = [
@@ -241,7 +242,7 @@ def _described(
     codes: CodeSequence,
     here: Any,
     n_examples: int,
-) -> TellingToken:
+) -> CharacteristicToken:
     codebook = int(counts["codebook"].values[column])
     merged = histogram.bin_of_code_
     number = int(counts["token" if merged is None else "bin"].values[column])
@@ -249,7 +250,7 @@ def _described(
     members = (number,) if merged is None else tuple(np.flatnonzero(merged[row] == number).tolist())
     frames = codes.dataset["frame_count"].values
     counted = counts.values[:, column]
-    return TellingToken(
+    return CharacteristicToken(
         label=str(label),
         codebook=codebook,
         bin=number,

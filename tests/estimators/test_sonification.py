@@ -15,7 +15,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import SVC
 
 import qtokfeatures as qt
-from qtokfeatures.estimators import hearing
+from qtokfeatures.estimators import sonification as hearing
 from qtokfeatures.exceptions import InputError
 
 KINDS = ["tone", "noise"] * 4
@@ -26,7 +26,7 @@ def tokenizer(band_codec):
     return qt.QTokenizer(band_codec, features=qt.CodeEmbedding())
 
 
-def members(heard: qt.estimators.Heard) -> set[str]:
+def members(heard: qt.estimators.Sonified) -> set[str]:
     """The clips of a sound: tones have even numbers, noises odd ones."""
     numbers = {int(clip.split("-")[1]) for clip in heard.frames["clip"].values}
     return {KINDS[number] for number in numbers}
@@ -46,7 +46,7 @@ def members(heard: qt.estimators.Heard) -> set[str]:
 )
 def test_a_cluster(tokenizer, clips, steps) -> None:
     pipe = qt.Pipeline([tokenizer, *steps]).fit(clips)
-    heard = qt.hear(pipe, cluster=0, duration_s=0.4)
+    heard = qt.sonify(pipe, cluster=0, duration_s=0.4)
     assert heard.y.shape == (9600,)
     assert heard.sr == 24000
     assert heard.frames["clip"].shape == heard.frames["time"].shape == (5,)
@@ -74,7 +74,7 @@ def test_a_class_is_made_of_its_members(clips, classifier) -> None:
     short = [clip[:9600] for clip in clips]
     pipe = qt.Pipeline([qt.QTokenizer(), classifier]).fit(short, KINDS)
     for label in ("tone", "noise"):
-        assert members(qt.hear(pipe, label=label, duration_s=0.4)) == {label}
+        assert members(qt.sonify(pipe, label=label, duration_s=0.4)) == {label}
 
 
 def test_members_that_are_taken_for_another_class_are_left_out(tokenizer, clips) -> None:
@@ -89,40 +89,40 @@ def test_members_that_are_taken_for_another_class_are_left_out(tokenizer, clips)
 def test_a_search_stands_for_its_best_pipeline(tokenizer, clips) -> None:
     pipe = qt.Pipeline([tokenizer, SVC()])
     search = GridSearchCV(pipe, {"svc__C": [1.0, 10.0]}, cv=2).fit(clips, KINDS)
-    assert qt.hear(search, label="tone", duration_s=0.4).y.shape == (9600,)
+    assert qt.sonify(search, label="tone", duration_s=0.4).y.shape == (9600,)
 
 
 class TestRefusals:
     def test_neither_or_both(self, tokenizer, clips) -> None:
         pipe = qt.Pipeline([tokenizer, KMeans(2)]).fit(clips)
         with pytest.raises(InputError, match="one of cluster=… and label=…"):
-            qt.hear(pipe)
+            qt.sonify(pipe)
         with pytest.raises(InputError, match="one of cluster=… and label=…"):
-            qt.hear(pipe, cluster=0, label="tone")
+            qt.sonify(pipe, cluster=0, label="tone")
 
     def test_unknown_ones_are_listed(self, tokenizer, clips) -> None:
         pipe = qt.Pipeline([tokenizer, KMeans(2)]).fit(clips)
         with pytest.raises(InputError, match="no cluster 7; there are 0, 1"):
-            qt.hear(pipe, cluster=7)
+            qt.sonify(pipe, cluster=7)
         classifier = qt.Pipeline([tokenizer, SVC()]).fit(clips, KINDS)
         with pytest.raises(InputError, match="no class 'flute'; there are 'noise', 'tone'"):
-            qt.hear(classifier, label="flute")
+            qt.sonify(classifier, label="flute")
 
     def test_the_wrong_kind_of_last_step(self, tokenizer, clips) -> None:
         with pytest.raises(InputError, match="KMeans has no classes"):
-            qt.hear(qt.Pipeline([tokenizer, KMeans(2)]).fit(clips), label="tone")
+            qt.sonify(qt.Pipeline([tokenizer, KMeans(2)]).fit(clips), label="tone")
         with pytest.raises(InputError, match="SVC has no clusters"):
-            qt.hear(qt.Pipeline([tokenizer, SVC()]).fit(clips, KINDS), cluster=0)
+            qt.sonify(qt.Pipeline([tokenizer, SVC()]).fit(clips, KINDS), cluster=0)
 
     def test_no_pipeline_of_audio(self, clips) -> None:
         with pytest.raises(InputError, match="first step is a QTokenizer"):
-            qt.hear(KMeans(2), cluster=0)
+            qt.sonify(KMeans(2), cluster=0)
         with pytest.raises(InputError, match="first step is a QTokenizer"):
-            qt.hear(qt.Pipeline([PCA(), KMeans(2)]), cluster=0)
+            qt.sonify(qt.Pipeline([PCA(), KMeans(2)]), cluster=0)
 
     def test_not_fitted(self, tokenizer) -> None:
         with pytest.raises(NotFittedError, match="not fitted"):
-            qt.hear(qt.Pipeline([tokenizer, KMeans(2)]), cluster=0)
+            qt.sonify(qt.Pipeline([tokenizer, KMeans(2)]), cluster=0)
 
 
 @pytest.mark.parametrize(
@@ -135,14 +135,14 @@ class TestRefusals:
 def test_what_is_no_number_of_a_cluster(tokenizer, clips, asked: dict, message: str) -> None:
     pipe = qt.Pipeline([tokenizer, KMeans(2, random_state=0)]).fit(clips)
     with pytest.raises(InputError, match=message):
-        qt.hear(pipe, **asked)
+        qt.sonify(pipe, **asked)
 
 
 @pytest.mark.parametrize("label", ["1", np.array(["tone"]), ["tone"]])
 def test_what_is_no_class_is_shown_as_it_was_given(tokenizer, clips, label: object) -> None:
     pipe = qt.Pipeline([tokenizer, SVC()]).fit(clips, [0, 1] * 4)
     with pytest.raises(InputError, match="there are 0, 1"):
-        qt.hear(pipe, label=label)
+        qt.sonify(pipe, label=label)
 
 
 def test_frames_and_weighted_histograms_have_no_inverse(band_codec, clips) -> None:

@@ -14,7 +14,7 @@ from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
 from qtokfeatures.training import Recipe
 from qtokfeatures.training.corpus import prepare_corpus
-from qtokfeatures.training.steadying import steady_meaning
+from qtokfeatures.training.noise_tuning import tune_to_noise
 
 RECIPE = Recipe(clips=4, frames=6, speed_share=0.0)
 
@@ -36,7 +36,7 @@ def test_only_the_meaning_changes_and_keeps_more_codes(corpus, tmp_path):
     start, end = tmp_path / "start.safetensors", tmp_path / "end.safetensors"
     save_weights(MiniModel(replace(TINY, meaning_count=8)), start)
     said: list[str] = []
-    steady_meaning(
+    tune_to_noise(
         start, corpus, end, recipe=RECIPE, steps=150, lr=3e-3, device="cpu", report=said.append
     )
     kept = [float(line.split()[4]) for line in said]

@@ -26,7 +26,7 @@ _WARM_UP = 50
 _REPORT_EVERY = 50
 
 
-def steady_meaning(
+def tune_to_noise(
     start: str | PathLike[str],
     corpus: str | PathLike[str],
     output: str | PathLike[str],

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from qtokfeatures.labelled import FolderCache, MemoryCache, NoCache
-from qtokfeatures.labelled.claims import FolderClaims
+from qtokfeatures.labelled.entry_locks import FolderClaims
 
 KEY, OTHER = "ab" * 32, "cd" * 32
 

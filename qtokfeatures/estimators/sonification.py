@@ -16,7 +16,7 @@ _CENTRES: Final = ("cluster_centers_", "centroids_", "medoids_", "means_")
 _CLASS_MEANS: Final = ("theta_", "means_", "centroids_")
 
 
-class Heard(NamedTuple):
+class Sonified(NamedTuple):
     """A sound for a cluster or a class.
 
     Parameters
@@ -36,9 +36,9 @@ class Heard(NamedTuple):
     frames: xr.Dataset
 
 
-def hear(
+def sonify(
     pipe: Any, *, cluster: int | None = None, label: Any = None, duration_s: float | None = None
-) -> Heard:
+) -> Sonified:
     """Make a sound for a cluster or a class of a fitted pipeline.
 
     It is made for one vector of features: the centre of the cluster or the class, where the last
@@ -60,7 +60,7 @@ def hear(
 
     Returns
     -------
-    Heard
+    Sonified
         ``(y, sr, frames)``: audio at the rate ``sr`` of the QTokenizer, and the real frames that
         it is made of.
 
@@ -85,7 +85,7 @@ def hear(
     >>> clips = [np.sin(np.arange(12000) * f) for f in (0.05, 0.051)]
     >>> clips += [rng.normal(0, 0.1, 12000), rng.normal(0, 0.1, 12000)]
     >>> pipe = qt.Pipeline([qt.QTokenizer(), KMeans(2, random_state=0)]).fit(clips)
-    >>> noise = hear(pipe, cluster=pipe[-1].labels_[3])
+    >>> noise = sonify(pipe, cluster=pipe[-1].labels_[3])
     >>> noise.y.shape, noise.sr
     ((12000,), 24000)
     >>> set(noise.frames["clip"].values.tolist()) <= {"array-2", "array-3"}
@@ -94,19 +94,19 @@ def hear(
     pipe = getattr(pipe, "best_estimator_", pipe)
     _check_pipeline(pipe)
     if (cluster is None) == (label is None):
-        raise InputError("hear needs one of cluster=… and label=…")
+        raise InputError("sonify needs one of cluster=… and label=…")
     target = _cluster_vector(pipe, cluster) if label is None else _class_vector(pipe, label)
     tokenizer = pipe[0]
     (sound,) = tokenizer.resynthesize(target[None], duration_s=duration_s)
-    return Heard(sound.y, tokenizer.sr, sound.frames)
+    return Sonified(sound.y, tokenizer.sr, sound.frames)
 
 
 def _check_pipeline(pipe: Any) -> None:
     steps = getattr(pipe, "steps", None)
     if not steps or len(steps) < 2 or not hasattr(steps[0][1], "resynthesize"):
         raise InputError(
-            "hear needs a Pipeline whose first step is a QTokenizer and whose last is a clusterer "
-            f"or classifier, got {type(pipe).__name__}"
+            "sonify needs a Pipeline whose first step is a QTokenizer and whose last is a "
+            f"clusterer or classifier, got {type(pipe).__name__}"
         )
     check_is_fitted(steps[0][1], "bank_")
     check_is_fitted(steps[-1][1])
