@@ -53,7 +53,7 @@ def verify(
     """Check that codes and audio do not depend on batches, chunks or threads."""
     from rich.console import Console
 
-    from qtokfeatures.evaluation import verification as verify_codec
+    from qtokfeatures.evaluation import verify as verify_codec
 
     found = verify_codec(open_codec(codec, device), seconds=seconds)
     if as_json:

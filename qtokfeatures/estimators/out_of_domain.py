@@ -261,8 +261,8 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
         width, fitted = table_width(X), getattr(self, "n_features_in_", None)
         if width is not None and fitted is not None and width != fitted:
             raise InputError(
-                f"X has {width} features, but OutOfDomainDetector is expecting {fitted} features as "
-                "input: "
+                f"X has {width} features, but OutOfDomainDetector is expecting {fitted} features "
+                "as input: "
                 "a table has clips of the length of those of fit; pass others as a list, list(X)"
             )
         for _, clip in load_many(clip_items(X), sr=self.sr, on_error="raise"):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from qtokfeatures.evaluation import verification as verify
+from qtokfeatures.evaluation import verify
 from qtokfeatures.evaluation.near_ties import NEAR_TIE, FrameDifference, compare_codes
 from qtokfeatures.evaluation.verify_report import CodesCheck
 from qtokfeatures.evaluation.verify_signals import verify_clips
