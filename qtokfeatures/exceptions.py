@@ -18,7 +18,7 @@ class InputError(QtokError, ValueError):
 
 
 class InputTypeError(InputError, TypeError):
-    """A cell of a table is of a type that no number can be made of."""
+    """An argument, or a cell of a table, is of a wrong type."""
 
 
 class AudioError(InputError):
