@@ -115,7 +115,7 @@ def _real(
         found = float(value)
     except OverflowError:  # an int beyond the largest float
         _refuse(name, expected, value)
-    if (finite and math.isinf(found)) or not _is_within(found, *limits):
+    if math.isnan(found) or (finite and math.isinf(found)) or not _is_within(found, *limits):
         _refuse(name, expected, value)
     return found
 
@@ -128,8 +128,7 @@ def _is_within(
     below: float | None = None,
 ) -> bool:
     return bool(
-        not math.isnan(value)
-        and (at_least is None or value >= at_least)
+        (at_least is None or value >= at_least)
         and (at_most is None or value <= at_most)
         and (above is None or value > above)
         and (below is None or value < below)

@@ -28,6 +28,7 @@ def test_numbers_become_floats(value):
     ("check", "value", "limits", "expected"),
     [
         (whole, 0, {"at_least": 1}, "a whole number of at least 1, got 0"),
+        (whole, 10**400, {"at_most": 9}, f"a whole number of at most 9, got 1{'0' * 99}"),
         (whole, 2.0, {}, "a whole number, got 2.0"),
         (whole, True, {"at_least": 1}, "a whole number of at least 1, got True"),
         (whole, 17, {"at_least": 1, "at_most": 9}, "a whole number from 1 to 9, got 17"),
