@@ -32,21 +32,11 @@ from .examples_audio import example_file as example_file
 from .examples_audio import example_files as example_files
 from .examples_audio import example_labels as example_labels
 from .exceptions import AudioError as AudioError
-from .exceptions import CodecError as CodecError
 from .exceptions import CodecMismatchError as CodecMismatchError
-from .exceptions import CodesError as CodesError
 from .exceptions import InputError as InputError
-from .exceptions import InputTypeError as InputTypeError
-from .exceptions import MissingExtraError as MissingExtraError
-from .exceptions import NotFittedError as NotFittedError
 from .exceptions import QtokError as QtokError
-from .exceptions import SchemaError as SchemaError
-from .exceptions import SkippedClipWarning as SkippedClipWarning
-from .exceptions import StreamClosedError as StreamClosedError
-from .exceptions import UnsupportedVersionError as UnsupportedVersionError
 from .labelled import CodecSpec as CodecSpec
 from .labelled import CodeSequence as CodeSequence
-from .labelled import append_codes as append_codes
 from .labelled import concat_codes as concat_codes
 from .labelled import load_codes as load_codes
 from .labelled import save_codes as save_codes
@@ -57,6 +47,5 @@ from .pipelines import make_timbre_classifier as make_timbre_classifier
 from .speech import ASRFrontEnd as ASRFrontEnd
 from .speech import CTCRecognizer as CTCRecognizer
 from .speech import make_speech_recognizer as make_speech_recognizer
-from .speech import make_word_classifier as make_word_classifier
 
 __version__: str

@@ -1,4 +1,4 @@
-"""Telling whoever watches how far something is: a bar on standard error, a callable, or none."""
+"""Progress of long work: a bar on standard error, a callable, or nothing."""
 
 from __future__ import annotations
 
@@ -8,28 +8,14 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is done, how much of it is done and how much there is."""
+Progress = Callable[[str, int, int], None]  # called with the stage, items done and items in all
 
 
 @contextmanager
-def tracked(description: str, *, total: int | None, shown: bool) -> Iterator[Callable[[int], None]]:
-    """Show progress while the block runs.
-
-    Parameters
-    ----------
-    description : str
-        What is being done.
-    total : int or None
-        Number of items, where it is known.
-    shown : bool
-        Whether to show anything.
-
-    Yields
-    ------
-    callable
-        Called with the number of items that were finished.
-    """
+def progress_bar(
+    description: str, *, total: int | None, shown: bool
+) -> Iterator[Callable[[int], None]]:
+    """Show a bar while the block runs; yields a callable that takes the number of items done."""
     if not shown:
         yield lambda count: None
         return
@@ -48,28 +34,13 @@ def tracked(description: str, *, total: int | None, shown: bool) -> Iterator[Cal
         yield lambda count: bar.advance(task, count)
 
 
-def watched(items: Sequence[Item], stage: str, watch: Progress) -> Iterable[Item]:
-    """Give items one by one, and tell after each how many are done.
-
-    Parameters
-    ----------
-    items : sequence
-        The items.
-    stage : str
-        What is done with them.
-    watch : callable
-        Who is told.
-
-    Yields
-    ------
-    object
-        Each item.
-    """
+def with_progress(items: Sequence[Item], stage: str, on_progress: Progress) -> Iterable[Item]:
+    """Yield the items, and call `on_progress` before the first and after each of them."""
     for done, item in enumerate(items):
-        watch(stage, done, len(items))
+        on_progress(stage, done, len(items))
         yield item
-    watch(stage, len(items), len(items))
+    on_progress(stage, len(items), len(items))
 
 
 def ignore_progress(stage: str, done: int, total: int) -> None:
-    """Do nothing: nobody watches."""
+    """Show no progress."""

@@ -164,9 +164,9 @@ def predict(
         report.finish({"output": None, "clips": []}, ["there was nothing to predict"])
         return
     if output is not None:
-        from qtokfeatures.files import replacing
+        from qtokfeatures.files import atomic_write
 
-        with replacing(output) as fresh:
+        with atomic_write(output) as fresh:
             table.to_csv(fresh, index=False, encoding="utf-8", float_format="%.4f")
     report.finish(
         {"output": output, "label": stored.label, "clips": table.to_dict("records")},

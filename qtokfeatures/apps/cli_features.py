@@ -64,9 +64,9 @@ def features(
 
 
 def _write(table: xr.DataArray, output: Path) -> None:
-    from qtokfeatures.files import replacing
+    from qtokfeatures.files import atomic_write
 
-    with replacing(output) as fresh:
+    with atomic_write(output) as fresh:
         if output.suffix.lower() == ".csv":
             _write_csv(table, fresh)
         else:

@@ -13,7 +13,7 @@ from qtokfeatures.benches.clips import BenchClip
 from qtokfeatures.benches.provenance import codec_identity, identity_note, package_versions
 from qtokfeatures.evaluation.tables import TextTable, format_number
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.progress import Progress, ignore_progress, watched
+from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -148,7 +148,7 @@ def bench_inverse(
     scores: list[InverseScore] = []
     for name, tokenizer in tokenizers.items():
         known = np.asarray(tokenizer.fit_transform(_pairs(fitted)))
-        clips = watched(held_out, f"make sounds for {name}", watch)
+        clips = with_progress(held_out, f"make sounds for {name}", watch)
         scores += [_score(name, tokenizer, known, clip) for clip in clips]
     return InverseResult(
         codec_identity(codec), len(fitted), tuple(scores), package_versions(_PACKAGES)

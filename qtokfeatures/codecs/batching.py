@@ -15,7 +15,7 @@ from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.codecs.out_of_memory import in_memory, named_memory_errors
 from qtokfeatures.codecs.refining import refine_blocks
 from qtokfeatures.codecs.streaming import StreamEncoder
-from qtokfeatures.progress import tracked
+from qtokfeatures.progress import progress_bar
 
 CHUNK_S = 20.0
 """Longest stretch of a clip that goes through the network at once; memory does not grow past it."""
@@ -89,7 +89,7 @@ def decode_all(
     hop = codec.spec.hop_length
     frames = [codes.shape[1] for codes in clips]
     found: dict[int, npt.NDArray[np.float32]] = {}
-    with tracked("decode", total=len(clips), shown=progress) as advance:
+    with progress_bar("decode", total=len(clips), shown=progress) as advance:
         for rows in length_batches(frames, most=int(codec.batch_s * codec.spec.frame_rate)):
             waves = in_memory(lambda part: _decode_batch(codec, part), [clips[i] for i in rows])
             for i, own in zip(rows, waves, strict=True):

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from qtokfeatures.exceptions import CodecError
-from qtokfeatures.files import replacing
+from qtokfeatures.files import atomic_write
 
 _SLOT = ".optimizer."
 
@@ -132,7 +132,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     """
     content = _in_order(save(tensors, metadata=metadata))
     try:
-        with replacing(path) as fresh:
+        with atomic_write(path) as fresh:
             fresh.write_bytes(content)
     except OSError as error:
         raise CodecError(

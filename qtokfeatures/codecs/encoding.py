@@ -16,7 +16,7 @@ from qtokfeatures.codecs.batching import encode_blocks, encode_waves
 from qtokfeatures.codecs.network import BATCH_S, CodecNetwork
 from qtokfeatures.exceptions import AudioError, SkippedClipWarning
 from qtokfeatures.labelled import build_codes, schema
-from qtokfeatures.progress import tracked
+from qtokfeatures.progress import progress_bar
 
 LONG_S = 600.0
 """Longer files are encoded as they are read."""
@@ -40,7 +40,7 @@ def encode_items(
     most_s = 0 if refine else _WAITING * BATCH_S
     total = len(items) if hasattr(items, "__len__") else None
     rate = codec.spec.sample_rate
-    with tracked("encode", total=total, shown=progress) as advance:
+    with progress_bar("encode", total=total, shown=progress) as advance:
         waiting: list[AudioClip] = []
         loaded = load_or_open(items, sr=sr, target_sr=rate, on_error=on_error, long_s=LONG_S)
         for index, clip in loaded:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from qtokfeatures.audio import AudioClip, load_many
 from qtokfeatures.exceptions import AudioError, InputError
 from qtokfeatures.labelled import CodeSequence, build_codes, schema
-from qtokfeatures.labelled.entry_locks import MOST_CLAIMS, Claims
+from qtokfeatures.labelled.entry_locks import MAX_LOCKS, EntryLocks
 from qtokfeatures.labelled.naming import clip_ids_from_sources
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def encode_clips(
     errors: dict[int, AudioError] = {}
     sources: list[str] = []
     skip_or_raise: Literal["raise", "skip"] = "raise" if on_error == "raise" else "skip"
-    with cache.claims() as claims:
-        encoder = _BatchEncoder(codec, cache, claims, batch_s)
+    with cache.locks() as locks:
+        encoder = _BatchEncoder(codec, cache, locks, batch_s)
         for row, clip in load_many(items, sr=sr, on_error=skip_or_raise):
             sources.append(clip.source)
             if isinstance(clip, AudioError):
@@ -153,14 +153,14 @@ class _BatchEncoder:
         What encodes them.
     cache : CodeCache
         Where codes are looked up and put.
-    claims : Claims
-        Claims on entries of `cache`.
+    locks : EntryLocks
+        Locks of entries of `cache`.
     batch_s : float
         Seconds of audio in a batch, and of audio that is left for later.
     """
 
-    def __init__(self, codec: Codec, cache: CodeCache, claims: Claims, batch_s: float) -> None:
-        self._codec, self._cache, self._claims, self._batch_s = codec, cache, claims, batch_s
+    def __init__(self, codec: Codec, cache: CodeCache, locks: EntryLocks, batch_s: float) -> None:
+        self._codec, self._cache, self._locks, self._batch_s = codec, cache, locks, batch_s
         self._codes: dict[str, Codes] = {}
         self._waiting: dict[str, AudioClip] = {}
         self._elsewhere: dict[str, AudioClip] = {}
@@ -172,10 +172,10 @@ class _BatchEncoder:
             return key
         if self._found(key):
             return key
-        if not self._claims.take(key):
+        if not self._locks.acquire(key):
             self._leave(key, clip)
         elif self._found(key):
-            self._claims.drop(key)
+            self._locks.release(key)
         else:
             self._wait_with(key, clip)
         return key
@@ -195,7 +195,7 @@ class _BatchEncoder:
     def _wait_with(self, key: str, clip: AudioClip) -> None:
         """Put a clip that is claimed into the next batch, after encoding one that is full."""
         is_full = _seconds(self._waiting) + clip.duration_s > self._batch_s
-        if self._waiting and (is_full or len(self._waiting) >= MOST_CLAIMS):
+        if self._waiting and (is_full or len(self._waiting) >= MAX_LOCKS):
             self._encode_waiting()
         self._waiting[key] = clip
 
@@ -208,17 +208,17 @@ class _BatchEncoder:
     def _fetch_elsewhere(self) -> None:
         """Wait for codes that other processes make; make those that they did not."""
         for key, clip in self._elsewhere.items():
-            self._claims.wait(key)
+            self._locks.wait(key)
             if not self._found(key):
                 self._encode({key: clip})
-            self._claims.drop(key)
+            self._locks.release(key)
         self._elsewhere = {}
 
     def _encode_waiting(self) -> None:
         if self._waiting:
             self._encode(self._waiting)
         for key in self._waiting:
-            self._claims.drop(key)
+            self._locks.release(key)
         self._waiting = {}
 
     def _encode(self, clips: dict[str, AudioClip]) -> None:

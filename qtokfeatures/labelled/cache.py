@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled.cache_entry import parse_entry, serialise_entry
-from qtokfeatures.labelled.entry_locks import Claims, FolderClaims
+from qtokfeatures.labelled.entry_locks import EntryLocks, FolderLocks
 
 Codes = npt.NDArray[np.int16]
 
@@ -88,15 +88,15 @@ class CodeCache(ABC):
             Codes.
         """
 
-    def claims(self) -> Claims:
+    def locks(self) -> EntryLocks:
         """Return claims on entries that are about to be made.
 
         Returns
         -------
-        Claims
+        EntryLocks
             They keep others from making the same entries, where others share the cache.
         """
-        return Claims()
+        return EntryLocks()
 
 
 class NoCache(CodeCache):
@@ -219,7 +219,7 @@ class FolderCache(CodeCache):
     Each entry is one file: a line with the SHA-256 of its key and the rest, then the codes as
     ``.npy``. Files appear whole or not at all, one that has been damaged counts as absent, and
     while one process makes an entry others wait for it
-    (:class:`~qtokfeatures.labelled.entry_locks.Claims`). The folder is made when it is first
+    (:class:`~qtokfeatures.labelled.entry_locks.EntryLocks`). The folder is made when it is first
     needed; it grows without limit and may be deleted at any time.
 
     Parameters
@@ -278,14 +278,14 @@ class FolderCache(CodeCache):
             with contextlib.suppress(OSError):
                 temporary.unlink()
 
-    def claims(self) -> Claims:
+    def locks(self) -> EntryLocks:
         """Return claims on entries that are about to be made, seen by all that share the folder.
 
         Returns
         -------
-        Claims
+        EntryLocks
         """
-        return FolderClaims(self.path)
+        return FolderLocks(self.path)
 
     def clear(self) -> None:
         """Delete every entry."""

@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 #: Most entries claimed at a time; each holds a file open.
-MOST_CLAIMS = 256
+MAX_LOCKS = 256
 
 _PATIENCE_S = 600.0
 """After this an entry is made twice rather than waited for."""
 
 
-class Claims:
-    """Claims on entries of a cache that no other process can see: all are granted.
+class EntryLocks:
+    """EntryLocks on entries of a cache that no other process can see: all are granted.
 
     It is a context, at whose end all claims are dropped.
     """
 
-    def take(self, key: str) -> bool:
+    def acquire(self, key: str) -> bool:
         """Claim an entry, if nobody else has.
 
         Parameters
@@ -51,7 +51,7 @@ class Claims:
             Key of the entry.
         """
 
-    def drop(self, key: str) -> None:
+    def release(self, key: str) -> None:
         """Give up a claim, because the entry is there or could not be made.
 
         Parameters
@@ -60,7 +60,7 @@ class Claims:
             Key of the entry.
         """
 
-    def drop_all(self) -> None:
+    def release_all(self) -> None:
         """Give up all claims."""
 
     def __enter__(self) -> Self:
@@ -72,11 +72,11 @@ class Claims:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.drop_all()
+        self.release_all()
 
 
-class FolderClaims(Claims):
-    """Claims on entries of a folder, as locks that end with the process that holds them.
+class FolderLocks(EntryLocks):
+    """EntryLocks on entries of a folder, as locks that end with the process that holds them.
 
     A folder that cannot be written to, or that knows no locks, grants all of them.
 
@@ -92,7 +92,7 @@ class FolderClaims(Claims):
         self._folder, self._patience_s = folder, patience_s
         self._locks: dict[str, FileLock] = {}
 
-    def take(self, key: str) -> bool:
+    def acquire(self, key: str) -> bool:
         """Claim an entry, if no other process or thread has.
 
         Parameters
@@ -117,7 +117,7 @@ class FolderClaims(Claims):
         """
         self._acquire(key, timeout_s=self._patience_s)
 
-    def drop(self, key: str) -> None:
+    def release(self, key: str) -> None:
         """Give up a claim.
 
         Parameters
@@ -132,10 +132,10 @@ class FolderClaims(Claims):
                 self._file(key).unlink(missing_ok=True)
             lock.release()
 
-    def drop_all(self) -> None:
+    def release_all(self) -> None:
         """Give up all claims."""
         for key in list(self._locks):
-            self.drop(key)
+            self.release(key)
 
     def _acquire(self, key: str, *, timeout_s: float) -> bool:
         file = self._file(key)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import xarray as xr
 
 from qtokfeatures.exceptions import InputError, QtokError
-from qtokfeatures.files import replacing
+from qtokfeatures.files import atomic_write
 from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.concat import OnDuplicate, concat_codes
 from qtokfeatures.labelled.selection import with_variables
@@ -77,7 +77,7 @@ def save_codes(
     kind = _format(path)
     _check_replaceable(path, kind, overwrite=overwrite)
     stored = to_stored(ds)
-    with replacing(path) as fresh:
+    with atomic_write(path) as fresh:
         if kind == "zarr":
             _write_zarr(stored, fresh)
         else:
@@ -175,7 +175,7 @@ def append_codes(
     >>> codec = qt.load_codec("mini")
     >>> ds = codec.encode_many([np.zeros(48_000), np.zeros(6_000)], sr=24_000)
     >>> for clip in ([0], [1]):
-    ...     path = qt.append_codes(ds.qtok.sel_clips(clip), "growing.zarr")
+    ...     path = qt.labelled.append_codes(ds.qtok.sel_clips(clip), "growing.zarr")
     >>> qt.load_codes(path).sizes["clip"]
     2
     """

@@ -20,7 +20,7 @@ import skops.io
 from qtokfeatures.estimators import QTokenizer
 from qtokfeatures.estimators.codec_source import CodecReference
 from qtokfeatures.exceptions import InputError, NotFittedError
-from qtokfeatures.files import replacing
+from qtokfeatures.files import atomic_write
 
 if TYPE_CHECKING:
     from qtokfeatures.estimators import Pipeline
@@ -136,7 +136,7 @@ def save_classifier(
             f"the pipeline holds {', '.join(unknown)}, which would not be read again; name such "
             "types in trusted=, here and in load_classifier, if you trust whoever made the file"
         )
-    with replacing(target) as fresh:
+    with atomic_write(target) as fresh:
         fresh.write_bytes(content)
     return target
 

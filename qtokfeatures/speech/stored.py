@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from qtokfeatures.exceptions import InputError, UnsupportedVersionError
-from qtokfeatures.files import replacing
+from qtokfeatures.files import atomic_write
 from qtokfeatures.speech.network import NetworkConfig, SpeechNetwork
 from qtokfeatures.speech.ngram import NGram
 from qtokfeatures.speech.symbols import UNITS, Alphabet
@@ -49,7 +49,7 @@ def save_recognizer(model: CTCRecognizer, folder: Path) -> Path:
         parameters["lexicon"] = list(model.lexicon)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous() for name, value in model.network_.state_dict().items()}
-    with replacing(folder / WEIGHTS) as fresh:
+    with atomic_write(folder / WEIGHTS) as fresh:
         save_file(weights, fresh)
     described = {
         "format": FORMAT,
@@ -60,7 +60,7 @@ def save_recognizer(model: CTCRecognizer, folder: Path) -> Path:
         "history": model.history_,
         "weights_sha256": _digest(folder / WEIGHTS),
     }
-    with replacing(folder / DESCRIPTION) as fresh:
+    with atomic_write(folder / DESCRIPTION) as fresh:
         fresh.write_text(json.dumps(described, indent=1, default=_plain), encoding="utf-8")
     return folder
 

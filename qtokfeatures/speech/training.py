@@ -27,7 +27,7 @@ from qtokfeatures.codecs.checkpoint import (
     save_checkpoint,
 )
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.progress import tracked
+from qtokfeatures.progress import progress_bar
 from qtokfeatures.speech.frame_batch import FrameBatch
 from qtokfeatures.speech.network import BLANK, SpeechNetwork
 from qtokfeatures.speech.symbols import Alphabet
@@ -131,7 +131,7 @@ class CTCTrainer:
         if self.folder is not None and self.folder.is_file():
             raise InputError(f"checkpoint must name a folder, {self.folder} is a file")
         self._resume()
-        with tracked("train", total=self.schedule.epochs, shown=progress) as advance:
+        with progress_bar("train", total=self.schedule.epochs, shown=progress) as advance:
             advance(len(self.history))
             while len(self.history) < self.schedule.epochs and not self._is_over():
                 with _own_randomness((self.schedule.seed, len(self.history))):

@@ -52,7 +52,7 @@ def make_word_classifier(
     Examples
     --------
     >>> import qtokfeatures as qt
-    >>> [name for name, _ in qt.make_word_classifier().steps]
+    >>> [name for name, _ in qt.speech.make_word_classifier().steps]
     ['qtokenizer', 'standardscaler', 'classifier']
     """
     features = CodeEmbedding(codebooks=codebooks, segments=segments)

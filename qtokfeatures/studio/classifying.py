@@ -154,7 +154,7 @@ def write_report(trained: TrainedClassifier, folder: Path) -> list[Path]:
     list of Path
         What was written.
     """
-    from qtokfeatures.files import replacing
+    from qtokfeatures.files import atomic_write
     from qtokfeatures.pipelines import characteristic_table
     from qtokfeatures.studio.classifier_page import classifier_report
     from qtokfeatures.viz.confusion import confusion_figure
@@ -168,7 +168,7 @@ def write_report(trained: TrainedClassifier, folder: Path) -> list[Path]:
         "characteristic_tokens.csv": characteristic_table(trained.tokens),
     }
     for name, table in tables.items():
-        with replacing(folder / name) as fresh:
+        with atomic_write(folder / name) as fresh:
             table.to_csv(fresh, index=False, encoding="utf-8")
     png = figure_png(
         confusion_figure(confusion.to_numpy(), confusion.columns.tolist(), title=model.label)

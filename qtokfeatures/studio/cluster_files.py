@@ -23,11 +23,11 @@ def write_labels(run: ClusterRun, path: Path) -> None:
     """
     import pandas as pd
 
-    from qtokfeatures.files import replacing
+    from qtokfeatures.files import atomic_write
 
     coords = {name: coord.values for name, coord in _clip_coords(run).items()}
     table = pd.DataFrame({"clip": run.ds["clip"].values, **_found(run), **coords})
-    with replacing(path) as fresh:
+    with atomic_write(path) as fresh:
         table.to_csv(fresh, index=False, encoding="utf-8", float_format="%.6g")
 
 
@@ -41,9 +41,9 @@ def write_labelled_array(run: ClusterRun, path: Path) -> None:
     path : Path
         netCDF.
     """
-    from qtokfeatures.files import replacing
+    from qtokfeatures.files import atomic_write
 
-    with replacing(path) as fresh:
+    with atomic_write(path) as fresh:
         labelled_clusters(run).to_netcdf(fresh, engine="h5netcdf")
 
 

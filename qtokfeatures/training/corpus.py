@@ -24,7 +24,7 @@ import pandas as pd
 
 from qtokfeatures.audio import iter_blocks
 from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
-from qtokfeatures.progress import Progress, ignore_progress, watched
+from qtokfeatures.progress import Progress, ignore_progress, with_progress
 from qtokfeatures.rendering import render_material
 from qtokfeatures.rendering.listing import list_recordings
 from qtokfeatures.training.timings import TABLES, read_timings
@@ -177,7 +177,7 @@ def _write_samples(listing: pd.DataFrame, path: Path, on_progress: Progress) -> 
     rows: list[Row] = []
     offset = 0
     with _naming(path), path.open("wb") as file:
-        for row in watched(listing.to_dict("records"), "corpus", on_progress):
+        for row in with_progress(listing.to_dict("records"), "corpus", on_progress):
             for number, y in _pieces(str(row["path"])):
                 file.write(np.clip(np.rint(y * 32768), -32768, 32767).astype("<i2").tobytes())
                 name = _name(str(row["path"]), number)

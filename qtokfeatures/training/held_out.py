@@ -16,7 +16,7 @@ from qtokfeatures.audio import log_mel_distance
 from qtokfeatures.codecs.mini.codec import MiniCodec
 from qtokfeatures.codecs.mini.config import HOP_LENGTH, SAMPLE_RATE
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.files import replacing
+from qtokfeatures.files import atomic_write
 from qtokfeatures.progress import Progress, ignore_progress
 from qtokfeatures.rendering.listing import list_recordings
 from qtokfeatures.training.corpus import write_corpus
@@ -169,5 +169,5 @@ def _excerpt(
 
 
 def _replace_table(rows: pd.DataFrame, path: Path) -> None:
-    with replacing(path) as fresh:
+    with atomic_write(path) as fresh:
         rows.to_csv(fresh, index=False, lineterminator="\n")

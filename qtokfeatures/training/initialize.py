@@ -11,7 +11,7 @@ from qtokfeatures.codecs.mini.config import HOP_LENGTH, STEPS_PER_FRAME
 from qtokfeatures.codecs.mini.model import EncoderState, MiniModel, by_frame
 from qtokfeatures.codecs.mini.weights import rounded
 from qtokfeatures.codecs.nn.quantizer import nearest_codes
-from qtokfeatures.progress import Progress, ignore_progress, watched
+from qtokfeatures.progress import Progress, ignore_progress, with_progress
 from qtokfeatures.training.batches import BatchSource
 from qtokfeatures.training.losses import MagnitudeLoss
 
@@ -140,7 +140,7 @@ def _fit_codebooks(
 ) -> None:
     residual = shape - model.codebooks[0][nearest_codes(meaning, model.meanings)]
     counts = list(enumerate(model.config.entry_counts))[1:]
-    for k, count in watched(counts, "codebooks", watch):
+    for k, count in with_progress(counts, "codebooks", watch):
         used = model.codebooks[k, :count]
         found = kmeans(residual, start(residual, used), rounds=rounds, generator=generator)
         used.copy_(finish(found))
@@ -182,7 +182,7 @@ def _random_rows(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 def _extra_batches(source: BatchSource, count: int, watch: Progress) -> Iterator[Tensor]:
     """Yield audio that no training step sees."""
-    for i in watched(range(count), "listening", watch):
+    for i in with_progress(range(count), "listening", watch):
         yield source.batch(_STEP_BASE + i, corrupts=False).y
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from qtokfeatures.codecs.checkpoint import read_state
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.files import replacing
+from qtokfeatures.files import atomic_write
 
 CHECKPOINT: Final = "checkpoint.safetensors"
 WEIGHTS: Final = "mini.safetensors"
@@ -104,7 +104,7 @@ def read_record(corpus: Path) -> dict[str, Any] | None:
 
 def write_record(corpus: Path, record: Mapping[str, Any]) -> None:
     """Write down what a corpus, now complete, was made from."""
-    with replacing(corpus / _RECORD) as fresh:
+    with atomic_write(corpus / _RECORD) as fresh:
         fresh.write_text(json.dumps(record), encoding="utf-8")
 
 

@@ -21,7 +21,7 @@ from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
 from qtokfeatures.codecs.registry import find_mini_weights
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.files import replacing
+from qtokfeatures.files import atomic_write
 from qtokfeatures.progress import Progress, ignore_progress
 from qtokfeatures.training.batches import BatchSource
 from qtokfeatures.training.held_out import held_out_distance, held_out_s, make_corpus
@@ -297,7 +297,7 @@ class _Run(Resumable):
                 f"{self.weights}, the best weights of the run, is gone: put it back, or delete "
                 f"{self.folder}"
             )
-        with replacing(self.weights) as fresh:
+        with atomic_write(self.weights) as fresh:
             shutil.copyfile(start, fresh)
 
     def _modules(self) -> dict[str, nn.Module]:

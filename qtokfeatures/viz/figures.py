@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtokfeatures.exceptions import InputError, MissingExtraError
-from qtokfeatures.files import replacing
+from qtokfeatures.files import atomic_write
 
 try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -119,7 +119,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
 
 def write_whole(target: Path, content: bytes) -> None:
     """Write a file by way of a neighbour, so that no reader sees half of it."""
-    with replacing(target) as fresh:
+    with atomic_write(target) as fresh:
         fresh.write_bytes(content)
 
 

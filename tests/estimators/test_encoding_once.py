@@ -190,11 +190,11 @@ class TestTwoWriters:
     ) -> None:
         codec = make_band_codec("given up")
         cache = FolderCache(tmp_path)
-        other = cache.claims()
-        assert other.take(cache.key(clips[2], 24000, "given up"))
+        other = cache.locks()
+        assert other.acquire(cache.key(clips[2], 24000, "given up"))
         wait = type(other).wait
         monkeypatch.setattr(
-            type(other), "wait", lambda claims, key: (other.drop_all(), wait(claims, key))
+            type(other), "wait", lambda locks, key: (other.release_all(), wait(locks, key))
         )
         expected = QTokenizer(make_band_codec("given up"), cache=None).encode(clips)
         assert QTokenizer(codec, cache=cache).encode(clips).identical(expected)

@@ -228,7 +228,7 @@ def test_rows_of_clips_that_could_not_be_used_have_short_indices_too(band_codec,
     tokenizer = qt.QTokenizer(
         band_codec, features=TokenHistogram(bins=4, sparse_output=True), on_error="nan"
     )
-    with pytest.warns(qt.SkippedClipWarning):
+    with pytest.warns(qt.exceptions.SkippedClipWarning):
         rows = tokenizer.fit_transform([*clips[:2], np.array([np.nan])])
     assert np.isnan(rows[[2]].toarray()).all()
     assert rows.indices.dtype == np.int32

@@ -196,7 +196,7 @@ class TestMarkingAgain:
     def test_a_clip_without_features_is_out(self, gate, tmp_path) -> None:
         files = [qt.example_file(NAMES[0]), tmp_path / "none.wav"]
         tokenizer = qt.QTokenizer(on_error="nan")
-        with pytest.warns(qt.SkippedClipWarning):
+        with pytest.warns(qt.exceptions.SkippedClipWarning):
             marked = gate.mark(tokenizer.fit_transform(files))
         assert marked["out_of_domain"].values.tolist() == [False, True]
         assert np.isnan(marked["domain_score"].values).tolist() == [False, True]

@@ -7,57 +7,57 @@ import time
 import pytest
 
 from qtokfeatures.labelled import FolderCache, MemoryCache, NoCache
-from qtokfeatures.labelled.entry_locks import FolderClaims
+from qtokfeatures.labelled.entry_locks import FolderLocks
 
 KEY, OTHER = "ab" * 32, "cd" * 32
 
 
 def test_an_entry_is_claimed_once(tmp_path):
-    first, second = FolderClaims(tmp_path), FolderClaims(tmp_path)
-    assert first.take(KEY)
-    assert not second.take(KEY)
-    assert second.take(OTHER)
-    first.drop(KEY)
-    assert second.take(KEY)
+    first, second = FolderLocks(tmp_path), FolderLocks(tmp_path)
+    assert first.acquire(KEY)
+    assert not second.acquire(KEY)
+    assert second.acquire(OTHER)
+    first.release(KEY)
+    assert second.acquire(KEY)
 
 
 def test_claims_end_with_their_context_and_leave_no_files(tmp_path):
-    with FolderClaims(tmp_path) as claims:
-        assert claims.take(KEY)
-        assert claims.take(OTHER)
-    assert FolderClaims(tmp_path).take(KEY)
+    with FolderLocks(tmp_path) as claims:
+        assert claims.acquire(KEY)
+        assert claims.acquire(OTHER)
+    assert FolderLocks(tmp_path).acquire(KEY)
 
 
 def test_claims_end_with_an_error(tmp_path):
     def fail_while_claimed():
-        with FolderClaims(tmp_path) as claims:
-            claims.take(OTHER)
+        with FolderLocks(tmp_path) as claims:
+            claims.acquire(OTHER)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail_while_claimed()
-    assert FolderClaims(tmp_path).take(OTHER)
+    assert FolderLocks(tmp_path).acquire(OTHER)
 
 
 def test_files_of_dropped_claims_are_removed(tmp_path):
-    claims = FolderClaims(tmp_path)
-    claims.take(KEY)
+    claims = FolderLocks(tmp_path)
+    claims.acquire(KEY)
     assert [file for file in tmp_path.rglob("*") if file.is_file()]
-    claims.drop(KEY)
-    claims.drop(KEY)
+    claims.release(KEY)
+    claims.release(KEY)
     assert not [file for file in tmp_path.rglob("*") if file.is_file()]
 
 
 def test_waiting_ends_when_the_claim_does(tmp_path):
-    first, second = FolderClaims(tmp_path), FolderClaims(tmp_path)
+    first, second = FolderLocks(tmp_path), FolderLocks(tmp_path)
     taken, dropped = threading.Event(), threading.Event()
 
     def hold():
-        first.take(KEY)
+        first.acquire(KEY)
         taken.set()
         time.sleep(0.2)
         dropped.set()
-        first.drop(KEY)
+        first.release(KEY)
 
     holder = threading.Thread(target=hold)
     holder.start()
@@ -65,38 +65,38 @@ def test_waiting_ends_when_the_claim_does(tmp_path):
     second.wait(KEY)
     assert dropped.is_set()
     holder.join()
-    assert not FolderClaims(tmp_path).take(KEY)
+    assert not FolderLocks(tmp_path).acquire(KEY)
 
 
 def test_waiting_has_an_end(tmp_path):
-    holder = FolderClaims(tmp_path)
-    assert holder.take(KEY)
-    waiting = FolderClaims(tmp_path, patience_s=0.05)
+    holder = FolderLocks(tmp_path)
+    assert holder.acquire(KEY)
+    waiting = FolderLocks(tmp_path, patience_s=0.05)
     waiting.wait(KEY)
-    waiting.drop(KEY)
-    assert not FolderClaims(tmp_path).take(KEY)
+    waiting.release(KEY)
+    assert not FolderLocks(tmp_path).acquire(KEY)
 
 
 def test_a_process_that_ends_claims_nothing(tmp_path):
     child = os.fork()
     if child == 0:
-        FolderClaims(tmp_path).take(KEY)
+        FolderLocks(tmp_path).acquire(KEY)
         os._exit(0)
     os.waitpid(child, 0)
-    assert FolderClaims(tmp_path).take(KEY)
+    assert FolderLocks(tmp_path).acquire(KEY)
 
 
 def test_a_folder_that_cannot_be_written_to_grants_everything(tmp_path):
     (tmp_path / "in the way").touch()
-    claims = FolderClaims(tmp_path / "in the way")
-    assert claims.take(KEY)
-    assert FolderClaims(tmp_path / "in the way").take(KEY)
-    claims.drop_all()
+    claims = FolderLocks(tmp_path / "in the way")
+    assert claims.acquire(KEY)
+    assert FolderLocks(tmp_path / "in the way").acquire(KEY)
+    claims.release_all()
 
 
 def test_only_folders_are_shared(tmp_path):
-    assert isinstance(FolderCache(tmp_path).claims(), FolderClaims)
+    assert isinstance(FolderCache(tmp_path).locks(), FolderLocks)
     for cache in (MemoryCache(), NoCache()):
-        first, second = cache.claims(), cache.claims()
-        assert first.take(KEY)
-        assert second.take(KEY)
+        first, second = cache.locks(), cache.locks()
+        assert first.acquire(KEY)
+        assert second.acquire(KEY)

@@ -55,7 +55,7 @@ def test_labels_of_clips_that_cannot_be_used_are_left_out(tmp_path) -> None:
     y, groups = notes["label"].tolist(), notes["pitch"].tolist()
     pipe = make_label_classifier().set_params(qtokenizer__on_error="nan")
     whole = validate_groups(pipe, files, y, groups, n_splits=2)
-    with pytest.warns(qt.SkippedClipWarning):
+    with pytest.warns(qt.exceptions.SkippedClipWarning):
         found = validate_groups(
             pipe,
             [*files[:3], str(tmp_path / "none.wav"), *files[3:]],

@@ -278,7 +278,7 @@ def test_streams_take_integers_and_end(kind: str, voices) -> None:
     ]
     np.testing.assert_array_equal(*found)
     for again in (lambda: streams[0].push(y), streams[0].flush):
-        with pytest.raises(qt.StreamClosedError, match="has ended"):
+        with pytest.raises(qt.exceptions.StreamClosedError, match="has ended"):
             again()
 
 

@@ -379,5 +379,5 @@ class TestStoring:
             CTCRecognizer.load(tmp_path / "one")
 
     def test_only_a_fitted_one_is_stored(self, quick, tmp_path) -> None:
-        with pytest.raises(qt.NotFittedError):
+        with pytest.raises(qt.exceptions.NotFittedError):
             quick.save(tmp_path)

@@ -20,7 +20,7 @@ from qtokfeatures.benches.provenance import codec_identity, package_versions
 from qtokfeatures.evaluation.perturbations import Perturbation
 from qtokfeatures.evaluation.speech_metrics import require
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.files import replacing
+from qtokfeatures.files import atomic_write
 from qtokfeatures.progress import Progress, ignore_progress
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class _Store:
         if path.is_file():
             return json.loads(path.read_text(encoding="utf-8"))
         made = make()
-        with replacing(path) as fresh:
+        with atomic_write(path) as fresh:
             fresh.write_text(json.dumps(made), encoding="utf-8")
         return made
 

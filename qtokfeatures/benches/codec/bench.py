@@ -23,7 +23,7 @@ from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.scores import ClipScore, score_reconstruction
 from qtokfeatures.evaluation.speech_metrics import require
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.progress import Progress, ignore_progress, watched
+from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -104,7 +104,7 @@ def bench_codec(
     prefixes = _check_prefixes(n_codebooks, codec.spec.n_codebooks)
     running, skipped = split_peers(default_peers() if peers is None else peers)
     watch = on_progress or ignore_progress
-    codes = [codec.encode(clip.y, sr=clip.sr) for clip in watched(clips, "encode", watch)]
+    codes = [codec.encode(clip.y, sr=clip.sr) for clip in with_progress(clips, "encode", watch)]
     systems = [_score_prefix(codec, clips, codes, k, watch, lag=k == prefixes[0]) for k in prefixes]
     if refine:
         systems.append(_score_refined(codec, clips, prefixes[0], refine, watch))
@@ -148,7 +148,7 @@ def _score_prefix(
 ) -> SystemScores:
     name = f"{codec.spec.name}, {k} codebook{'s' if k > 1 else ''}"
     scores = []
-    for clip, clip_codes in zip(watched(clips, name, watch), codes, strict=True):
+    for clip, clip_codes in zip(with_progress(clips, name, watch), codes, strict=True):
         y_hat, _ = codec.decode(clip_codes[:k], sr=clip.sr, length=len(clip.y))
         scores.append(_score(clip, y_hat, lag=lag))
     kbit_s = k * codec.spec.frame_rate * math.log2(codec.spec.codebook_size) / 1000
@@ -170,7 +170,9 @@ def _score_refined(
     codec: AnyCodec, clips: Sequence[BenchClip], k: int, steps: int, watch: Progress
 ) -> SystemScores:
     name = refined_name(f"{codec.spec.name}, {k} codebooks", steps)
-    codes = [codec.encode(clip.y, sr=clip.sr, refine=steps) for clip in watched(clips, name, watch)]
+    codes = [
+        codec.encode(clip.y, sr=clip.sr, refine=steps) for clip in with_progress(clips, name, watch)
+    ]
     system = _score_prefix(codec, clips, codes, k, watch, lag=True)
     return replace(system, name=name, n_codebooks=None)
 
@@ -181,7 +183,7 @@ def _score_quiet(
     name = f"{codec.spec.name} at {gain_db:g} dB"
     gain = np.float32(10 ** (gain_db / 20))
     scores = []
-    for clip in watched(clips, name, watch):
+    for clip in with_progress(clips, name, watch):
         codes = codec.encode(gain * clip.y, sr=clip.sr)
         y_hat, _ = codec.decode(codes[:k], sr=clip.sr, length=len(clip.y))
         scores.append(_score(clip, y_hat / gain))
@@ -190,14 +192,14 @@ def _score_quiet(
 
 def _score_peer(peer: Peer, clips: Sequence[BenchClip], watch: Progress) -> SystemScores:
     payloads, late = [], []
-    for clip in watched(clips, peer.name, watch):
+    for clip in with_progress(clips, peer.name, watch):
         payloads.append(peer.encode(clip.y, clip.sr))
         late.append(peer.decode(payloads[-1], clip.sr))
     pairs = [(clip.y, y_hat) for clip, y_hat in zip(clips, late, strict=True)]
     lag = find_common_lag(pairs, sr=clips[0].sr) if peer.delays else 0
     scores = [
         _score(clip, align(y_hat, lag, len(clip.y)), lag=True)
-        for clip, y_hat in zip(watched(clips, f"score {peer.name}", watch), late, strict=True)
+        for clip, y_hat in zip(with_progress(clips, f"score {peer.name}", watch), late, strict=True)
     ]
     kbit_s = _bit_rate([peer.n_bits(payload) for payload in payloads], clips)
     return SystemScores(peer.name, tuple(scores), kbit_s=kbit_s, lag=lag, note=peer.note)

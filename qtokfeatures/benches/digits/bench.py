@@ -21,7 +21,7 @@ from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.perturbations import SNRS_DB, Perturbation, babble, noises, white_noise
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodeSequence, build_codes
-from qtokfeatures.progress import Progress, ignore_progress, watched
+from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -224,7 +224,7 @@ def _decode(
 
 def _decode_refined(codec: AnyCodec, spoken: _Spoken, steps: int, watch: Progress) -> Waves:
     name = refined_name(f"{codec.spec.name}, {codec.spec.n_codebooks} codebooks", steps)
-    clips = watched([(y, spoken.sr) for y in spoken.waves[CLEAN]], "refine digits", watch)
+    clips = with_progress([(y, spoken.sr) for y in spoken.waves[CLEAN]], "refine digits", watch)
     return {name: [y for y, _ in codec.decode_many(codec.encode_many(clips, refine=steps))]}
 
 
@@ -233,7 +233,7 @@ def _through_peers(peers: Sequence[Peer], spoken: _Spoken, watch: Progress) -> W
     return {
         peer.name: [
             align(peer.decode(peer.encode(y, sr), sr), 0, len(y))
-            for y in watched(spoken.waves[CLEAN], f"digits through {peer.name}", watch)
+            for y in with_progress(spoken.waves[CLEAN], f"digits through {peer.name}", watch)
         ]
         for peer in peers
     }
@@ -255,7 +255,7 @@ def _decoded_rows(
 
 
 def _watched_items(items: Mapping[str, Any], stage: str, watch: Progress) -> Iterable[Any]:
-    return watched(list(items.items()), stage, watch)
+    return with_progress(list(items.items()), stage, watch)
 
 
 def _one_rate(digits: Sequence[DigitClip]) -> int:

@@ -19,7 +19,7 @@ from qtokfeatures.evaluation.scores import bootstrap_interval
 from qtokfeatures.evaluation.stability import NAME, token_stability
 from qtokfeatures.evaluation.tables import TextTable, format_number
 from qtokfeatures.labelled import CodeSequence
-from qtokfeatures.progress import Progress, ignore_progress, watched
+from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -118,12 +118,12 @@ def bench_weighting(
     changes = _changes(talkers)
     codes = {
         name: _codes(codec, digits, change, repeats)
-        for name, change in watched(list(changes.items()), "encode digits", watch)
+        for name, change in with_progress(list(changes.items()), "encode digits", watch)
     }
     labels = np.array([clip.digit for clip in digits])
     speakers = np.array([clip.speaker for clip in digits])
     rows: dict[str | None, list[Recognised]] = {None: [], NAME: []}
-    for name, histogram in watched(list(histograms.items()), "classify digits", watch):
+    for name, histogram in with_progress(list(histograms.items()), "classify digits", watch):
         for weights, found in rows.items():
             features = _features(histogram.set_params(weights=weights), codes)
             train = Examples(features[CLEAN], labels, speakers)

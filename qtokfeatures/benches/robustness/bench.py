@@ -37,7 +37,7 @@ from qtokfeatures.evaluation.perturbations import (
 )
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodeSequence
-from qtokfeatures.progress import Progress, ignore_progress, watched
+from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -97,7 +97,7 @@ def bench_robustness(
     ]
     flips = {
         change.name: _flips(codec, clips, change, clean, speaks)
-        for change in watched(standard_perturbations(talkers), "perturb speech", watch)
+        for change in with_progress(standard_perturbations(talkers), "perturb speech", watch)
     }
     joined = np.concatenate(clean, axis=1)
     use = measure_code_use(joined, codebook_size=codec.spec.codebook_size)
@@ -142,13 +142,15 @@ def _phones(
         return (), float("nan"), 0
     codes = {
         name: _encode(codec, waves, spoken[0].sr)
-        for name, waves in watched(_versions(spoken, talkers, talkers_sr), "encode phones", watch)
+        for name, waves in with_progress(
+            _versions(spoken, talkers, talkers_sr), "encode phones", watch
+        )
     }
     frames = _SpokenFrames(spoken, codes[CLEAN], codec.spec.frame_rate)
     tokens = {name: frames.join(each) for name, each in codes.items()}
     found = tuple(
         frames.information(name, tokens[CLEAN], each)
-        for name, each in watched(list(tokens.items()), "tell phones from tokens", watch)
+        for name, each in with_progress(list(tokens.items()), "tell phones from tokens", watch)
     )
     return found, entropy_bits(frames.phones), len(frames.phones)
 

@@ -17,7 +17,7 @@ from qtokfeatures.benches.provenance import codec_identity, package_versions
 from qtokfeatures.benches.speed.timing import with_threads
 from qtokfeatures.evaluation.speech_metrics import require
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.progress import Progress, ignore_progress, watched
+from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -140,7 +140,7 @@ def bench_folders(
         raise InputError(f"nothing to time: no files in {', '.join(empty) or 'no folder at all'}")
     measured = tuple(
         _bench_folder(codec, name, [str(path) for path in paths], threads, repeats)
-        for name, paths in watched(list(folders.items()), "time folders", watch)
+        for name, paths in with_progress(list(folders.items()), "time folders", watch)
     )
     return FolderSpeedResult(codec_identity(codec), measured, package_versions(_PACKAGES))
 

@@ -16,7 +16,7 @@ from qtokfeatures.benches.tasks.learners import Learnt, classify, cluster
 from qtokfeatures.benches.tasks.result import Compared, Interval, TaskResult, paired_interval
 from qtokfeatures.benches.tasks.sounds import SAMPLE_RATE, Sounds, Task
 from qtokfeatures.exceptions import InputError, QtokError
-from qtokfeatures.progress import Progress, ignore_progress, watched
+from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -75,7 +75,7 @@ def bench_tasks(
             distinct.append(task.sounds)
     computed = [
         (sounds, _features(codec, sounds, token_features))
-        for sounds in watched(distinct, "compute features", watch)
+        for sounds in with_progress(distinct, "compute features", watch)
     ]
     skipped = {name: reason for _, (_, reasons) in computed for name, reason in reasons.items()}
     rows = {}
@@ -115,7 +115,7 @@ def _features(
 def _classified(task: Task, features: Features, watch: Progress) -> tuple[Compared, ...]:
     learnt = {
         name: classify(task, matrix)
-        for name, matrix in watched(list(features.items()), task.name, watch)
+        for name, matrix in with_progress(list(features.items()), task.name, watch)
     }
     tested = np.concatenate([test for _, test in task.splits])
     instances = task.sounds.instances[tested]
@@ -147,7 +147,7 @@ def _gain_in_accuracy(own: Learnt, base: Learnt, instances: npt.NDArray[Any]) ->
 def _clustered(task: Task, features: Features, watch: Progress) -> tuple[Compared, ...]:
     found = {
         name: cluster(task, matrix)
-        for name, matrix in watched(list(features.items()), task.name, watch)
+        for name, matrix in with_progress(list(features.items()), task.name, watch)
     }
     everything = np.arange(len(task.labels))
     rows = []
