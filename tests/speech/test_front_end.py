@@ -27,7 +27,7 @@ from qtokfeatures.speech.frame_steps import (
     run_through,
 )
 
-QWEN_TINY = Path(__file__).parents[2] / "codecs" / "golden" / "qwen3-tiny"
+QWEN_TINY = Path(__file__).parents[1] / "codecs" / "golden" / "qwen3-tiny"
 
 KINDS = {
     "tokens": ASRFrontEnd("tokens", codebooks=None, upsample=3),
