@@ -21,7 +21,7 @@ BENCH_BEFORE ?= docs/figures/mini-1-robustness.json
 # Steps of the refined codes that are measured beside plain ones.
 BENCH_REFINE ?= 20
 
-.PHONY: help demo test test-all test-sklearn check format bench bench-codec bench-tasks bench-inverse \
+.PHONY: help demo test test-all test-bare test-sklearn check format bench bench-codec bench-tasks bench-inverse \
 	bench-stability bench-asr docs clean
 
 help:  ## what there is to make
@@ -35,6 +35,9 @@ test: $(VENV)/.installed-dev  ## the tests, without the slow ones
 
 test-all: $(VENV)/.installed-dev  ## all tests
 	@$(PYTEST) --slow $(PYTEST_ARGS)
+
+test-bare: $(VENV)/.installed-dev  ## the tests of optional programs, on a PATH without them
+	@scripts/test_bare.sh $(BIN)/python
 
 test-sklearn: $(VENV)/.installed-dev  ## what depends on it, with scikit-learn 1.4 to 1.9
 	@scripts/test_sklearn_versions.sh $(BIN)/python
