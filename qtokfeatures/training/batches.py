@@ -19,7 +19,7 @@ from qtokfeatures.training.label_tracks import UNKNOWN, LabelTracks
 from qtokfeatures.training.recipe import Recipe
 
 LABEL_STEPS = (-4, 0, 4, 7)
-"""Steps of 10 ms, from a frame's start, whose phones its meaning has to tell."""
+"""Steps of 10 ms, from a frame's start, whose phones its semantic code is trained to predict."""
 
 _QUIETEST_PEAK = 1e-3
 _RENDERED = "rendered/"

@@ -84,20 +84,20 @@ class CodebookTrainer(nn.Module):
     def __init__(self, model: MiniModel, recipe: Recipe) -> None:
         super().__init__()
         self.recipe, self._model = recipe, [model]  # a list, so that it is no submodule
-        self.meanings = MovingEntries(model.meanings, recipe)
+        self.semantic = MovingEntries(model.semantic_entries, recipe)
         counts = model.config.entry_counts
         self._moving = [MovingEntries(model.codebooks[k, :n], recipe) for k, n in enumerate(counts)]
         self.books = nn.ModuleList(self._moving)
 
     def reset(self) -> None:
         """Start the averages at the model's present codebooks."""
-        for entries in [self.meanings, *self._moving]:
+        for entries in [self.semantic, *self._moving]:
             entries.reset()
 
     def restart(self, step: int) -> None:
         """Put some of the unused entries to use; every draw follows from `step`."""
         rng = np.random.default_rng([self.recipe.seed, step, 2])
-        for entries in [self.meanings, *self._moving]:
+        for entries in [self.semantic, *self._moving]:
             entries.restart(rng)
 
     def draw_depth(self, step: int) -> Tensor:
@@ -108,36 +108,36 @@ class CodebookTrainer(nn.Module):
         chosen = np.where(rng.random(clips) < self.recipe.whole_share, whole, some)
         return torch.from_numpy(chosen)
 
-    def quantize_meaning(
-        self, meaning: Tensor, *, learn: bool = True
+    def quantize_semantic(
+        self, semantic: Tensor, *, learn: bool = True
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Nearest entries of codebook 0.
 
         Parameters
         ----------
-        meaning : Tensor, shape (batch, frame, meaning_dim)
+        semantic : Tensor, shape (batch, frame, semantic_dim)
             From the encoder.
         learn : bool, default=True
             Move the entries.
 
         Returns
         -------
-        quantized : Tensor, shape (batch, frame, meaning_dim)
+        quantized : Tensor, shape (batch, frame, semantic_dim)
             Entries, with the gradient passed straight through.
         commitment : Tensor, scalar
             Mean squared distance from the entries.
         index : Tensor of int64, shape (batch, frame)
             Codes.
         """
-        entries = self._model[0].meanings
-        flat = meaning.detach().flatten(0, 1)
+        entries = self._model[0].semantic_entries
+        flat = semantic.detach().flatten(0, 1)
         index = nearest_codes(flat, entries)
-        chosen = entries[index].reshape(meaning.shape)
+        chosen = entries[index].reshape(semantic.shape)
         if learn:
-            self.meanings.learn(index, flat)
-        commitment = (meaning - chosen).square().mean()
-        quantized = meaning + (chosen - meaning).detach()
-        return quantized, commitment, index.reshape(meaning.shape[:2])
+            self.semantic.learn(index, flat)
+        commitment = (semantic - chosen).square().mean()
+        quantized = semantic + (chosen - semantic).detach()
+        return quantized, commitment, index.reshape(semantic.shape[:2])
 
     def forward(
         self, shape: Tensor, first: Tensor, depth: Tensor, *, learn: bool = True
@@ -149,7 +149,7 @@ class CodebookTrainer(nn.Module):
         shape : Tensor, shape (batch, frame, shape_dim)
             Shapes from the encoder.
         first : Tensor of int64, shape (batch, frame)
-            Codes of codebook 0, which the meaning decides.
+            Codes of codebook 0.
         depth : Tensor of int64, shape (batch,)
             Codebooks of each clip.
         learn : bool, default=True

@@ -51,7 +51,7 @@ def initialize_linear_maps(
 
 def _frames(model: MiniModel, magnitude: MagnitudeLoss, y: Tensor) -> tuple[Tensor, Tensor]:
     """Features and relative log spectra of whole frames, (frame, ...) each."""
-    features, _, ln_level = model.encoder.hear(whole_frames(y), EncoderState())
+    features, _, ln_level = model.encoder.analyse(whole_frames(y), EncoderState())
     level = ln_level.repeat_interleave(STEPS_PER_FRAME, dim=1)[..., None]
     target = torch.log(magnitude.spectrum(y) + 1e-4) - level
     return by_frame(features).flatten(0, 1), by_frame(target).flatten(0, 1)
@@ -61,7 +61,7 @@ def _frames(model: MiniModel, magnitude: MagnitudeLoss, y: Tensor) -> tuple[Tens
 def collect_latents(
     model: MiniModel, source: BatchSource, *, batches: int, on_progress: Progress = ignore_progress
 ) -> Tensor:
-    """Latents of many random frames, (frame, meaning_dim + shape_dim + 1)."""
+    """Latents of many random frames, (frame, semantic_dim + shape_dim + 1)."""
     drawn = _extra_batches(source, batches, on_progress)
     return torch.cat([model.encoder(whole_frames(y)).flatten(0, 1) for y in drawn])
 
@@ -76,11 +76,11 @@ def initialize_codebooks(
     def start(x: Tensor, codebook: Tensor) -> Tensor:
         return x[_random_rows(x, len(codebook), generator)].clone()
 
-    meaning, shape, ln_level = model.split(latents)
-    first = start(meaning, model.meanings)
-    model.meanings.copy_(kmeans(meaning, first, rounds=12, generator=generator))
-    _place_meanings(model, meaning, shape, ln_level)
-    _fit_codebooks(model, meaning, shape, start, on_progress, rounds=12, generator=generator)
+    semantic, shape, ln_level = model.split(latents)
+    first = start(semantic, model.semantic_entries)
+    model.semantic_entries.copy_(kmeans(semantic, first, rounds=12, generator=generator))
+    _place_semantic_entries(model, semantic, shape, ln_level)
+    _fit_codebooks(model, semantic, shape, start, on_progress, rounds=12, generator=generator)
 
 
 @torch.no_grad()
@@ -89,17 +89,17 @@ def refine_codebooks(
 ) -> None:
     """Go on with k-means from the codebooks that are there, on many frames at once.
 
-    Codebook 0 keeps its meanings. Every codebook is rounded as it is on disk before the next one
-    is fitted to what it leaves over.
+    Codebook 0 keeps its semantic entries. Every codebook is rounded as it is on disk
+    before the next one is fitted to what it leaves over.
     """
     generator = torch.Generator(latents.device).manual_seed(seed)
-    meaning, shape, ln_level = model.split(latents)
-    model.meanings.copy_(rounded(model.meanings))
-    _place_meanings(model, meaning, shape, ln_level)
+    semantic, shape, ln_level = model.split(latents)
+    model.semantic_entries.copy_(rounded(model.semantic_entries))
+    _place_semantic_entries(model, semantic, shape, ln_level)
     model.codebooks[0] = rounded(model.codebooks[0])
     _fit_codebooks(
         model,
-        meaning,
+        semantic,
         shape,
         lambda x, codebook: codebook,
         on_progress,
@@ -116,10 +116,12 @@ def round_encoder(model: MiniModel) -> None:
             parameter.copy_(rounded(parameter))
 
 
-def _place_meanings(model: MiniModel, meaning: Tensor, shape: Tensor, ln_level: Tensor) -> None:
+def _place_semantic_entries(
+    model: MiniModel, semantic: Tensor, shape: Tensor, ln_level: Tensor
+) -> None:
     """Give each entry of codebook 0 the mean shape and level of the frames that it codes."""
-    index = nearest_codes(meaning, model.meanings)
-    count = model.config.meaning_count
+    index = nearest_codes(semantic, model.semantic_entries)
+    count = model.config.semantic_count
     members = torch.bincount(index, minlength=count).clamp(min=1)
     total = torch.zeros_like(model.codebooks[0, :count]).index_add_(0, index, shape)
     model.codebooks[0, :count] = total / members[:, None]
@@ -129,7 +131,7 @@ def _place_meanings(model: MiniModel, meaning: Tensor, shape: Tensor, ln_level: 
 
 def _fit_codebooks(
     model: MiniModel,
-    meaning: Tensor,
+    semantic: Tensor,
     shape: Tensor,
     start: Callable[[Tensor, Tensor], Tensor],
     watch: Progress,
@@ -138,7 +140,7 @@ def _fit_codebooks(
     generator: torch.Generator,
     finish: Callable[[Tensor], Tensor] = torch.clone,
 ) -> None:
-    residual = shape - model.codebooks[0][nearest_codes(meaning, model.meanings)]
+    residual = shape - model.codebooks[0][nearest_codes(semantic, model.semantic_entries)]
     counts = list(enumerate(model.config.entry_counts))[1:]
     for k, count in with_progress(counts, "codebooks", watch):
         used = model.codebooks[k, :count]

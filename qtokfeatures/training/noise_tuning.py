@@ -1,4 +1,4 @@
-"""The meaning made steadier under noise, while every codebook and the decoder stay as they are."""
+"""Noise-robust fine-tuning of the semantic encoder; codebooks and decoder stay fixed."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def tune_to_noise(
     device: str = "auto",
     report: Callable[[str], None] = print,
 ) -> Path:
-    """Teach the meaning of corrupted audio to be what it was of the clean audio.
+    """Train the semantic latents of corrupted audio to equal those of the clean audio.
 
-    The network that finds the meaning learns from a copy of itself that hears the audio before
+    The semantic network learns from a copy of itself that gets the audio before
     it is corrupted: which of the codebook's entries that copy chose, and how far from it the
-    meaning lies. No labels are needed. The entries stay, so the decoder still understands them.
+    latent lies. No labels are needed. The entries stay, so the decoder still understands them.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def _steps(
     model: MiniModel, source: BatchSource, steps: int, lr: float
 ) -> Iterator[tuple[float, float]]:
     """Train; yield the share of codes that corruption left alone, and the loss."""
-    student, teacher = model.encoder.meaning, copy.deepcopy(model.encoder.meaning)
+    student, teacher = model.encoder.semantic, copy.deepcopy(model.encoder.semantic)
     optimizer = torch.optim.AdamW(student.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.0)
     for step in range(steps):
         rate = lr * min(1.0, (step + 1) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
@@ -93,11 +93,11 @@ def _steps(
             group["lr"] = rate
         batch = source.batch(step)
         with torch.no_grad():
-            wanted = _meanings(model, teacher, batch.y)
-            index = nearest_codes(wanted, model.meanings)
-        found = _meanings(model, student, batch.corrupted)
-        squares = (found[:, None] - model.meanings).square().sum(dim=2)
-        width = (wanted - model.meanings[index]).square().sum(dim=1).mean()
+            wanted = _semantic_latents(model, teacher, batch.y)
+            index = nearest_codes(wanted, model.semantic_entries)
+        found = _semantic_latents(model, student, batch.corrupted)
+        squares = (found[:, None] - model.semantic_entries).square().sum(dim=2)
+        width = (wanted - model.semantic_entries[index]).square().sum(dim=1).mean()
         loss = F.cross_entropy(-squares / width, index)
         loss = loss + _DISTANCE_WEIGHT * (found - wanted).square().sum(dim=1).mean() / width
         optimizer.zero_grad(set_to_none=True)
@@ -107,9 +107,9 @@ def _steps(
         yield float((squares.argmin(dim=1) == index).float().mean()), float(loss.detach())
 
 
-def _meanings(model: MiniModel, trunk: Trunk, y: Tensor) -> Tensor:
-    """Meanings of the frames of `y` (clip, sample) by `trunk`, (row, meaning_dim)."""
-    features, rise, _ = model.encoder.hear(whole_frames(y), EncoderState())
-    mels = torch.cat([features[..., :N_MELS], rise[..., None]], dim=2)
+def _semantic_latents(model: MiniModel, trunk: Trunk, y: Tensor) -> Tensor:
+    """Meanings of the frames of `y` (clip, sample) by `trunk`, (row, semantic_dim)."""
+    features, change, _ = model.encoder.analyse(whole_frames(y), EncoderState())
+    mels = torch.cat([features[..., :N_MELS], change[..., None]], dim=2)
     found: Tensor = trunk(mels, TrunkState())
     return found.flatten(0, 1)

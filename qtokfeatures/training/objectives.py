@@ -18,8 +18,8 @@ from qtokfeatures.training.batches import Batch
 from qtokfeatures.training.codebooks import CodebookTrainer
 from qtokfeatures.training.initialize import whole_frames
 from qtokfeatures.training.losses import MagnitudeLoss
-from qtokfeatures.training.meaning import MeaningLoss
-from qtokfeatures.training.recipe import MEANING_STAGES, Recipe
+from qtokfeatures.training.recipe import SEMANTIC_STAGES, Recipe
+from qtokfeatures.training.semantic_loss import SemanticLoss
 
 Parts = dict[str, Tensor]
 
@@ -45,7 +45,7 @@ class Objectives(nn.Module):
         super().__init__()
         self.recipe, self._model = recipe, [model]  # a list, so that it is no submodule
         self.codebooks = CodebookTrainer(model, recipe)
-        self.meaning = MeaningLoss(model.config, n_phones)
+        self.semantic = SemanticLoss(model.config, n_phones)
         self.magnitude = MagnitudeLoss()
         self.waveform = WaveformLoss()
 
@@ -69,10 +69,10 @@ class Objectives(nn.Module):
             Discriminators.
         """
         device = batch.y.device
-        learns_meaning = stage in MEANING_STAGES
+        learns_semantic = stage in SEMANTIC_STAGES
         quick = device.type == "cuda" or fast_dtype(device) is not None
         with torch.autocast(device.type, torch.bfloat16, enabled=quick):
-            embedding, parts = self._embedding(stage, batch, depth, learns_meaning=learns_meaning)
+            embedding, parts = self._embedding(stage, batch, depth, learns_semantic=learns_semantic)
             ln_magnitude, phase = self.model.decoder.spectrum(embedding)
         parts["magnitude"] = self.magnitude(ln_magnitude, batch.y)
         if stage in ("plain", "magnitude"):
@@ -86,40 +86,40 @@ class Objectives(nn.Module):
         return {**parts, **outer, "loss": outer["spectral"] + inner.detach()}
 
     def _embedding(
-        self, stage: str, batch: Batch, depth: Tensor, *, learns_meaning: bool
+        self, stage: str, batch: Batch, depth: Tensor, *, learns_semantic: bool
     ) -> tuple[Tensor, Parts]:
         """What the decoder gets, and the losses that need no decoder (their sum as "inner")."""
         encoder, state = self.model.encoder, EncoderState()
         y = whole_frames(batch.y)
         with torch.set_grad_enabled(stage != "anneal"):
-            features, rise, ln_level = encoder.hear(y, state)
-            shape = encoder.shape_of(features, rise, state).float()
+            features, change, ln_level = encoder.analyse(y, state)
+            shape = encoder.shape_latents(features, change, state).float()
         with torch.no_grad():
-            meaning = encoder.meaning_of(features, rise, state).float()
+            semantic = encoder.semantic_latents(features, change, state).float()
         parts: Parts = {"inner": shape.new_zeros(())}
         quantizes, learn = stage != "plain", stage != "anneal"
-        if learns_meaning:
-            parts |= self._meaning_losses(batch, features[..., :N_MELS].detach(), quantizes)
-            parts["inner"] = parts["meaning"]
+        if learns_semantic:
+            parts |= self._semantic_losses(batch, features[..., :N_MELS].detach(), quantizes)
+            parts["inner"] = parts["semantic"]
         if quantizes:
             with torch.autocast(y.device.type, enabled=False):
-                meaning, _, first = self.codebooks.quantize_meaning(meaning, learn=False)
+                semantic, _, first = self.codebooks.quantize_semantic(semantic, learn=False)
                 shape, commitment = self.codebooks(shape, first, depth, learn=learn)
             parts["commitment"] = commitment
             parts["inner"] = parts["inner"] + self.recipe.commitment * commitment
             ln_level = self._levels(ln_level, first, depth, learn=learn)
-        return torch.cat([meaning, shape, ln_level[..., None].float()], dim=2), parts
+        return torch.cat([semantic, shape, ln_level[..., None].float()], dim=2), parts
 
-    def _meaning_losses(self, batch: Batch, clean: Tensor, quantizes: bool) -> Parts:
+    def _semantic_losses(self, batch: Batch, clean: Tensor, quantizes: bool) -> Parts:
         encoder, state = self.model.encoder, EncoderState()
-        features, rise, _ = encoder.hear(whole_frames(batch.corrupted), state)
-        meaning = encoder.meaning_of(features, rise, state).float()
-        commitment = meaning.new_zeros(())
+        features, change, _ = encoder.analyse(whole_frames(batch.corrupted), state)
+        semantic = encoder.semantic_latents(features, change, state).float()
+        commitment = semantic.new_zeros(())
         if quantizes:
-            with torch.autocast(meaning.device.type, enabled=False):
-                meaning, commitment, _ = self.codebooks.quantize_meaning(meaning)
-        parts: Parts = self.meaning(meaning, batch, clean)
-        parts["meaning"] = parts["meaning"] + self.recipe.commitment * commitment
+            with torch.autocast(semantic.device.type, enabled=False):
+                semantic, commitment, _ = self.codebooks.quantize_semantic(semantic)
+        parts: Parts = self.semantic(semantic, batch, clean)
+        parts["semantic"] = parts["semantic"] + self.recipe.commitment * commitment
         return parts
 
     @torch.no_grad()
@@ -205,7 +205,7 @@ def _fast_parameters(model: MiniModel, objectives: Objectives, stage: str) -> li
     trained: list[nn.Module] = [decoder]
     if stage != "anneal":
         trained.append(encoder.shape)
-    if stage in MEANING_STAGES:
-        trained += [encoder.meaning, objectives.meaning]
+    if stage in SEMANTIC_STAGES:
+        trained += [encoder.semantic, objectives.semantic]
     skip = set() if stage == "anneal" else {id(p) for p in decoder.linear.parameters()}
     return [p for module in trained for p in module.parameters() if id(p) not in skip]

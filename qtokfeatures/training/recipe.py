@@ -12,7 +12,7 @@ from qtokfeatures.exceptions import InputError
 STAGES = ("plain", "magnitude", "waveform", "adversarial", "anneal")
 """The stages of a run, in their order."""
 
-MEANING_STAGES = ("plain", "magnitude", "waveform")
+SEMANTIC_STAGES = ("plain", "magnitude", "waveform")
 """Those that train codebook 0 and the network before it."""
 
 KIND_WEIGHTS = {
@@ -42,7 +42,7 @@ class Recipe:
     waveform_steps : int
         Steps on the decoded waveform.
     adversarial_steps : int
-        Steps on the decoded waveform against discriminators, with the meaning kept.
+        Steps on the decoded waveform against discriminators, with the semantic part kept.
     anneal_steps : int
         Steps of the decoder alone on frozen codes, against discriminators if there were any.
     lr : dict
@@ -143,7 +143,7 @@ class Recipe:
 
         For a run that goes on from weights: their codebook 0 stays what it is.
         """
-        none: dict[str, Any] = dict.fromkeys((f"{stage}_steps" for stage in MEANING_STAGES), 0)
+        none: dict[str, Any] = dict.fromkeys((f"{stage}_steps" for stage in SEMANTIC_STAGES), 0)
         return replace(self, **none)
 
     def to_dict(self) -> dict[str, Any]:

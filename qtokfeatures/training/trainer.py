@@ -33,7 +33,7 @@ from qtokfeatures.training.initialize import (
 )
 from qtokfeatures.training.interrupts import Resumable, held_back
 from qtokfeatures.training.objectives import Objectives, set_rate, stage_optimizer
-from qtokfeatures.training.recipe import MEANING_STAGES, STAGES, Recipe
+from qtokfeatures.training.recipe import SEMANTIC_STAGES, STAGES, Recipe
 from qtokfeatures.training.replay import Replayed
 from qtokfeatures.training.run_record import CHECKPOINT, WEIGHTS, refuse_changes, stored_state
 
@@ -210,7 +210,7 @@ class Trainer(Resumable):
 
     def _take_step(self, stage: str) -> dict[str, torch.Tensor]:
         depth = self.objectives.codebooks.draw_depth(self.step).to(self.device)
-        batch = self.source.batch(self.step, corrupts=stage in MEANING_STAGES)
+        batch = self.source.batch(self.step, corrupts=stage in SEMANTIC_STAGES)
         parts = self._replayed(batch, depth)
         self.step += 1
         if self.step % _RESTART_EVERY == 0 and stage not in ("plain", "anneal"):

@@ -49,7 +49,7 @@ def test_ten_steps_bring_the_decoded_sound_closer(mini, name):
     assert distance(mini, refined[:4], y) < 1.05 * distance(mini, plain[:4], y)
 
 
-def test_meaning_and_levels_stay(mini, drums):
+def test_semantic_codes_and_levels_stay(mini, drums):
     plain, refined = (mini.encode(drums, sr=SR, refine=steps) for steps in (0, 3))
     np.testing.assert_array_equal(refined[0], plain[0])
     np.testing.assert_array_equal(mini.levels(refined), mini.levels(plain))

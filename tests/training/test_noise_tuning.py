@@ -31,10 +31,10 @@ def corpus(tmp_path_factory):
     return made
 
 
-def test_only_the_meaning_changes_and_keeps_more_codes(corpus, tmp_path):
+def test_only_the_semantic_part_changes_and_keeps_more_codes(corpus, tmp_path):
     torch.manual_seed(0)
     start, end = tmp_path / "start.safetensors", tmp_path / "end.safetensors"
-    save_weights(MiniModel(replace(TINY, meaning_count=8)), start)
+    save_weights(MiniModel(replace(TINY, semantic_count=8)), start)
     said: list[str] = []
     tune_to_noise(
         start, corpus, end, recipe=RECIPE, steps=150, lr=3e-3, device="cpu", report=said.append
@@ -45,4 +45,4 @@ def test_only_the_meaning_changes_and_keeps_more_codes(corpus, tmp_path):
     before, after = (load_weights(path)[0].state_dict() for path in (start, end))
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
-    assert all(name.startswith("encoder.meaning.") for name in changed)
+    assert all(name.startswith("encoder.semantic.") for name in changed)

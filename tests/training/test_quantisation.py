@@ -17,11 +17,11 @@ from qtokfeatures.training.initialize import initialize_codebooks, kmeans, refin
 from qtokfeatures.training.losses import MagnitudeLoss
 from qtokfeatures.training.recipe import Recipe
 
-SMALL = replace(TINY, codebook_size=128, n_codebooks=6, meaning_count=16)
+SMALL = replace(TINY, codebook_size=128, n_codebooks=6, semantic_count=16)
 
 
 def latents(rows, seed=2):
-    """Random latents: meaning, shape, level."""
+    """Random latents: semantic, shape, level."""
     return torch.randn(rows, SMALL.embedding_dim, generator=torch.Generator().manual_seed(seed))
 
 
@@ -85,10 +85,10 @@ def test_the_gradient_passes_straight_through():
 def test_entries_move_towards_what_they_code():
     model, codebooks = trainer()
     x = latents(40)
-    meaning, shape, _ = (part.unflatten(0, (4, 10)) for part in model.split(x))
+    semantic, shape, _ = (part.unflatten(0, (4, 10)) for part in model.split(x))
     before = shape_error(model, x)
     for _ in range(200):
-        _, commitment, first = codebooks.quantize_meaning(meaning)
+        _, commitment, first = codebooks.quantize_semantic(semantic)
         codebooks(shape, first, WHOLE)
     assert shape_error(model, x) < 0.8 * before
     assert float(commitment) < 0.6

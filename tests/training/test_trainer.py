@@ -40,7 +40,7 @@ RECIPE = Recipe(
     anneal_steps=2,
     judged_frames=4,
 )
-SMALL = replace(TINY, codebook_size=128, n_codebooks=4, meaning_count=16)
+SMALL = replace(TINY, codebook_size=128, n_codebooks=4, semantic_count=16)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_a_run_goes_on_from_weights_and_leaves_codebook_0_alone(corpus, tmp_path
     changed = {k for k, v in run.model.state_dict().items() if not torch.equal(v, before[k])}
     assert any(name.startswith("encoder.shape") for name in changed)
     assert any(name.startswith("decoder") for name in changed)
-    assert not any(name.startswith(("encoder.meaning", "meanings")) for name in changed)
+    assert not any(name.startswith(("encoder.semantic", "semantic_entries")) for name in changed)
 
 
 def test_train_mini_makes_the_corpus_once_and_goes_on_after_an_interrupt(tmp_path):

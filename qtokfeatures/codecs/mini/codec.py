@@ -40,7 +40,7 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
         with torch.inference_mode(mode=False):  # or gradients would never pass the weights
             model, digest = load_weights(path)
             if not encoder:
-                del model.encoder.meaning, model.encoder.shape
+                del model.encoder.semantic, model.encoder.shape
             if not decoder:
                 del model.decoder
             model.encoder.double()
@@ -94,8 +94,8 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
 
     @property
     def semantic_dims(self) -> slice:
-        """Which dimensions of latents codebook 0 quantises: the meaning."""
-        return slice(0, self.model.config.meaning_dim)
+        """Which dimensions of latents codebook 0 quantises: the semantic."""
+        return slice(0, self.model.config.semantic_dim)
 
     levels_in_codes = True
 
@@ -110,23 +110,23 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
             return self.model.ln_levels(rows).float().cpu().numpy()
 
     def entries(self, k: int) -> Tensor:
-        """Entries of codebook `k`, (code, embedding_dim): meaning, shape, and the log level.
+        """Entries of codebook `k`, (code, embedding_dim): semantic, shape, and the log level.
 
-        Only codebook 0 has a meaning, only codebook 1 tells levels apart; those of codebook 0
-        that are never used repeat the first.
+        Only codebook 0 has a semantic part and only codebook 1 has levels; unused entries of
+        codebook 0 repeat the first.
         """
         config, model = self.model.config, self.model
         index = torch.arange(config.codebook_size, device=self.device)
-        meaning = model.meanings.new_zeros(config.codebook_size, config.meaning_dim)
-        ln_level = meaning[:, :1]
+        semantic = model.semantic_entries.new_zeros(config.codebook_size, config.semantic_dim)
+        ln_level = semantic[:, :1]
         if k == 0:
-            index = torch.where(index < config.meaning_count, index, 0)
-            meaning = model.meanings[index]
+            index = torch.where(index < config.semantic_count, index, 0)
+            semantic = model.semantic_entries[index]
         elif k == 1:
             ladder = model.encoder.levels.ln_levels.float()
             ln_level = ladder[index // config.shape_count][:, None]
             index = index % config.shape_count
-        return torch.cat([meaning, model.codebooks[k][index], ln_level], dim=1)
+        return torch.cat([semantic, model.codebooks[k][index], ln_level], dim=1)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is made of the weights."""

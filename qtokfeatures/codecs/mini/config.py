@@ -21,9 +21,9 @@ class MiniConfig:
     ----------
     n_codebooks, codebook_size : int
         16 x 2048 is the format every codec of this package has.
-    meaning_dim : int
+    semantic_dim : int
         Dimensions of the latent in which codebook 0 finds its nearest entry.
-    meaning_count : int
+    semantic_count : int
         Entries of codebook 0 that are used; fewer are steadier under noise.
     shape_dim : int
         Dimensions of the latent that hold the spectrum's shape; one more holds its level.
@@ -32,23 +32,23 @@ class MiniConfig:
     level_step_db, level_coarse_step_db, level_coarse_count, level_top_db : float
         The ladder of levels, in dB relative to full scale (RMS): its top, its spacing, and how
         many of the lowest levels are spaced wider, and by how much.
-    meaning_fast, meaning_slow, encoder_fast, encoder_slow, decoder_slow, decoder_fast : tuple
+    semantic_fast, semantic_slow, encoder_fast, encoder_slow, decoder_slow, decoder_fast : tuple
         Channels, depth and expansion of the six stacks of blocks; "fast" runs at 100 steps
         a second, "slow" at 12.5.
     """
 
     n_codebooks: int = 16
     codebook_size: int = 2048
-    meaning_dim: int = 32
-    meaning_count: int = 512
+    semantic_dim: int = 32
+    semantic_count: int = 512
     shape_dim: int = 80
     level_count: int = 64
     level_step_db: float = 1.6
     level_coarse_step_db: float = 4.0
     level_coarse_count: int = 11
     level_top_db: float = 9.0
-    meaning_fast: tuple[int, int, int] = (128, 3, 2)
-    meaning_slow: tuple[int, int, int] = (192, 4, 2)
+    semantic_fast: tuple[int, int, int] = (128, 3, 2)
+    semantic_slow: tuple[int, int, int] = (192, 4, 2)
     encoder_fast: tuple[int, int, int] = (192, 3, 2)
     encoder_slow: tuple[int, int, int] = (384, 3, 2)
     decoder_slow: tuple[int, int, int] = (448, 4, 2)
@@ -56,8 +56,8 @@ class MiniConfig:
 
     @property
     def embedding_dim(self) -> int:
-        """Meaning, shape and level."""
-        return self.meaning_dim + self.shape_dim + 1
+        """Width of the semantic part, the shape and the level."""
+        return self.semantic_dim + self.shape_dim + 1
 
     @property
     def shape_count(self) -> int:
@@ -68,22 +68,51 @@ class MiniConfig:
     def entry_counts(self) -> tuple[int, ...]:
         """Shapes that each codebook tells apart."""
         rest = (self.codebook_size,) * (self.n_codebooks - 2)
-        return (self.meaning_count, self.shape_count, *rest)
+        return (self.semantic_count, self.shape_count, *rest)
 
     def to_dict(self) -> dict[str, Any]:
-        """Fields as JSON-ready values."""
-        return asdict(self)
+        """Fields as JSON-ready values, under their stored names."""
+        return {stored_name(field): value for field, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> MiniConfig:
         """Inverse of :meth:`to_dict`."""
-        stacks = {k: tuple(v) for k, v in fields.items() if isinstance(v, list)}
-        return cls(**{**fields, **stacks})
+        values: dict[str, Any] = {
+            name_of_stored(k): tuple(v) if isinstance(v, list) else v for k, v in fields.items()
+        }
+        return cls(**values)
+
+
+# Weight files keep the names of their first version: another name would change a file's hash,
+# and with it the fingerprint of codes that are the same.
+_STORED = {
+    "semantic_dim": "meaning_dim",
+    "semantic_count": "meaning_count",
+    "semantic_fast": "meaning_fast",
+    "semantic_slow": "meaning_slow",
+    "semantic_entries": "meanings",
+}
+_STORED_FIELDS = {stored: name for name, stored in _STORED.items()}
+_SEMANTIC, _STORED_SEMANTIC = "encoder.semantic.", "encoder.meaning."
+
+
+def stored_name(name: str) -> str:
+    """Name of a field or tensor in a weight file."""
+    if name.startswith(_SEMANTIC):
+        return _STORED_SEMANTIC + name.removeprefix(_SEMANTIC)
+    return _STORED.get(name, name)
+
+
+def name_of_stored(stored: str) -> str:
+    """Inverse of :func:`stored_name`."""
+    if stored.startswith(_STORED_SEMANTIC):
+        return _SEMANTIC + stored.removeprefix(_STORED_SEMANTIC)
+    return _STORED_FIELDS.get(stored, stored)
 
 
 TINY = MiniConfig(
-    meaning_fast=(16, 1, 1),
-    meaning_slow=(16, 1, 1),
+    semantic_fast=(16, 1, 1),
+    semantic_slow=(16, 1, 1),
     encoder_fast=(16, 1, 1),
     encoder_slow=(16, 1, 1),
     decoder_slow=(16, 1, 1),

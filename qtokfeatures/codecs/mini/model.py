@@ -33,9 +33,9 @@ class TrunkState:
 class EncoderState:
     """What the encoder remembers between chunks."""
 
-    heard: Tensor | None = None
+    samples: Tensor | None = None
     ln_level: Tensor | None = None
-    meaning: TrunkState | None = None
+    semantic: TrunkState | None = None
     shape: TrunkState | None = None
 
 
@@ -50,11 +50,11 @@ class DecoderState:
 
 
 class SearchBooks(NamedTuple):
-    """Entries that codes are looked for among: the meanings, then one book a codebook."""
+    """Entries to search: the semantic ones, then the shapes of every codebook, with their norms."""
 
-    meanings: Tensor
+    semantic: Tensor
     books: Tensor
-    meaning_norms: Tensor
+    semantic_norms: Tensor
     norms: Tensor
 
 
@@ -92,9 +92,9 @@ class Trunk(nn.Module):
 
 
 class MiniEncoder(nn.Module):
-    """Waveform → latent, one vector a frame: meaning, shape and level.
+    """Waveform → latent, one vector a frame: semantic, shape and level.
 
-    The meaning comes from a network of its own, trained to hear through noise; the shape from a
+    The semantic part comes from a network of its own, trained under noise; the shape from a
     linear map of the frame plus a network.
 
     Parameters
@@ -107,8 +107,8 @@ class MiniEncoder(nn.Module):
         super().__init__()
         self.levels = LevelScale(config)
         self.front = FrontEnd()
-        self.meaning = Trunk(
-            N_MELS + 1, config.meaning_fast, config.meaning_slow, config.meaning_dim
+        self.semantic = Trunk(
+            N_MELS + 1, config.semantic_fast, config.semantic_slow, config.semantic_dim
         )
         self.linear = nn.Linear(STEPS_PER_FRAME * N_FEATURES, config.shape_dim)
         self.shape = Trunk(
@@ -129,34 +129,34 @@ class MiniEncoder(nn.Module):
 
         Returns
         -------
-        Tensor, shape (batch, frame, meaning_dim + shape_dim + 1)
+        Tensor, shape (batch, frame, semantic_dim + shape_dim + 1)
             Meaning, shape, and the log level in the last dimension.
         """
         state = EncoderState() if state is None else state
-        features, rise, ln_level = self.hear(y, state)
-        meaning = self.meaning_of(features, rise, state)
-        shape = self.shape_of(features, rise, state)
-        return torch.cat([meaning, shape, ln_level[..., None]], dim=2).float()
+        features, change, ln_level = self.analyse(y, state)
+        semantic = self.semantic_latents(features, change, state)
+        shape = self.shape_latents(features, change, state)
+        return torch.cat([semantic, shape, ln_level[..., None]], dim=2).float()
 
-    def hear(self, y: Tensor, state: EncoderState) -> tuple[Tensor, Tensor, Tensor]:
-        """Features of `y` (batch, step, feature), its level's rise (batch, step), its level."""
+    def analyse(self, y: Tensor, state: EncoderState) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (batch, step, feature), level changes (batch, step), levels (batch, frame)."""
         ln_level = self.levels(y)
-        features, state.heard = self.front(y, ln_level, state.heard)
-        rise = level_rise(ln_level, state.ln_level)
+        features, state.samples = self.front(y, ln_level, state.samples)
+        change = level_change(ln_level, state.ln_level)
         state.ln_level = ln_level[:, -1:]
-        return features, rise.repeat_interleave(STEPS_PER_FRAME, 1), ln_level
+        return features, change.repeat_interleave(STEPS_PER_FRAME, 1), ln_level
 
-    def meaning_of(self, features: Tensor, rise: Tensor, state: EncoderState) -> Tensor:
-        """Vectors that codebook 0 quantises, (batch, frame, meaning_dim)."""
-        state.meaning = state.meaning or TrunkState()
-        mels = torch.cat([features[..., :N_MELS], rise[..., None]], dim=2)
-        found: Tensor = self.meaning(mels, state.meaning)
+    def semantic_latents(self, features: Tensor, change: Tensor, state: EncoderState) -> Tensor:
+        """Vectors that codebook 0 quantises, (batch, frame, semantic_dim)."""
+        state.semantic = state.semantic or TrunkState()
+        mels = torch.cat([features[..., :N_MELS], change[..., None]], dim=2)
+        found: Tensor = self.semantic(mels, state.semantic)
         return found
 
-    def shape_of(self, features: Tensor, rise: Tensor, state: EncoderState) -> Tensor:
+    def shape_latents(self, features: Tensor, change: Tensor, state: EncoderState) -> Tensor:
         """Vectors that the other codebooks quantise, (batch, frame, shape_dim)."""
         state.shape = state.shape or TrunkState()
-        x = torch.cat([features, rise[..., None]], dim=2)
+        x = torch.cat([features, change[..., None]], dim=2)
         rest: Tensor = self.shape(x, state.shape)
         with torch.autocast(x.device.type, enabled=False):
             linear: Tensor = self.linear(by_frame(features))
@@ -176,7 +176,7 @@ class MiniDecoder(nn.Module):
         super().__init__()
         slow, slow_depth, slow_expansion = config.decoder_slow
         fast, fast_depth, fast_expansion = config.decoder_fast
-        self.meaning_dim = config.meaning_dim
+        self.semantic_dim = config.semantic_dim
         self.linear = nn.Linear(config.shape_dim, STEPS_PER_FRAME * N_BINS)
         self.enter = nn.Linear(config.embedding_dim, slow)
         self.slow = CausalStack(slow, slow_depth, expansion=slow_expansion)
@@ -194,7 +194,7 @@ class MiniDecoder(nn.Module):
 
         Parameters
         ----------
-        embedding : Tensor, shape (batch, frame, meaning_dim + shape_dim + 1)
+        embedding : Tensor, shape (batch, frame, semantic_dim + shape_dim + 1)
             Sum of codebook entries.
         state : DecoderState, optional
             Carries the past of a stream.
@@ -216,9 +216,9 @@ class MiniDecoder(nn.Module):
         """Log magnitudes and phases, each of shape (batch, step, bin)."""
         state = DecoderState() if state is None else state
         vectors, ln_level = embedding[..., :-1], embedding[..., -1]
-        rise = level_rise(ln_level, state.ln_level)
+        change = level_change(ln_level, state.ln_level)
         state.ln_level = ln_level[:, -1:]
-        x = self.enter(torch.cat([vectors, rise[..., None]], dim=2))
+        x = self.enter(torch.cat([vectors, change[..., None]], dim=2))
         x, state.slow = self.slow(x, state.slow)
         x = self.spread(x).reshape(x.shape[0], -1, self.norm.normalized_shape[0])
         x, state.fast = self.fast(x, state.fast)
@@ -226,15 +226,15 @@ class MiniDecoder(nn.Module):
         # Log magnitudes and phases need more digits than bfloat16 has.
         with torch.autocast(x.device.type, enabled=False):
             x = self.norm(x)
-            plain = self.linear(vectors[..., self.meaning_dim :]).reshape(x.shape[0], -1, N_BINS)
+            plain = self.linear(vectors[..., self.semantic_dim :]).reshape(x.shape[0], -1, N_BINS)
             return plain + self.magnitude(x) + level, self.phase(x)
 
 
 class MiniModel(nn.Module):
     """Encoder, codebooks and decoder in one; float32 unless converted.
 
-    Codebook 0 finds its nearest entry among `meanings`; the entry stands for a shape too, which
-    the other codebooks go on from. Codebook 1 holds every pair of a level and one of few shapes.
+    Codebook 0 finds its nearest entry among `semantic_entries`; an entry stands for a shape too,
+    which the other codebooks refine. Codebook 1 holds every pair of a level and one of few shapes.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ class MiniModel(nn.Module):
         Sizes.
     """
 
-    meanings: Tensor
+    semantic_entries: Tensor
     codebooks: Tensor
     typical_ln_level: Tensor
 
@@ -251,24 +251,24 @@ class MiniModel(nn.Module):
         self.config = config
         self.encoder = MiniEncoder(config)
         self.decoder = MiniDecoder(config)
-        meanings = torch.randn(config.meaning_count, config.meaning_dim)
-        self.register_buffer("meanings", meanings / config.meaning_dim**0.5)
+        semantic = torch.randn(config.semantic_count, config.semantic_dim)
+        self.register_buffer("semantic_entries", semantic / config.semantic_dim**0.5)
         # Rows beyond `config.entry_counts` are never used.
         books = torch.randn(config.n_codebooks, config.codebook_size, config.shape_dim)
         self.register_buffer("codebooks", books / config.shape_dim**0.5)
-        self.register_buffer("typical_ln_level", torch.full((config.meaning_count,), -3.0))
+        self.register_buffer("typical_ln_level", torch.full((config.semantic_count,), -3.0))
 
     def search_books(self, dtype: torch.dtype | None = None) -> SearchBooks:
         """Return the codebooks in `dtype`, by default their own, as :meth:`quantize` takes them."""
-        meanings, books = self.meanings.to(dtype), self.codebooks.to(dtype)
-        return SearchBooks(meanings, books, half_norms(meanings), half_norms(books))
+        semantic, books = self.semantic_entries.to(dtype), self.codebooks.to(dtype)
+        return SearchBooks(semantic, books, half_norms(semantic), half_norms(books))
 
     def quantize(self, latent: Tensor, search: SearchBooks | None = None) -> Tensor:
         """Codes of latents.
 
         Parameters
         ----------
-        latent : Tensor, shape (row, meaning_dim + shape_dim + 1)
+        latent : Tensor, shape (row, semantic_dim + shape_dim + 1)
             What the encoder gives.
         search : SearchBooks, optional
             The model's :meth:`search_books`, where they are kept.
@@ -279,20 +279,28 @@ class MiniModel(nn.Module):
             Entry ``level * shape_count + shape`` of codebook 1, plain residual codes after it.
         """
         search = search or self.search_books()
-        meaning, shape, ln_level = self.split(latent)
-        meant = nearest_codes(meaning, search.meanings, search.meaning_norms)
-        return self.quantize_shape(shape, meant, self.encoder.levels.place(ln_level), search)
+        semantic, shape, ln_level = self.split(latent)
+        semantic_codes = nearest_codes(semantic, search.semantic, search.semantic_norms)
+        return self.quantize_shape(
+            shape, semantic_codes, self.encoder.levels.place(ln_level), search
+        )
 
     def quantize_shape(
-        self, shape: Tensor, meant: Tensor, levels: Tensor, search: SearchBooks, *, width: int = 1
+        self,
+        shape: Tensor,
+        semantic_codes: Tensor,
+        levels: Tensor,
+        search: SearchBooks,
+        *,
+        width: int = 1,
     ) -> Tensor:
-        """Codes of shapes whose meaning and level are known.
+        """Codes of shapes whose semantic code and level are known.
 
         Parameters
         ----------
         shape : Tensor, shape (row, shape_dim)
             Vectors that codebooks 1 and up quantise, less what codebook 0 stands for.
-        meant, levels : Tensor of int64, shape (row,)
+        semantic_codes, levels : Tensor of int64, shape (row,)
             Entries of codebook 0, and places on the ladder of levels.
         search : SearchBooks
             The model's :meth:`search_books`.
@@ -306,47 +314,47 @@ class MiniModel(nn.Module):
         """
         counts = list(enumerate(self.config.entry_counts))[1:]
         found = residual_encode(
-            shape - search.books[0][meant],
+            shape - search.books[0][semantic_codes],
             [search.books[k, :count] for k, count in counts],
             [search.norms[k, :count] for k, count in counts],
             width=width,
         )
         found[:, 0] += levels * self.config.shape_count
-        return torch.cat([meant[:, None], found], dim=1)
+        return torch.cat([semantic_codes[:, None], found], dim=1)
 
     def embed(self, codes: Tensor) -> Tensor:
         """Sum of the entries named by `codes`, shape (row, codebook), any prefix.
 
         Returns
         -------
-        Tensor, shape (row, meaning_dim + shape_dim + 1)
+        Tensor, shape (row, semantic_dim + shape_dim + 1)
             Meaning, shape and log level. Codebook 0 alone does not tell the level: it is then
             the mean of what that entry came with in training.
         """
-        meant = self._meant(codes)
-        shape = self.codebooks[0][meant]
+        semantic_codes = self._used_semantic_codes(codes)
+        shape = self.codebooks[0][semantic_codes]
         for k in range(1, codes.shape[1]):
             index = codes[:, k] % self.config.shape_count if k == 1 else codes[:, k]
             shape = shape + self.codebooks[k][index]
         ln_level = self.ln_levels(codes).to(shape.dtype)  # the encoder may be in float64
-        return torch.cat([self.meanings[meant], shape, ln_level[:, None]], dim=1)
+        return torch.cat([self.semantic_entries[semantic_codes], shape, ln_level[:, None]], dim=1)
 
-    def _meant(self, codes: Tensor) -> Tensor:
+    def _used_semantic_codes(self, codes: Tensor) -> Tensor:
         """Entries of codebook 0; those that are never used stand for what the first one does."""
         first = codes[:, 0]
-        return torch.where(first < self.config.meaning_count, first, 0)
+        return torch.where(first < self.config.semantic_count, first, 0)
 
     def ln_levels(self, codes: Tensor) -> Tensor:
         """Log level of each row of `codes`, the last number of what :meth:`embed` gives."""
         if codes.shape[1] < 2:
-            return self.typical_ln_level[self._meant(codes)]
+            return self.typical_ln_level[self._used_semantic_codes(codes)]
         return self.encoder.levels.ln_levels[codes[:, 1] // self.config.shape_count]
 
     def split(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Meaning, shape and log level of latents or embeddings, which hold them side by side."""
-        sizes = [self.config.meaning_dim, self.config.shape_dim, 1]
-        meaning, shape, ln_level = vectors.split(sizes, dim=-1)
-        return meaning, shape, ln_level[..., 0]
+        sizes = [self.config.semantic_dim, self.config.shape_dim, 1]
+        semantic, shape, ln_level = vectors.split(sizes, dim=-1)
+        return semantic, shape, ln_level[..., 0]
 
 
 def by_frame(x: Tensor) -> Tensor:
@@ -354,7 +362,7 @@ def by_frame(x: Tensor) -> Tensor:
     return x.reshape(x.shape[0], x.shape[1] // STEPS_PER_FRAME, -1)
 
 
-def level_rise(ln_level: Tensor, before: Tensor | None) -> Tensor:
+def level_change(ln_level: Tensor, before: Tensor | None) -> Tensor:
     """Change of level from frame to frame, which a gain leaves as it is; 0 at the start."""
     first = ln_level[:, :1] if before is None else before
     return torch.diff(ln_level, dim=1, prepend=first).clamp(-6.0, 6.0) / 2

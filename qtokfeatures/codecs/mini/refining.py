@@ -66,7 +66,7 @@ def refined_codes(
         The network.
     y : Tensor, shape (1, sample)
         The original, whole frames.
-    latent : Tensor, shape (frame, meaning_dim + shape_dim + 1)
+    latent : Tensor, shape (frame, semantic_dim + shape_dim + 1)
         What the encoder gives.
     codes : Tensor of int64, shape (frame, codebook)
         Codes to begin with.
@@ -139,7 +139,7 @@ def _descend(
     model: MiniModel, stretch: _Stretch, latent: Tensor, codes: Tensor, steps: int
 ) -> Tensor:
     shape, books = model.split(latent)[1], model.search_books()
-    meant, levels = codes[:, 0], codes[:, 1] // model.config.shape_count
+    semantic_codes, levels = codes[:, 0], codes[:, 1] // model.config.shape_count
     spread = float((shape - model.split(model.embed(codes))[1]).square().mean().sqrt())
     if spread == 0:
         return codes
@@ -152,7 +152,7 @@ def _descend(
         left = 1 - (1 - _RATE_AT_END) * step / max(steps - 1, 1)
         descent.pull(model.split(vectors.detach())[1], share=_PULL)
         descent.step(model.split(gradient)[1], rate=_RATE * spread * left)
-        codes = model.quantize_shape(descent.x, meant, levels, books, width=_WIDTH)
+        codes = model.quantize_shape(descent.x, semantic_codes, levels, books, width=_WIDTH)
     with torch.no_grad():
         best.update(codes, *stretch.losses(model.embed(codes)))
         # Frames hear each other: what was best one by one need not be best together.

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from qtokfeatures.codecs.checkpoint import write_tensors
-from qtokfeatures.codecs.mini.config import MiniConfig
+from qtokfeatures.codecs.mini.config import MiniConfig, name_of_stored, stored_name
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.exceptions import CodecError
 
@@ -38,7 +38,7 @@ def save_weights(model: MiniModel, path: Path, *, notes: dict[str, str] | None =
     """
     tensors: dict[str, Tensor] = {}
     for name, tensor in model.state_dict().items():
-        tensors.update(_packed(name, tensor.detach().cpu()))
+        tensors.update(_packed(stored_name(name), tensor.detach().cpu()))
     metadata = {**(notes or {}), "format": FORMAT, "config": json.dumps(model.config.to_dict())}
     write_tensors(path, tensors, metadata)
 
@@ -73,7 +73,8 @@ def load_weights(path: Path) -> tuple[MiniModel, str]:
         )
     model = MiniModel(MiniConfig.from_dict(json.loads(metadata["config"])))
     try:
-        model.load_state_dict(_unpacked(stored))
+        tensors = _unpacked(stored)
+        model.load_state_dict({name_of_stored(name): tensors[name] for name in tensors})
     except RuntimeError as error:
         raise CodecError(f"{path} does not fit its own configuration: {error}") from error
     return model.eval(), hashlib.sha256(path.read_bytes()).hexdigest()

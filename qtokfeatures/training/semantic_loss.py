@@ -1,4 +1,4 @@
-"""What codebook 0 learns: what is said and what it would sound like without the noise."""
+"""Training targets of the semantic codebook: phones, words and the clean spectrum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SPECTRUM_WEIGHT = 1.0
 _SMOOTHING = 0.1
 
 
-class MeaningLoss(nn.Module):
+class SemanticLoss(nn.Module):
     """Phones, parts of words and the clean spectrum, each told from one quantised frame.
 
     A part of training only: the heads are not in the codec.
@@ -32,7 +32,7 @@ class MeaningLoss(nn.Module):
     def __init__(self, config: MiniConfig, n_phones: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Linear(config.meaning_dim, _HIDDEN),
+            nn.Linear(config.semantic_dim, _HIDDEN),
             nn.GELU(),
             nn.Linear(_HIDDEN, _HIDDEN),
             nn.GELU(),
@@ -41,12 +41,12 @@ class MeaningLoss(nn.Module):
         self.words = nn.Linear(_HIDDEN, N_WORD_CLASSES)
         self.spectrum = nn.Linear(_HIDDEN, STEPS_PER_FRAME * N_MELS)
 
-    def forward(self, meaning: Tensor, batch: Batch, clean: Tensor) -> dict[str, Tensor]:
-        """Losses of quantised meanings.
+    def forward(self, semantic: Tensor, batch: Batch, clean: Tensor) -> dict[str, Tensor]:
+        """Losses of quantised semantic latents.
 
         Parameters
         ----------
-        meaning : Tensor, shape (clip, frame, meaning_dim)
+        semantic : Tensor, shape (clip, frame, semantic_dim)
             Entries that the corrupted audio got.
         batch : Batch
             Labels.
@@ -56,9 +56,9 @@ class MeaningLoss(nn.Module):
         Returns
         -------
         dict of str to Tensor
-            ``meaning``, their weighted sum, and its parts ``phones``, ``words``, ``spectrum``.
+            ``semantic``, their weighted sum, and its parts ``phones``, ``words``, ``spectrum``.
         """
-        hidden = self.body(meaning)
+        hidden = self.body(semantic)
         phones = self.phones(hidden).float().unflatten(-1, (len(LABEL_STEPS), -1))
         parts = {
             "phones": _cross_entropy(phones, batch.phones),
@@ -66,7 +66,7 @@ class MeaningLoss(nn.Module):
         }
         found = self.spectrum(hidden).float().reshape(clean.shape)
         parts["spectrum"] = (found - clean).abs().mean()
-        parts["meaning"] = (
+        parts["semantic"] = (
             parts["phones"] + _WORD_WEIGHT * parts["words"] + _SPECTRUM_WEIGHT * parts["spectrum"]
         )
         return parts
