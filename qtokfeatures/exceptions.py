@@ -6,6 +6,8 @@ catch, so that ``except ValueError`` keeps working.
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
 from typing import Any
 
 
@@ -86,6 +88,14 @@ class MissingExtraError(QtokError, ImportError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild_missing_extra, (self.package, self.extra, self.purpose)
+
+
+def require(package: str, *, extra: str = "eval", purpose: str) -> ModuleType:
+    """Import an optional package, or raise :class:`MissingExtraError`."""
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(package, extra=extra, purpose=purpose) from error
 
 
 class SkippedClipWarning(UserWarning):

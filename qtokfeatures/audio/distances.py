@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from qtokfeatures.audio.acoustic import mel_filters
 from qtokfeatures.audio.clip import Samples
 from qtokfeatures.audio.resampling import checked_rate
 from qtokfeatures.audio.waveforms import mono_samples
 from qtokfeatures.exceptions import InputError
-
-__all__ = ["log_mel_distance", "log_stft_distance", "mel_filters", "si_sdr"]
 
 _BANDS = {2048: 128, 1024: 80, 512: 64, 256: 32}  # FFT size: mel bands
 _MEL_FLOOR = 1e-4
@@ -152,52 +150,6 @@ def si_sdr(y: Any, y_hat: Any) -> float:
     if signal == 0:
         return float("-inf")
     return float(10 * np.log10(signal / distortion)) if distortion else float("inf")
-
-
-@functools.lru_cache(maxsize=32)
-def mel_filters(sr: int, n_fft: int, n_mels: int) -> npt.NDArray[np.float32]:
-    """Return triangles on Slaney's mel scale from 0 to ``sr/2``, each with peak 1.
-
-    Equal to ``librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, htk=False, norm=None)``.
-
-    Parameters
-    ----------
-    sr : int
-        Rate in Hz.
-    n_fft : int
-        FFT size in samples.
-    n_mels : int
-        Number of bands.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_mels, n_fft // 2 + 1)
-        Weights of the bins; read-only, because it is kept.
-    """
-    bins_hz = np.fft.rfftfreq(n_fft, 1 / sr)
-    edges_hz = _hz_of_mel(np.linspace(0, _mel_of_hz(np.array(sr / 2)), n_mels + 2))
-    width_hz = np.diff(edges_hz)[:, None]
-    away_hz = edges_hz[:, None] - bins_hz
-    rising, falling = -away_hz[:-2] / width_hz[:-1], away_hz[2:] / width_hz[1:]
-    filters: npt.NDArray[np.float32] = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
-    filters.flags.writeable = False
-    return filters
-
-
-# Slaney's scale: linear to 1 kHz (15 mel), above it 27 steps to each factor of 6.4.
-_MEL_PER_HZ = 3 / 200
-_KNEE_HZ, _KNEE_MEL = 1000.0, 15.0
-_LOG_STEP = np.log(6.4) / 27
-
-
-def _mel_of_hz(hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    above = _KNEE_MEL + np.log(np.maximum(hz, _KNEE_HZ) / _KNEE_HZ) / _LOG_STEP
-    return np.where(hz < _KNEE_HZ, hz * _MEL_PER_HZ, above)
-
-
-def _hz_of_mel(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    above = _KNEE_HZ * np.exp(_LOG_STEP * (mel - _KNEE_MEL))
-    return np.where(mel < _KNEE_MEL, mel / _MEL_PER_HZ, above)
 
 
 def _pair(y: Any, y_hat: Any) -> tuple[Samples, Samples]:

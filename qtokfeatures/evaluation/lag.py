@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from qtokfeatures.audio.distances import mel_filters
+from qtokfeatures.audio.acoustic import mel_filters
 from qtokfeatures.evaluation.pairs import FloatArray, check_pair
 
 _HOP_S: Final = 0.001

@@ -6,9 +6,7 @@ here NaN, where the original holds no speech that they can find.
 
 from __future__ import annotations
 
-import importlib
 import warnings
-from types import ModuleType
 from typing import Final
 
 import numpy as np
@@ -16,7 +14,7 @@ import numpy.typing as npt
 
 from qtokfeatures.audio import resample
 from qtokfeatures.evaluation.pairs import check_pair
-from qtokfeatures.exceptions import InputError, MissingExtraError
+from qtokfeatures.exceptions import InputError, require
 
 PESQ_RATE: Final = 16_000
 """Wide-band PESQ is defined at this rate only, in Hz."""
@@ -121,29 +119,3 @@ def pesq_wb(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
         return float("nan")
     except package.PesqError as error:
         raise InputError(f"PESQ cannot compare these two: {error}") from error
-
-
-def require(package: str, *, purpose: str) -> ModuleType:
-    """Import a package of the extra ``eval``.
-
-    Parameters
-    ----------
-    package : str
-        Name of the package.
-    purpose : str
-        What needs it, for the error.
-
-    Returns
-    -------
-    module
-        The package.
-
-    Raises
-    ------
-    MissingExtraError
-        If it is not installed.
-    """
-    try:
-        return importlib.import_module(package)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(package, extra="eval", purpose=purpose) from error

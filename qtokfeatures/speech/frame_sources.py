@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from qtokfeatures.exceptions import MissingExtraError
+from qtokfeatures.audio.acoustic import MelWindows
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -27,8 +27,6 @@ _MELS_OF_MFCC: Final = 40
 _WINDOW_S: Final = 0.025
 _HOP_S: Final = 0.01
 _N_FFT: Final = 512
-_LOWEST_HZ: Final = 20.0
-_FLOOR: Final = 1e-6
 
 
 class PieceStream(Protocol):
@@ -188,42 +186,14 @@ class AcousticFrames(FrameSource):
     """
 
     def __init__(self, kind: str, sr: int) -> None:
-        try:
-            import librosa
-        except ImportError as error:
-            raise MissingExtraError("librosa", extra="asr", purpose=kind) from error
-        self._kind, self.sr = kind, sr
-        self.hop_length = round(_HOP_S * sr)
+        self.sr, window = sr, round(_WINDOW_S * sr)
+        self.hop_length, self.n_fft = round(_HOP_S * sr), max(_N_FFT, window)
         self.frame_rate = sr / self.hop_length
-        self._window = round(_WINDOW_S * sr)
-        self.n_fft = max(_N_FFT, self._window)
-        self._stft = librosa.stft
-        self._mel = librosa.filters.mel(
-            sr=sr,
-            n_fft=self.n_fft,
-            n_mels=N_MELS if kind == "logmel" else _MELS_OF_MFCC,
-            fmin=_LOWEST_HZ,
+        mels, cosines = (_MELS_OF_MFCC, N_MFCC) if kind == "mfcc" else (N_MELS, None)
+        self.of_windows = MelWindows(
+            sr, n_mels=mels, n_fft=self.n_fft, window=window, hop=self.hop_length, n_mfcc=cosines
         )
-        count = N_MELS if kind == "logmel" else N_MFCC
-        self.names = [f"{kind}_{i}" for i in range(count)]
-
-    def of_windows(self, y: Samples) -> Frames:
-        """Return the frames of all whole windows in `y`."""
-        from scipy.fft import dct
-
-        if len(y) < self.n_fft:
-            return np.zeros((0, len(self.names)), np.float32)
-        spectra = self._stft(
-            y,
-            n_fft=self.n_fft,
-            win_length=self._window,
-            hop_length=self.hop_length,
-            center=False,
-        )
-        levels = np.log(self._mel @ np.square(np.abs(spectra)) + _FLOOR)
-        if self._kind == "mfcc":
-            levels = dct(levels, axis=0, norm="ortho")[:N_MFCC]
-        return np.ascontiguousarray(levels.T, dtype=np.float32)
+        self.names = [f"{kind}_{i}" for i in range(self.of_windows.n_features)]
 
     def stream(self) -> PieceStream:
         """Start a stream."""
@@ -236,10 +206,8 @@ class _WindowStream:
     def __init__(self, source: AcousticFrames) -> None:
         self._source = source
         self._waiting = np.zeros(source.n_fft // 2, np.float32)
-        self._n_taken = 0
 
     def push(self, y: Samples) -> Frames:
-        self._n_taken += len(y)
         self._waiting = np.concatenate([self._waiting, np.asarray(y, dtype=np.float32)])
         frames = self._source.of_windows(self._waiting)
         self._waiting = self._waiting[len(frames) * self._source.hop_length :]

@@ -11,7 +11,7 @@ from qtokfeatures.codecs.mini.spectra import (
     SYNTHESIS_WINDOW,
     TAIL,
     by_place,
-    mel_filters,
+    mel_bands,
     step_windows,
 )
 
@@ -25,7 +25,7 @@ class MagnitudeLoss(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("windows", step_windows(), persistent=False)
-        self.register_buffer("mel", mel_filters(SYNTHESIS_WINDOW, 100), persistent=False)
+        self.register_buffer("mel", mel_bands(SYNTHESIS_WINDOW, 100), persistent=False)
 
     def forward(self, ln_magnitude: Tensor, y: Tensor) -> Tensor:
         """Loss of `ln_magnitude` (batch, step, bin) against `y` (batch, 240 * step + 240)."""

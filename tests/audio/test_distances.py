@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtokfeatures.audio import log_mel_distance, log_stft_distance, si_sdr
-from qtokfeatures.audio.distances import mel_filters
+from qtokfeatures.audio.acoustic import mel_filters
 from qtokfeatures.exceptions import AudioError, InputError
 
 SIZES = [(2048, 128), (1024, 80), (512, 64), (256, 32)]

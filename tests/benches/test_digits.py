@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from qtokfeatures.audio.acoustic import log_mel_frames, mfcc_frames
 from qtokfeatures.benches.digits import (
     DigitClip,
     Examples,
@@ -17,8 +18,7 @@ from qtokfeatures.benches.digits import (
     load_digits,
     load_talkers,
 )
-from qtokfeatures.benches.digits.acoustic import log_mel_frames, mfcc_frames, pool
-from qtokfeatures.benches.digits.bench import encode_with_latents
+from qtokfeatures.benches.digits.bench import WINDOWS, encode_with_latents, pool
 from qtokfeatures.estimators import CodeEmbedding, TokenHistogram
 from qtokfeatures.evaluation.tables import to_markdown
 from qtokfeatures.exceptions import InputError
@@ -194,15 +194,15 @@ def test_two_speakers_are_too_few():
 
 
 def test_statistics_of_mfcc_and_log_mel(speech):
-    frames = mfcc_frames(speech, 24_000)
+    frames = mfcc_frames(speech, 24_000, **WINDOWS)
     assert frames.shape == (201, 40)
-    assert log_mel_frames(speech, 24_000).shape == (201, 40)
+    assert log_mel_frames(speech, 24_000, **WINDOWS).shape == (201, 40)
     assert pool([frames, frames[:30]]).shape == (2, 80)
     assert pool([frames], segments=3).shape == (1, 160)
 
 
 def test_very_short_clips_have_mfcc():
-    assert np.isfinite(mfcc_frames(np.full(300, 0.1, dtype=np.float32), SR)).all()
+    assert np.isfinite(mfcc_frames(np.full(300, 0.1, dtype=np.float32), SR, **WINDOWS)).all()
 
 
 def test_codes_and_latents_of_many_are_what_users_get_of_each(codec, digits):

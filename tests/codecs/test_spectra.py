@@ -15,7 +15,7 @@ from qtokfeatures.codecs.mini.spectra import (
     LevelScale,
     Synthesis,
     by_place,
-    mel_filters,
+    mel_bands,
     step_windows,
 )
 
@@ -25,7 +25,7 @@ LADDER = LevelScale(MiniConfig())
 def test_mel_filters_are_librosas():
     librosa = pytest.importorskip("librosa", reason="librosa (extra `eval`) is not installed")
     expected = librosa.filters.mel(sr=24_000, n_fft=1024, n_mels=80, norm=None).T
-    np.testing.assert_allclose(mel_filters(1024, 80).numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(mel_bands(1024, 80).numpy(), expected, atol=1e-5)
 
 
 def test_spectra_of_a_signal_give_the_signal_back():

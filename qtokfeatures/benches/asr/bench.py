@@ -18,8 +18,7 @@ from qtokfeatures.benches.asr.material import Material, System
 from qtokfeatures.benches.asr.result import TRAININGS, AsrResult, Errors
 from qtokfeatures.benches.provenance import codec_identity, package_versions
 from qtokfeatures.evaluation.perturbations import Perturbation
-from qtokfeatures.evaluation.speech_metrics import require
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.exceptions import InputError, require
 from qtokfeatures.files import atomic_write
 from qtokfeatures.progress import Progress, ignore_progress
 

@@ -17,7 +17,7 @@ from qtokfeatures.evaluation.perturbations import (
     telephone,
     white_noise,
 )
-from qtokfeatures.evaluation.speech_metrics import require
+from qtokfeatures.exceptions import require
 
 CLEAN: Final = "clean"
 NOISES: Final = ("white", "babble", "recorded noise")

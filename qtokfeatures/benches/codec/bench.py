@@ -21,8 +21,7 @@ from qtokfeatures.evaluation.alignment import align, find_common_lag
 from qtokfeatures.evaluation.code_use import CodeUse, measure_code_use
 from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.scores import ClipScore, score_reconstruction
-from qtokfeatures.evaluation.speech_metrics import require
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.exceptions import InputError, require
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:

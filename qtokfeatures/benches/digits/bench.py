@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import resample
+from qtokfeatures.audio.acoustic import log_mel_frames, mfcc_frames
 from qtokfeatures.benches.codec.bench import check_refining, refined_name
-from qtokfeatures.benches.digits.acoustic import log_mel_frames, mfcc_frames, pool
 from qtokfeatures.benches.digits.classifier import Examples, leave_one_speaker_out
 from qtokfeatures.benches.digits.recordings import DigitClip
 from qtokfeatures.benches.digits.result import CLEAN, DigitResult, Recognised
@@ -20,6 +20,7 @@ from qtokfeatures.evaluation.alignment import align
 from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.perturbations import SNRS_DB, Perturbation, babble, noises, white_noise
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.features import pool_frames
 from qtokfeatures.labelled import CodeSequence, build_codes
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 SEGMENTS: Final = 3
 """Segments whose means make the stronger statistics of a digit."""
+
+# As recognisers of speech take them: a hop of 10 ms, three windows deep.
+WINDOWS: Final[dict[str, Any]] = {"n_mels": 40, "window_s": 0.032, "hop_s": 0.01}
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "scikit-learn", "librosa")
 _TRAINING_SEED: Final = 1
@@ -93,7 +97,9 @@ def bench_digits(
     sr = _one_rate(digits)
     spoken = _Spoken(digits, noises(talkers))
     running, skipped = split_peers((Opus(), Codec2()) if peers is None else peers)
-    mfcc = {name: [mfcc_frames(y, sr) for y in waves] for name, waves in spoken.waves.items()}
+    mfcc = {
+        name: [mfcc_frames(y, sr, **WINDOWS) for y in waves] for name, waves in spoken.waves.items()
+    }
     encoded = {
         name: encode_with_latents(codec, waves, sr=sr)
         for name, waves in _watched_items(spoken.waves, "encode digits", watch)
@@ -173,7 +179,10 @@ def _token_rows(
 def _acoustic_rows(
     spoken: _Spoken, mfcc: Mapping[str, list[FloatArray]], sr: int
 ) -> list[Recognised]:
-    mel = {name: [log_mel_frames(y, sr) for y in waves] for name, waves in spoken.waves.items()}
+    mel = {
+        name: [log_mel_frames(y, sr, **WINDOWS) for y in waves]
+        for name, waves in spoken.waves.items()
+    }
     return _statistics_rows(spoken, "MFCC", mfcc) + _statistics_rows(spoken, "log-mel", mel)
 
 
@@ -189,6 +198,11 @@ def _statistics_rows(
     ]
 
 
+def pool(frames: Sequence[FloatArray], *, segments: int = 1) -> FloatArray:
+    """Means of each segment and standard deviations, (clip, feature)."""
+    return np.stack([pool_frames(each, ("mean", "std"), segments=segments) for each in frames])
+
+
 def _noisy_row(
     spoken: _Spoken,
     mfcc: Mapping[str, list[FloatArray]],
@@ -201,7 +215,10 @@ def _noisy_row(
     white = [white_noise(snr_db=snr, seed=_TRAINING_SEED) for snr in snrs[0]]
     talking = {snr: babble(training_talkers, snr_db=snr, seed=_TRAINING_SEED) for snr in SNRS_DB}
     versions = [spoken.changed(white), spoken.changed([talking[snr] for snr in snrs[1]])]
-    more = [pool([mfcc_frames(y, sr) for y in waves], segments=SEGMENTS) for waves in versions]
+    more = [
+        pool([mfcc_frames(y, sr, **WINDOWS) for y in waves], segments=SEGMENTS)
+        for waves in versions
+    ]
     features = {name: pool(frames, segments=SEGMENTS) for name, frames in mfcc.items()}
     name = f"MFCC, {SEGMENTS} segments, trained on noisy speech"
     return spoken.recognise(name, features, more)
@@ -245,7 +262,7 @@ def _decoded_rows(
     """One recogniser, on MFCC of three segments, trained on originals only."""
     features = {CLEAN: pool(clean, segments=SEGMENTS)}
     for name, waves in through.items():
-        frames = [mfcc_frames(y, spoken.sr) for y in waves]
+        frames = [mfcc_frames(y, spoken.sr, **WINDOWS) for y in waves]
         features[name] = pool(frames, segments=SEGMENTS)
     right = spoken.recognise("decoded", features).right
     return tuple(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qtokfeatures.evaluation.pairs import FloatArray
-from qtokfeatures.evaluation.speech_metrics import require
+from qtokfeatures.exceptions import require
 
 
 @dataclass(frozen=True)

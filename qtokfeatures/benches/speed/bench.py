@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import load_audio
+from qtokfeatures.audio.acoustic import mfcc_frames
 from qtokfeatures.benches.provenance import codec_identity, package_versions
 from qtokfeatures.benches.speed.timing import with_threads
-from qtokfeatures.evaluation.speech_metrics import require
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.exceptions import InputError, require
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
@@ -167,9 +167,8 @@ def summarise_mfcc(path: str, *, sr: int) -> npt.NDArray[np.float32]:
     """
     librosa = require("librosa", purpose="MFCC")
     y, _ = librosa.load(path, sr=sr)
-    mfcc = librosa.feature.mfcc(y=y, sr=sr, n_mfcc=20)
-    frames = np.concatenate([mfcc, librosa.feature.delta(mfcc, mode="nearest")])
-    return np.concatenate([frames.mean(axis=1), frames.std(axis=1)]).astype(np.float32)
+    frames = mfcc_frames(y, sr)
+    return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
 
 
 def _bench_folder(

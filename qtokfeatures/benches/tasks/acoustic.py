@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from qtokfeatures.audio.acoustic import log_mel_frames, mfcc_frames
 from qtokfeatures.evaluation.pairs import FloatArray
-from qtokfeatures.evaluation.speech_metrics import require
 from qtokfeatures.exceptions import QtokError
 from qtokfeatures.features import pool_frames
 
@@ -19,55 +19,15 @@ Matrix = npt.NDArray[np.float32]
 MFCC: Final = "MFCC"
 """The baseline that differences are taken to."""
 
-_N_MFCC: Final = 20
-_DELTA_WIDTH: Final = 9
-
 
 def mfcc_statistics(waves: Iterable[FloatArray], sr: int) -> Matrix:
-    """Mean and standard deviation of 20 MFCC and their differences; librosa's own defaults.
-
-    Parameters
-    ----------
-    waves : iterable of ndarray of float32, shape (sample,)
-        Clips.
-    sr : int
-        Their rate, in Hz.
-
-    Returns
-    -------
-    ndarray of float32, shape (clip, 80)
-    """
-    librosa = require("librosa", purpose="MFCC")
-
-    def frames(y: FloatArray) -> Any:
-        mfcc = librosa.feature.mfcc(y=y, sr=sr, n_mfcc=_N_MFCC)
-        # Clips shorter than the window of differences repeat their edges.
-        delta = librosa.feature.delta(mfcc, width=_DELTA_WIDTH, mode="nearest")
-        return np.concatenate([mfcc, delta]).T
-
-    return np.stack([pool_frames(frames(y)) for y in waves])
+    """Mean and standard deviation of 20 MFCC and their differences, (clip, 80)."""
+    return np.stack([pool_frames(mfcc_frames(y, sr)) for y in waves])
 
 
 def log_mel_statistics(waves: Iterable[FloatArray], sr: int) -> Matrix:
-    """Mean and standard deviation of 128 mel bands in dB; librosa's own defaults.
-
-    Parameters
-    ----------
-    waves : iterable of ndarray of float32, shape (sample,)
-        Clips.
-    sr : int
-        Their rate, in Hz.
-
-    Returns
-    -------
-    ndarray of float32, shape (clip, 256)
-    """
-    librosa = require("librosa", purpose="log-mel spectra")
-
-    def frames(y: FloatArray) -> Any:
-        return librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=sr)).T
-
-    return np.stack([pool_frames(frames(y)) for y in waves])
+    """Mean and standard deviation of 128 mel bands in dB, (clip, 256)."""
+    return np.stack([pool_frames(log_mel_frames(y, sr)) for y in waves])
 
 
 def egemaps(waves: Iterable[FloatArray], sr: int) -> Matrix:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from qtokfeatures.codecs.mini.spectra import mel_filters
+from qtokfeatures.codecs.mini.spectra import mel_bands
 
 MEL_FLOOR = 1e-4
 LONGEST_WINDOW = 2048
@@ -49,7 +49,7 @@ class WaveformLoss(nn.Module):
         for size, bands in _SIZES:
             window = torch.hann_window(size, dtype=torch.float32)
             self.register_buffer(f"window_{size}", window, persistent=False)
-            self.register_buffer(f"mel_{size}", mel_filters(size, bands), persistent=False)
+            self.register_buffer(f"mel_{size}", mel_bands(size, bands), persistent=False)
 
     def forward(self, found: Tensor, wanted: Tensor) -> dict[str, Tensor]:
         """Parts of the loss for `found` against `wanted`, each (batch, sample)."""

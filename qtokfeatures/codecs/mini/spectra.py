@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from qtokfeatures.audio.acoustic import mel_filters
 from qtokfeatures.codecs.mini.config import (
     HOP_LENGTH,
     SAMPLE_RATE,
@@ -34,26 +35,9 @@ _MOST_ONSET_GAIN = 5.0
 _BLOCK_WINDOWS = 64
 
 
-def mel_filters(n_fft: int, n_mels: int, sample_rate: int = SAMPLE_RATE) -> Tensor:
-    """Triangular mel filters (Slaney's scale) of unit height.
-
-    Returns
-    -------
-    Tensor, shape (n_fft // 2 + 1, n_mels)
-        Weights that a magnitude spectrum is multiplied with.
-    """
-    linear_hz, linear_mel, log_step = 200 / 3, 15.0, math.log(6.4) / 27
-
-    def to_hz(mel: np.ndarray) -> np.ndarray:
-        above = 1000.0 * np.exp(log_step * (np.maximum(mel, linear_mel) - linear_mel))
-        return np.where(mel < linear_mel, linear_hz * mel, above)
-
-    top = linear_mel + math.log(sample_rate / 2 / 1000.0) / log_step
-    edges = to_hz(np.linspace(0.0, top, n_mels + 2))
-    bins = np.linspace(0.0, sample_rate / 2, n_fft // 2 + 1)
-    rise = (bins[:, None] - edges[:-2]) / np.diff(edges)[:-1]
-    fall = (edges[2:] - bins[:, None]) / np.diff(edges)[1:]
-    return torch.from_numpy(np.maximum(0.0, np.minimum(rise, fall)).astype(np.float32))
+def mel_bands(n_fft: int, n_mels: int) -> Tensor:
+    """Weights of a magnitude spectrum's bins in each mel band, (bin, band)."""
+    return torch.from_numpy(np.ascontiguousarray(mel_filters(SAMPLE_RATE, n_fft, n_mels).T))
 
 
 class LevelScale(nn.Module):
@@ -114,7 +98,7 @@ class FrontEnd(nn.Module):
         super().__init__()
         self.register_buffer("short_window", _scaled_hann(SHORT_WINDOW), persistent=False)
         self.register_buffer("long_window", _scaled_hann(LONG_WINDOW), persistent=False)
-        self.register_buffer("mel", mel_filters(SHORT_WINDOW, N_MELS), persistent=False)
+        self.register_buffer("mel", mel_bands(SHORT_WINDOW, N_MELS), persistent=False)
 
     def forward(
         self, y: Tensor, ln_level: Tensor, past: Tensor | None = None
