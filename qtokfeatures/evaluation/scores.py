@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import log_mel_distance, log_stft_distance, si_sdr
+from qtokfeatures.evaluation.bootstrap import without_nan
 from qtokfeatures.evaluation.lag import find_envelope_lag
 from qtokfeatures.evaluation.noise_floor import noise_floor_rise
 from qtokfeatures.evaluation.pairs import check_pair
@@ -156,108 +157,5 @@ def summarise(values: Sequence[float], *, statistic: Statistic = np.mean) -> flo
     >>> summarise([1.0, float("nan"), 2.0])
     1.5
     """
-    defined = _defined(values)
+    defined = without_nan(values)
     return float(statistic(defined)) if defined.size else float("nan")
-
-
-def bootstrap_interval(
-    values: Sequence[float],
-    *,
-    statistic: Statistic = np.mean,
-    level: float = 0.95,
-    n_resamples: int = 2000,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Say how far a sum over clips would move with other clips of the same sort.
-
-    Percentile bootstrap over clips.
-
-    Parameters
-    ----------
-    values : sequence of float
-        One number a clip, NaN where undefined; those are left out.
-    statistic : callable, default numpy.mean
-        Mean or median; called with ``axis=1``.
-    level : float, default 0.95
-        Share of resamples inside the interval; 0 … 1.
-    n_resamples : int, default 2000
-        Resamples drawn.
-    seed : int, default 0
-        Seed of the draws.
-
-    Returns
-    -------
-    low : float
-        Lower end; NaN with fewer than two clips.
-    high : float
-        Upper end; NaN with fewer than two clips.
-
-    References
-    ----------
-    Efron, Tibshirani: An Introduction to the Bootstrap, 1993, chapter 13.
-
-    Examples
-    --------
-    >>> bootstrap_interval([2.0, 2.0, 2.0])
-    (2.0, 2.0)
-    """
-    defined = _defined(values)
-    if defined.size < 2:
-        return float("nan"), float("nan")
-    draws = np.random.default_rng(seed).integers(defined.size, size=(n_resamples, defined.size))
-    resampled = statistic(defined[draws], axis=1)
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.quantile(resampled, ends, method="inverted_cdf")  # an infinite SI-SDR may stay
-    return float(low), float(high)
-
-
-def ratio_of_means(
-    above: Sequence[float],
-    below: Sequence[float],
-    *,
-    level: float = 0.95,
-    n_resamples: int = 2000,
-    seed: int = 0,
-) -> tuple[float, tuple[float, float]]:
-    """Divide two means over the same clips, with a bootstrap interval over clips.
-
-    Parameters
-    ----------
-    above, below : sequence of float
-        One number a clip, in the same order; a clip with a NaN is left out.
-    level : float, default 0.95
-        Share of resamples inside the interval; 0 … 1.
-    n_resamples : int, default 2000
-        Resamples drawn, each of the same clips above and below.
-    seed : int, default 0
-        Seed of the draws.
-
-    Returns
-    -------
-    ratio : float
-        NaN where nothing is defined.
-    interval : (float, float)
-        NaN with fewer than two clips.
-
-    Examples
-    --------
-    >>> ratio_of_means([2.0, 4.0], [1.0, 2.0])
-    (2.0, (2.0, 2.0))
-    """
-    pairs = np.array([above, below], dtype=np.float64)
-    pairs = pairs[:, ~np.isnan(pairs).any(axis=0)]
-    n_clips = pairs.shape[1]
-    if not n_clips or not pairs[1].any():
-        return math.nan, (math.nan, math.nan)
-    ratio = float(pairs[0].mean() / pairs[1].mean())
-    if n_clips < 2:
-        return ratio, (math.nan, math.nan)
-    draws = np.random.default_rng(seed).integers(n_clips, size=(n_resamples, n_clips))
-    resampled = pairs[:, draws].mean(axis=2)
-    low, high = np.quantile(resampled[0] / resampled[1], [(1 - level) / 2, (1 + level) / 2])
-    return ratio, (float(low), float(high))
-
-
-def _defined(values: Sequence[float]) -> npt.NDArray[np.float64]:
-    array = np.asarray(values, dtype=np.float64)
-    return array[~np.isnan(array)]

@@ -11,7 +11,7 @@ import soundfile as sf
 import qtokfeatures as qt
 from qtokfeatures.benches import tasks as bench
 from qtokfeatures.benches.tasks.learners import _inner_folds, classify
-from qtokfeatures.benches.tasks.result import Compared, paired_interval
+from qtokfeatures.benches.tasks.result import Compared
 from qtokfeatures.benches.tasks.tables import _verdict_row
 from qtokfeatures.exceptions import InputError
 
@@ -158,13 +158,6 @@ def test_environments_keep_the_folds_and_sources(tmp_path):
     (tmp_path / "manifest.csv").write_text("path,label,note\nx.wav,Rain,\n")
     with pytest.raises(InputError, match="no rows of ESC-10"):
         bench.load_environments(tmp_path)
-
-
-def test_an_interval_draws_whole_instances():
-    gain = np.array([1.0, 1.0, 1.0, 0.0])
-    instances = np.array(["a", "a", "a", "b"])
-    low, high = paired_interval(instances, lambda drawn: float(gain[drawn].mean()))
-    assert (low, high) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from qtokfeatures.evaluation import (
-    bootstrap_interval,
     pesq_wb,
     score_reconstruction,
     stoi,
 )
-from qtokfeatures.evaluation.scores import ratio_of_means, summarise
+from qtokfeatures.evaluation.scores import summarise
 from qtokfeatures.exceptions import InputError, MissingExtraError
 
 SR = 24_000
@@ -95,40 +92,3 @@ def test_what_cannot_be_compared_is_refused(y, y_hat, message):
 def test_undefined_clips_do_not_count():
     assert summarise([1.0, math.nan, 3.0]) == 2.0
     assert math.isnan(summarise([math.nan]))
-    assert bootstrap_interval([5.0, math.nan]) == pytest.approx((math.nan, math.nan), nan_ok=True)
-
-
-@given(st.lists(st.floats(-100, 100), min_size=2, max_size=30))
-def test_an_interval_holds_its_summary_and_stays_within_the_clips(values):
-    low, high = bootstrap_interval(values, n_resamples=200)
-    slack = 1e-9
-    assert min(values) - slack <= low <= high <= max(values) + slack
-
-
-def test_an_infinite_score_stays_infinite():
-    assert bootstrap_interval([math.inf, math.inf]) == (math.inf, math.inf)
-
-
-def test_an_interval_covers_the_true_mean_about_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    hits = [
-        low <= 0 <= high
-        for low, high in (
-            bootstrap_interval(rng.normal(size=40), n_resamples=300) for _ in range(200)
-        )
-    ]
-    assert 0.88 <= np.mean(hits) <= 0.99
-
-
-def test_a_ratio_of_means_is_of_the_same_clips_above_and_below():
-    above, below = [2.0, 20.0, float("nan"), 6.0], [1.0, 10.0, 5.0, 3.0]
-    assert ratio_of_means(above, below) == (2.0, (2.0, 2.0))
-    ratio, (low, high) = ratio_of_means([1.0, 2.0, 3.0], [1.0, 1.0, 2.0])
-    assert ratio == 1.5
-    assert 1 <= low <= ratio <= high <= 2
-
-
-@pytest.mark.parametrize("below", [[], [float("nan")], [0.0]])
-def test_a_ratio_without_clips_is_undefined(below):
-    ratio, interval = ratio_of_means([1.0] * len(below), below)
-    assert np.isnan([ratio, *interval]).all()

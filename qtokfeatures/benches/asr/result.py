@@ -12,15 +12,17 @@ import numpy.typing as npt
 
 from qtokfeatures.benches.asr.conditions import CLEAN, low_snr_conditions
 from qtokfeatures.benches.asr.utterances import CORPORA
+from qtokfeatures.evaluation.bootstrap import (
+    Interval,
+    draw_groups,
+    resampled_interval,
+    rows_by_group,
+)
 
 TRAININGS: Final = ("clean", "noisy")
 """What recognisers are trained on: the speech as it is, or also with noise."""
 
-_RESAMPLES: Final = 2000
-_SEED: Final = 0
-
 Errors = npt.NDArray[np.int64]
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,38 +165,31 @@ class AsrResult:
             )
             return statistic(*(100 * float(mean) / words for mean in means))
 
-        rng, n_seeds = np.random.default_rng(_SEED), len(own)
-        draw = self._draw_speakers if by_speaker else self._draw_utterances
-        found = [
-            compare(
-                draw(rng), rng.integers(n_seeds, size=n_seeds), rng.integers(n_seeds, size=n_seeds)
+        n_seeds = len(own)
+        draw_rows = self._draw_speakers if by_speaker else self._draw_utterances
+
+        def draw(rng: np.random.Generator) -> tuple[Any, Any, Any]:
+            return (
+                draw_rows(rng),
+                rng.integers(n_seeds, size=n_seeds),
+                rng.integers(n_seeds, size=n_seeds),
             )
-            for _ in range(_RESAMPLES)
-        ]
-        low, high = np.percentile(found, [2.5, 97.5])
+
+        interval = resampled_interval(lambda drawn: compare(*drawn), draw)
         every = np.arange(n_seeds)
-        return compare(np.arange(len(self.words)), every, every), (float(low), float(high))
+        return compare(np.arange(len(self.words)), every, every), interval
 
     def _draw_utterances(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         return rng.integers(len(self.words), size=len(self.words))
 
     def _draw_speakers(self, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         """Rows of speakers drawn among those of the digits, and among those of the numbers."""
-        return np.concatenate(
-            [
-                own[index]
-                for own in self._rows_of_speakers
-                for index in rng.integers(len(own), size=len(own))
-            ]
-        )
+        return np.concatenate([draw_groups(rng, own) for own in self._rows_of_speakers])
 
     @cached_property
     def _rows_of_speakers(self) -> list[list[npt.NDArray[np.int64]]]:
         of_numbers = self.corpora == CORPORA[2]
         return [
-            [
-                np.flatnonzero(part & (self.speakers == name))
-                for name in np.unique(self.speakers[part])
-            ]
+            [np.flatnonzero(part)[rows] for rows in rows_by_group(self.speakers[part])]
             for part in (of_numbers, ~of_numbers)
         ]

@@ -13,9 +13,10 @@ from qtokfeatures.benches.asr.conditions import (
     ROOM,
     low_snr_conditions,
 )
-from qtokfeatures.benches.asr.result import TRAININGS, AsrResult, Interval
+from qtokfeatures.benches.asr.result import TRAININGS, AsrResult
 from qtokfeatures.benches.asr.utterances import CORPORA
 from qtokfeatures.benches.provenance import identity_note
+from qtokfeatures.evaluation.bootstrap import Interval
 from qtokfeatures.evaluation.perturbations import SNRS_DB
 from qtokfeatures.evaluation.tables import NOTHING, TextTable, format_number
 

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from qtokfeatures.evaluation.bootstrap import bootstrap_interval, ratio_of_means
 from qtokfeatures.evaluation.code_use import CodeUse
 from qtokfeatures.evaluation.scores import (
     METRICS,
     ClipScore,
     Metric,
-    bootstrap_interval,
-    ratio_of_means,
     summarise,
 )
 from qtokfeatures.exceptions import InputError

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from qtokfeatures.evaluation.scores import bootstrap_interval
+from qtokfeatures.evaluation.bootstrap import bootstrap_interval
 
 CLEAN: Final = "clean"
 """The condition without noise."""

@@ -13,8 +13,9 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from qtokfeatures.benches.provenance import codec_identity, package_versions
 from qtokfeatures.benches.tasks.acoustic import BASELINES, MFCC
 from qtokfeatures.benches.tasks.learners import Learnt, classify, cluster
-from qtokfeatures.benches.tasks.result import Compared, Interval, TaskResult, paired_interval
+from qtokfeatures.benches.tasks.result import Compared, TaskResult
 from qtokfeatures.benches.tasks.sounds import SAMPLE_RATE, Sounds, Task
+from qtokfeatures.evaluation.bootstrap import Interval, grouped_interval
 from qtokfeatures.exceptions import InputError, QtokError
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     AnyCodec: TypeAlias = Codec[Any, Any]
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "scikit-learn", "librosa", "opensmile")
+_RESAMPLES: Final = 1000
 _CLUSTER_RESAMPLES: Final = 300
 _CLUSTER_SCORES: Final = {"ari": adjusted_rand_score, "nmi": normalized_mutual_info_score}
 
@@ -141,7 +143,9 @@ def _baselines(features: Features) -> list[str]:
 
 def _gain_in_accuracy(own: Learnt, base: Learnt, instances: npt.NDArray[Any]) -> Interval:
     gain = own.right.astype(float) - base.right
-    return paired_interval(instances, lambda drawn: float(gain[drawn].mean()))
+    return grouped_interval(
+        instances, lambda drawn: float(gain[drawn].mean()), n_resamples=_RESAMPLES
+    )
 
 
 def _clustered(task: Task, features: Features, watch: Progress) -> tuple[Compared, ...]:
@@ -155,7 +159,7 @@ def _clustered(task: Task, features: Features, watch: Progress) -> tuple[Compare
         scores = {key: _agreement(key, task, own, everything) for key in _CLUSTER_SCORES}
         intervals = {
             base: {
-                key: paired_interval(
+                key: grouped_interval(
                     task.sounds.instances,
                     partial(_gain, key, task, own, found[base]),
                     n_resamples=_CLUSTER_RESAMPLES,

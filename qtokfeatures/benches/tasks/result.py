@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-_RESAMPLES: Final = 1000
+from qtokfeatures.evaluation.bootstrap import Interval
 
 Numbers = npt.NDArray[np.float64]
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -113,46 +112,3 @@ class TaskResult:
             "skipped": dict(self.skipped),
             "versions": dict(self.versions),
         }
-
-
-def paired_interval(
-    instances: npt.NDArray[Any],
-    difference: Callable[[npt.NDArray[np.int64]], float],
-    *,
-    n_resamples: int = _RESAMPLES,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """95 % percentile bootstrap of a difference over instances.
-
-    Parameters
-    ----------
-    instances : ndarray, shape (clip,)
-        What each clip is of; an instance is drawn with all its clips.
-    difference : callable
-        Takes the indices of clips, with repetitions, and gives the difference of two scores.
-    n_resamples : int, default 1000
-        Resamples drawn.
-    seed : int, default 0
-        Seed of the draws.
-
-    Returns
-    -------
-    low : float
-        Lower end.
-    high : float
-        Upper end.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> better = np.array([1.0, 1.0, 0.0, 1.0])
-    >>> paired_interval(np.array(list("aabb")), lambda drawn: float(better[drawn].mean()))
-    (0.5, 1.0)
-    """
-    names, own = np.unique(instances, return_inverse=True)
-    clips = [np.flatnonzero(own == i) for i in range(len(names))]
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(names), size=(n_resamples, len(names)))
-    found = [difference(np.concatenate([clips[i] for i in row])) for row in drawn]
-    low, high = np.percentile(found, [2.5, 97.5])
-    return float(low), float(high)
