@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from qtokfeatures.audio import AudioClip, load_many
+from qtokfeatures.audio import AudioClip, load_many, resample
 from qtokfeatures.exceptions import AudioError, InputError
-from qtokfeatures.labelled import CodeSequence, build_codes, schema
+from qtokfeatures.labelled import build_codes, schema
 from qtokfeatures.labelled.entry_locks import MAX_LOCKS, EntryLocks
 from qtokfeatures.labelled.naming import clip_ids_from_sources
 
@@ -222,10 +222,17 @@ class _BatchEncoder:
         self._waiting = {}
 
     def _encode(self, clips: dict[str, AudioClip]) -> None:
-        encoded = CodeSequence(self._codec.encode_many(list(clips.values())))
+        rate = self._codec.spec.sample_rate
+        encoded = self._codec.encode_clips([_at_rate(clip, rate) for clip in clips.values()])
         for key, codes in zip(clips, encoded, strict=True):
             self._codes[key] = codes
             self._cache.put(key, codes)
+
+
+def _at_rate(clip: AudioClip, rate: int) -> AudioClip:
+    if clip.sr == rate:
+        return clip
+    return replace(clip, y=resample(clip.y, orig_sr=clip.sr, target_sr=rate), sr=rate)
 
 
 def _seconds(clips: dict[str, AudioClip]) -> float:

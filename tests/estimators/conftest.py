@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qtokfeatures.audio import load_many, resample, write_audio
+from qtokfeatures.audio import AudioClip, load_many, resample, write_audio
 from qtokfeatures.estimators.codec_source import find_codec
 from qtokfeatures.labelled import CodecSpec, as_code_sequence, build_codes
 
@@ -46,9 +46,13 @@ class BandCodec:
             rest = rest - vectors[codes[-1]]
         return np.array(codes, dtype=np.int16)
 
+    def encode_clips(self, clips: list[AudioClip]) -> list[np.ndarray]:
+        assert all(clip.sr == 24000 for clip in clips)
+        self.batches.append(sum(clip.duration_s for clip in clips))
+        return [self.encode(clip.y) for clip in clips]
+
     def encode_many(self, items: Any, *, sr: int | None = None, on_error: str = "raise") -> Any:
         clips = [clip for _, clip in load_many(items, sr=sr, on_error=on_error)]
-        self.batches.append(sum(clip.duration_s for clip in clips))
         return build_codes(
             [self.encode(resample(c.y, orig_sr=c.sr, target_sr=24000)) for c in clips],
             spec=self.spec,
