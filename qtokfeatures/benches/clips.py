@@ -13,7 +13,7 @@ import numpy as np
 
 from qtokfeatures.audio import load_audio
 from qtokfeatures.benches.manifest import read_manifest, spread
-from qtokfeatures.evaluation.pairs import FloatArray, check_mono
+from qtokfeatures.evaluation.signals import FloatArray, check_mono
 from qtokfeatures.exceptions import InputError, SkippedClipWarning
 
 KINDS: Final = ("speech", "instrument", "music", "environment")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
-from qtokfeatures.evaluation.pairs import FloatArray, check_mono
+from qtokfeatures.evaluation.signals import FloatArray, check_mono
 from qtokfeatures.exceptions import InputError
 
 CLEAR_PEAK: Final = 0.3

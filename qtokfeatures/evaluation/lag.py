@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio.acoustic import mel_filters
-from qtokfeatures.evaluation.pairs import FloatArray, check_pair
+from qtokfeatures.evaluation.signals import FloatArray, check_pair
 
 _HOP_S: Final = 0.001
 _WINDOW_S: Final = 0.0213

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
-from qtokfeatures.evaluation.pairs import FloatArray, check_mono
+from qtokfeatures.evaluation.signals import FloatArray, check_mono
 from qtokfeatures.exceptions import InputError
 
 SNRS_DB: Final = (20.0, 10.0, 5.0, 0.0)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import resample
-from qtokfeatures.evaluation.pairs import check_pair
+from qtokfeatures.evaluation.signals import check_pair
 from qtokfeatures.exceptions import InputError, require
 
 PESQ_RATE: Final = 16_000

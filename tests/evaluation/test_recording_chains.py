@@ -9,14 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import signal
 
-from qtokfeatures.evaluation import degradations
-from qtokfeatures.evaluation.degradations import (
-    add_crackle,
-    add_hiss,
-    band_limit,
-    through_mp3,
-    wow_and_flutter,
-)
+from qtokfeatures.evaluation import recording_chains
 from qtokfeatures.evaluation.recording_chains import (
     ACOUSTIC,
     ELECTRICAL,
@@ -24,12 +17,17 @@ from qtokfeatures.evaluation.recording_chains import (
     RECORDING_CHAINS,
     TAPE,
     UNTREATED,
+    add_crackle,
+    add_hiss,
+    band_limit,
+    through_mp3,
+    wow_and_flutter,
 )
 from qtokfeatures.exceptions import InputError
 
 SR = 24_000
 needs_mp3 = pytest.mark.skipif(
-    "MP3" not in soundfile.available_formats() or not degradations._takes_a_rate(),
+    "MP3" not in soundfile.available_formats() or not recording_chains._takes_a_rate(),
     reason="this soundfile writes no MP3 of a given rate",
 )
 without_mp3 = [chain for chain in RECORDING_CHAINS if chain.mp3_kbits is None]
@@ -200,4 +198,4 @@ def test_older_recordings_are_noisier_where_nothing_plays() -> None:
 
 def test_wow_and_flutter_of_tape_keep_to_the_standard() -> None:
     assert sum(depth for _, depth in TAPE.wobbles) <= 0.002
-    assert LOW_RATE_MP3.mp3_kbits[0] >= degradations.MP3_KBITS[0]
+    assert LOW_RATE_MP3.mp3_kbits[0] >= recording_chains.MP3_KBITS[0]

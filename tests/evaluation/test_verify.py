@@ -10,9 +10,13 @@ import torch
 from rich.console import Console
 
 from qtokfeatures.evaluation import verify
-from qtokfeatures.evaluation.near_ties import NEAR_TIE, FrameDifference, compare_codes
-from qtokfeatures.evaluation.verify_report import CodesCheck
-from qtokfeatures.evaluation.verify_signals import verify_clips
+from qtokfeatures.evaluation.verification import verify_clips
+from qtokfeatures.evaluation.verify_report import (
+    NEAR_TIE,
+    CodesCheck,
+    FrameDifference,
+    compare_codes,
+)
 from qtokfeatures.exceptions import InputError
 
 SR = 24_000

@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 from scipy import signal
 
-from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.perturbations import (
     SNRS_DB,
     Perturbation,
@@ -17,6 +16,7 @@ from qtokfeatures.evaluation.perturbations import (
     telephone,
     white_noise,
 )
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import require
 
 CLEAN: Final = "clean"

@@ -13,7 +13,7 @@ from qtokfeatures.audio import load_audio
 from qtokfeatures.benches.asr.utterances import NUMBERS_FOLDER, SR
 from qtokfeatures.benches.digits.recordings import DIGITS_FOLDER
 from qtokfeatures.benches.manifest import read_manifest, spread
-from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
 
 _NOISE_FOLDER: Final = "speech-commands-noise"

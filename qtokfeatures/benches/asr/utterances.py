@@ -13,7 +13,7 @@ from qtokfeatures.audio import load_audio
 from qtokfeatures.benches.clips import scale_peak
 from qtokfeatures.benches.digits.recordings import DigitClip, load_digits
 from qtokfeatures.benches.manifest import read_manifest
-from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
 
 SR: Final = 8000

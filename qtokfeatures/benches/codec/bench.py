@@ -19,8 +19,8 @@ from qtokfeatures.benches.speed.timing import Coder, measure_speed, on_threads, 
 from qtokfeatures.codecs.refining import checked_steps
 from qtokfeatures.evaluation.alignment import align, find_common_lag
 from qtokfeatures.evaluation.code_use import CodeUse, measure_code_use
-from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.scores import ClipScore, score_reconstruction
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError, require
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 

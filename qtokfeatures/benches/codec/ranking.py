@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qtokfeatures.benches.clips import BenchClip
-from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.scores import LOG_MEL, Metric, score_reconstruction
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
 
 if TYPE_CHECKING:

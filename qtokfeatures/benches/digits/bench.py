@@ -17,8 +17,8 @@ from qtokfeatures.benches.digits.result import CLEAN, DigitResult, Recognised
 from qtokfeatures.benches.peers import Codec2, Opus, Peer, split_peers
 from qtokfeatures.benches.provenance import codec_identity, package_versions
 from qtokfeatures.evaluation.alignment import align
-from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.perturbations import SNRS_DB, Perturbation, babble, noises, white_noise
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.features import pool_frames
 from qtokfeatures.labelled import CodeSequence, build_codes

@@ -13,7 +13,7 @@ import numpy as np
 from qtokfeatures.audio import load_audio
 from qtokfeatures.benches.clips import prepare
 from qtokfeatures.benches.manifest import read_manifest, spread
-from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
 
 DIGITS_FOLDER: Final = "fsdd"

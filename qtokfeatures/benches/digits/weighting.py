@@ -14,8 +14,8 @@ from qtokfeatures.benches.digits.recordings import DigitClip
 from qtokfeatures.benches.digits.result import CLEAN, Recognised
 from qtokfeatures.benches.provenance import codec_identity, identity_note, package_versions
 from qtokfeatures.evaluation.bootstrap import bootstrap_interval
-from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.perturbations import Perturbation, babble, white_noise
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.evaluation.stability import NAME, token_stability
 from qtokfeatures.evaluation.tables import TextTable, format_number
 from qtokfeatures.labelled import CodeSequence

@@ -9,7 +9,7 @@ import numpy as np
 
 from qtokfeatures.audio import resample
 from qtokfeatures.benches.peers.tools import missing_tools, run_tool
-from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.signals import FloatArray
 
 _RATE: Final = 8000
 _BLOCK: Final = 320

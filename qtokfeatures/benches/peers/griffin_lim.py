@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import require
 
 

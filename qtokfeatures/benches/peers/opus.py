@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from qtokfeatures.benches.peers.tools import missing_tools, run_tool
-from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
 
 _HEADER_BYTES = 27

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import CodecError
 
 

@@ -28,13 +28,13 @@ from qtokfeatures.benches.robustness.phones import (
 )
 from qtokfeatures.benches.robustness.result import PhoneInformation, RobustnessResult
 from qtokfeatures.evaluation.code_use import measure_code_use
-from qtokfeatures.evaluation.pairs import FloatArray
 from qtokfeatures.evaluation.perturbations import (
     Perturbation,
     babble,
     standard_perturbations,
     white_noise,
 )
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodeSequence
 from qtokfeatures.progress import Progress, ignore_progress, with_progress

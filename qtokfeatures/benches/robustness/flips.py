@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import CodesError
 
 Codes = npt.NDArray[np.int16]

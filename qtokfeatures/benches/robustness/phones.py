@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from qtokfeatures.audio import load_audio
 from qtokfeatures.benches.peers.tools import missing_tools, run_tool
-from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import CodecError
 
 VOICES: Final = ("slt", "rms", "awb")

@@ -11,7 +11,7 @@ import numpy as np
 
 from qtokfeatures.benches.clips import BenchClip
 from qtokfeatures.benches.codec.result import Speed
-from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
 
 Result = TypeVar("Result")

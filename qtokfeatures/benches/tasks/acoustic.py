@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio.acoustic import log_mel_frames, mfcc_frames
-from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import QtokError
 from qtokfeatures.features import pool_frames
 

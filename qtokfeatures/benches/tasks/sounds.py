@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from qtokfeatures.audio import load_audio
 from qtokfeatures.benches.manifest import read_manifest, spread
-from qtokfeatures.evaluation.pairs import FloatArray
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
 
 SAMPLE_RATE: Final = 24_000
