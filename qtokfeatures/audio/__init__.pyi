@@ -1,3 +1,4 @@
+from .batches import LongClip as LongClip
 from .batches import load_many as load_many
 from .batches import load_or_open as load_or_open
 from .clip import AudioClip as AudioClip
@@ -6,7 +7,6 @@ from .distances import log_stft_distance as log_stft_distance
 from .distances import si_sdr as si_sdr
 from .loading import iter_blocks as iter_blocks
 from .loading import load_audio as load_audio
-from .long_clips import LongClip as LongClip
 from .paths import find_audio as find_audio
 from .resampling import resample as resample
 from .resampling import resampled_length as resampled_length

@@ -1,26 +1,58 @@
-"""Many pieces of audio, one after another, going on after bad ones."""
+"""Many clips one after another; bad ones are reported, long files read in blocks."""
 
 from __future__ import annotations
 
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Set
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 
-from qtokfeatures.audio.clip import AudioClip
-from qtokfeatures.audio.loading import load_audio
-from qtokfeatures.audio.long_clips import LongClip, long_clip
+from qtokfeatures.audio.clip import AudioClip, Samples
+from qtokfeatures.audio.loading import load_audio, read_blocks
 from qtokfeatures.audio.resampling import checked_rate
-from qtokfeatures.audio.sources import is_file_object, is_segment
-from qtokfeatures.audio.streams import Limits
+from qtokfeatures.audio.sources import Limits, is_file_object, is_segment, open_audio
 from qtokfeatures.audio.waveforms import is_array
 from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
 
-__all__ = ["load_many"]
-
 OnError = Literal["raise", "skip", "warn"]
+
+_LEAST_BYTES_PER_S = 500  # smaller files cannot be long, so that they are opened once
+_LONGEST_NAME = 4096  # characters; longer strings are base64
+
+
+class LongClip:
+    """A long file: iterating reads its blocks, after which its facts are known.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    source : str
+        Its name in errors and datasets.
+    target_sr : int, optional
+        Rate of the blocks in Hz; the file's own when None.
+    limits : Limits
+        As for other audio.
+
+    Attributes
+    ----------
+    n_samples, sample_rate : int
+        Of the original; 0 samples until it has been read.
+    """
+
+    def __init__(self, path: Any, *, source: str, target_sr: int | None, limits: Limits) -> None:
+        self.source, self.n_samples, self.sample_rate = source, 0, 0
+        self._path, self._target_sr, self._limits = path, target_sr, limits
+
+    def __iter__(self) -> Iterator[Samples]:
+        """Yield blocks of samples; each iteration reads the file again."""
+        with open_audio(self._path, source=self.source, limits=self._limits) as stream:
+            counted, blocks = read_blocks(stream, self._target_sr)
+            yield from blocks
+            self.n_samples, self.sample_rate = counted.n_samples, stream.sr
 
 
 def load_many(
@@ -48,13 +80,13 @@ def load_many(
         Rate wanted in Hz. None keeps each clip's own.
     on_error : {"raise", "skip", "warn"}, default "raise"
         What to do with a clip that cannot be used: raise its error; or yield the `AudioError` in
-        its place and go on, silently or with a `SkippedClipWarning`.
+        its place and continue, silently or with a `SkippedClipWarning`.
     max_duration_s : float, optional
-        Longest clip taken, in seconds.
+        Longest clip accepted, in seconds. None accepts any.
     timeout_s : float, default 30
         Seconds for each whole download.
     max_bytes : int, default 2**30
-        Most bytes taken of a clip from a URL, a file object or encoded bytes.
+        Most bytes read of a clip from a URL, a file object or encoded bytes.
 
     Yields
     ------
@@ -82,11 +114,7 @@ def load_many(
     >>> error.source
     'missing.wav'
     """
-    options = {
-        "max_duration_s": max_duration_s,
-        "timeout_s": timeout_s,
-        "max_bytes": max_bytes,
-    }
+    options = {"max_duration_s": max_duration_s, "timeout_s": timeout_s, "max_bytes": max_bytes}
     found = _checked(items, sr, target_sr, on_error, options, None)
     return cast("Iterator[tuple[int, AudioClip | AudioError]]", found)  # none is long
 
@@ -158,27 +186,29 @@ def _load_item(
 ) -> AudioClip | LongClip | AudioError:
     array_sr = sr if is_array(item) else None
     try:
-        long = None if long_s is None else _long(item, long_s, **options)
-        if long is not None:
-            return long
+        if long_s is not None:
+            limits = Limits(options["timeout_s"], options["max_bytes"])
+            long = _long_clip(item, over_s=long_s, target_sr=options["target_sr"], limits=limits)
+            if long is not None:
+                return long
         return load_audio(item, sr=array_sr, source=_name(item, index), **options)
     except AudioError as error:
         return error
 
 
-def _long(
-    item: Any,
-    over_s: float,
-    *,
-    target_sr: int | None,
-    timeout_s: float,
-    max_bytes: int,
-    max_duration_s: float | None,
+def _long_clip(
+    item: Any, *, over_s: float, target_sr: int | None, limits: Limits
 ) -> LongClip | None:
-    if max_duration_s is not None:
+    """Return `item` as a LongClip, if it is a file whose header promises more than `over_s`."""
+    if not isinstance(item, (str, os.PathLike)) or len(str(item)) > _LONGEST_NAME:
         return None
-    limits = Limits(timeout_s, max_bytes)
-    return long_clip(item, over_s=over_s, target_sr=target_sr, limits=limits)
+    path = Path(item).expanduser()
+    if not path.is_file() or path.stat().st_size < over_s * _LEAST_BYTES_PER_S:
+        return None
+    with open_audio(item, limits=limits) as stream:
+        if stream.promised is None or stream.promised <= over_s * stream.sr:
+            return None
+        return LongClip(item, source=stream.source, target_sr=target_sr, limits=limits)
 
 
 def _name(item: Any, index: int) -> str | None:

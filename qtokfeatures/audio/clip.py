@@ -1,4 +1,4 @@
-"""One checked piece of mono audio, and where it came from."""
+"""A checked piece of mono audio with its origin."""
 
 from __future__ import annotations
 
@@ -7,27 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AudioClip", "Samples"]
-
-Samples = npt.NDArray[np.float32]
-"""Mono audio: float32, shape ``(sample,)``."""
+Samples = npt.NDArray[np.float32]  # mono audio, shape (sample,)
 
 
 @dataclass(frozen=True, eq=False)
 class AudioClip:
     """Mono, finite, float32 audio at a known rate.
 
-    Made by :func:`~qtokfeatures.audio.load_audio`, which checks what it promises here.
+    Returned by :func:`~qtokfeatures.audio.load_audio`, which checks the samples.
 
     Parameters
     ----------
     y : ndarray of float32, shape (sample,)
         The samples. Full scale is ±1; values beyond it are kept. The array may share memory
-        with the one that was loaded: copy it before writing into it.
+        with the one that was loaded; copy it before writing into it.
     sr : int
         Rate of `y` in Hz.
     source : str
-        Path or URL, or what it was: ``"<array>"``, ``"<bytes>"``, ``"<base64>"``, …
+        Path or URL, or a description: ``"<array>"``, ``"<bytes>"``, ``"<base64>"``, …
     n_samples : int
         Length of the original, per channel, before any resampling.
     sample_rate : int

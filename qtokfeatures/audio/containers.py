@@ -17,8 +17,6 @@ from qtokfeatures.audio.truncation import UNKNOWN_LENGTH, check_complete
 from qtokfeatures.audio.waveforms import checked_finite, mean_of_channels
 from qtokfeatures.exceptions import AudioError
 
-__all__ = ["ContainerReader", "MemoryFile", "is_audio", "open_container"]
-
 _BLOCK_VALUES = 2**18  # values a read: 1 MiB of float32, whatever the number of channels
 
 
@@ -28,10 +26,10 @@ _SIGNATURES = (
 
 
 class MemoryFile(io.BytesIO):
-    """Bytes as a file for libsndfile, which seeks to negative places in damaged ones."""
+    """Bytes as a file for libsndfile, which seeks to negative positions in damaged ones."""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Seek, or stay where that place does not exist: soundfile prints what is raised here."""
+        """Seek; stay where the position does not exist, since soundfile prints what is raised."""
         try:
             return super().seek(offset, whence)
         except ValueError:
@@ -39,28 +37,14 @@ class MemoryFile(io.BytesIO):
 
 
 class _ForwardFile(sf.SoundFile):  # type: ignore[misc]
-    """A SoundFile that is read from front to back, whatever length its header claims.
-
-    soundfile seeks after each read of a seekable file, which fails for FLAC of unknown length,
-    and cannot read to the end of the formats that libsndfile cannot seek in.
-    """
+    """A SoundFile that is read from front to back, whatever length its header claims."""
 
     def seekable(self) -> bool:
         return False
 
 
 class ContainerReader:
-    """An open audio file: its rate, and its samples once, from front to back.
-
-    Parameters
-    ----------
-    file : SoundFile
-        Opened for reading.
-    handle : binary file
-        The same bytes, for looking at headers.
-    source : str
-        What to call it in errors.
-    """
+    """An open audio file: its rate, and its samples once, from front to back."""
 
     def __init__(self, file: Any, handle: BinaryIO, *, source: str) -> None:
         self._file, self._handle, self.source = file, handle, source
@@ -68,7 +52,7 @@ class ContainerReader:
 
     @property
     def promised(self) -> int | None:
-        """Samples per channel that the header promises, or None where it is only a guess."""
+        """Samples per channel that the header promises; None where it only estimates them."""
         frames = int(self._file.frames)
         return None if self._file.format == "MP3" or frames >= UNKNOWN_LENGTH else frames
 
@@ -101,26 +85,7 @@ class ContainerReader:
 
 @contextmanager
 def open_container(handle: BinaryIO, *, source: str, hint: str = "") -> Iterator[ContainerReader]:
-    """Open bytes as an audio file.
-
-    Parameters
-    ----------
-    handle : binary file
-        Seekable, at its start. Not closed.
-    source : str
-        What to call it in errors.
-    hint : str, optional
-        What else is known about it, for the error when it is not audio.
-
-    Yields
-    ------
-    ContainerReader
-
-    Raises
-    ------
-    AudioError
-        If it is empty or not audio.
-    """
+    """Open bytes as an audio file."""
     size = handle.seek(0, os.SEEK_END)
     handle.seek(0)
     if size == 0:
@@ -145,7 +110,7 @@ def _unrecognised(handle: BinaryIO, reason: str, *, source: str) -> AudioError:
 
 
 def is_audio(data: bytes) -> bool:
-    """Tell whether libsndfile recognises these bytes."""
+    """Return whether libsndfile recognises these bytes."""
     try:
         with _ForwardFile(MemoryFile(data)):
             return True
@@ -154,7 +119,7 @@ def is_audio(data: bytes) -> bool:
 
 
 def _for_libsndfile(handle: BinaryIO) -> Any:
-    """Return the descriptor where there is one: read without Python, and the name not looked at."""
+    """Return the descriptor where there is one, which is read without calls into Python."""
     if os.name == "nt":  # descriptors are not shared between C runtimes
         return handle
     try:

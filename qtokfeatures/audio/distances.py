@@ -1,4 +1,4 @@
-"""How far a reconstruction is from its original: log-mel, log-STFT and SI-SDR."""
+"""Distances of a reconstruction from its original: log-mel, log-STFT and SI-SDR."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from qtokfeatures.exceptions import InputError
 _BANDS = {2048: 128, 1024: 80, 512: 64, 256: 32}  # FFT size: mel bands
 _MEL_FLOOR = 1e-4
 _BIN_FLOOR = 3e-5
-_VALUES_AT_ONCE = 2**21  # of a spectrogram, to keep long clips in bounded memory
+_VALUES_AT_ONCE = 2**21  # values of a spectrogram held at once, whatever the clip's length
 
 Spectra = npt.NDArray[np.floating[Any]]
 
@@ -42,7 +42,7 @@ def log_mel_distance(y: Any, y_hat: Any, sr: int) -> float:
     Returns
     -------
     float
-        In nepers; 0 for equal signals. 0.1 is about 0.9 dB.
+        Distance in nepers; 0 for equal signals. 0.1 is about 0.9 dB.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def log_stft_distance(y: Any, y_hat: Any, sr: int) -> float:
     Returns
     -------
     float
-        In nepers; 0 for equal signals.
+        Distance in nepers; 0 for equal signals.
 
     Raises
     ------
@@ -106,8 +106,8 @@ def si_sdr(y: Any, y_hat: Any) -> float:
     """Return the scale-invariant signal-to-distortion ratio.
 
     The energy of the part of `y_hat` that is a multiple of `y`, against the energy of the rest;
-    means removed first [1]_. It compares waveforms, so it punishes phase that nobody hears: for
-    codecs that resynthesise phase it is information, not a verdict.
+    means removed first [1]_. It compares waveforms, so that inaudible differences of phase count:
+    for codecs that resynthesise phase a low ratio does not mean low quality.
 
     Parameters
     ----------
@@ -117,8 +117,8 @@ def si_sdr(y: Any, y_hat: Any) -> float:
     Returns
     -------
     float
-        In dB. ``inf`` (or, by rounding, some 300) if `y_hat` is a multiple of `y`, ``-inf`` if it
-        has nothing of it, NaN if `y` is constant (silence), where the ratio has no meaning.
+        Ratio in dB. ``inf`` (or, by rounding, some 300) if `y_hat` is a multiple of `y`, ``-inf``
+        if the two are orthogonal, NaN if `y` is constant (silence).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Audio over http and https, with every limit enforced while it arrives."""
+"""Downloads over http and https, with every limit enforced while they arrive."""
 
 from __future__ import annotations
 
@@ -20,23 +20,13 @@ from typing import Any, BinaryIO, cast
 
 from qtokfeatures.exceptions import AudioError
 
-__all__ = ["Download", "fetch", "public_url"]
-
 _MAX_REDIRECTS = 5
 _PIECE = 2**16
 
 
 @dataclass(frozen=True)
 class Download:
-    """The body of a response.
-
-    Parameters
-    ----------
-    file : binary file
-        A temporary file, at its start.
-    content_type : str
-        What the server says it is; may be empty.
-    """
+    """The body of a response."""
 
     file: BinaryIO
     content_type: str
@@ -44,29 +34,7 @@ class Download:
 
 @contextmanager
 def fetch(url: str, *, timeout_s: float, max_bytes: int) -> Iterator[Download]:
-    """Fetch a URL into a file.
-
-    Parameters
-    ----------
-    url : str
-        http or https. Spaces and non-ASCII letters are escaped; ``user:password@`` is sent as
-        basic authentication.
-    timeout_s : float
-        Seconds for everything together: connecting, redirects (at most 5), headers and body. Only
-        the system's look-up of the host name is not interrupted.
-    max_bytes : int
-        Most bytes taken, whatever Content-Length says.
-
-    Yields
-    ------
-    Download
-
-    Raises
-    ------
-    AudioError
-        If the server cannot be reached or answers with an error, redirects too often or to
-        something other than http(s), or a limit is passed, or the body is incomplete.
-    """
+    """Fetch a URL into a file."""
     source = public_url(url)
     deadline = time.monotonic() + timeout_s
     with tempfile.TemporaryFile() as body:
@@ -111,11 +79,7 @@ def _unreachable(error: Exception, source: str, timeout_s: float) -> AudioError:
 
 
 def _copy(
-    response: http.client.HTTPResponse,
-    body: BinaryIO,
-    deadline: float,
-    max_bytes: int,
-    source: str,
+    response: http.client.HTTPResponse, body: BinaryIO, deadline: float, max_bytes: int, source: str
 ) -> None:
     declared = response.length
     if declared is not None and declared > max_bytes:
@@ -183,7 +147,7 @@ def _left(deadline: float) -> float:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    max_redirections = max_repeats = _MAX_REDIRECTS + 1  # counted here, to say it in our words
+    max_redirections = max_repeats = _MAX_REDIRECTS + 1  # counted below
 
     def __init__(self, source: str) -> None:
         self._source = source

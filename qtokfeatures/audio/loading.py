@@ -1,4 +1,4 @@
-"""Any kind of audio, one or many → checked mono clips."""
+"""Audio of any kind as one checked mono clip, or as its blocks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ import numpy as np
 
 from qtokfeatures.audio.clip import AudioClip, Samples
 from qtokfeatures.audio.resampling import checked_rate, resample_blocks
-from qtokfeatures.audio.sources import open_audio
-from qtokfeatures.audio.streams import Limits, MonoStream
+from qtokfeatures.audio.sources import Limits, MonoStream, open_audio
 from qtokfeatures.exceptions import AudioError, InputError
-
-__all__ = ["iter_blocks", "load_audio"]
 
 
 def load_audio(
@@ -46,19 +43,19 @@ def load_audio(
           uint8 is offset-binary (24-bit audio in int32 is expected left-justified, as soundfile
           reads it);
         - a pydub ``AudioSegment``;
-        - an `AudioClip`, which passes through and keeps what it says of its original.
+        - an `AudioClip`, which is returned with the facts about its original unchanged.
     sr : int, optional
-        Rate of a bare array in Hz. Whatever knows its own rate must agree with it.
+        Rate of a bare array in Hz. Audio with a rate of its own must agree with it.
     target_sr : int, optional
         Rate wanted in Hz. None keeps the native rate.
     source : str, optional
-        What to call it in errors and in the clip; default is the path or URL.
+        Name of the audio in errors and in the clip; default is the path or URL.
     max_duration_s : float, optional
-        Longest audio taken, in seconds. None takes any.
+        Longest audio accepted, in seconds. None accepts any.
     timeout_s : float, default 30
         Seconds for a whole download.
     max_bytes : int, default 2**30
-        Most bytes taken from a URL, a file object or encoded bytes; paths are not limited.
+        Most bytes read from a URL, a file object or encoded bytes; paths are not limited.
 
     Returns
     -------
@@ -68,13 +65,13 @@ def load_audio(
     Raises
     ------
     AudioError
-        If it cannot be read or used; the message says why and what to do. It is a `ValueError`.
+        If the audio cannot be read or used; the message says why and what to do.
     InputError
         If another argument has a wrong value.
 
     See Also
     --------
-    load_many : many clips, going on after bad ones.
+    load_many : many clips, with errors in place of bad ones.
     iter_blocks : files too long to hold.
 
     Examples
@@ -109,7 +106,7 @@ def iter_blocks(
     """Read audio of any length block by block, in bounded memory.
 
     The blocks together are the samples of ``load_audio(source, target_sr=target_sr).y``.
-    An incomplete or damaged file is found out only when its end or the damage is reached.
+    An incomplete or damaged file raises only when its end or the damage is reached.
 
     Parameters
     ----------
@@ -124,7 +121,7 @@ def iter_blocks(
     timeout_s : float, default 30
         Seconds for a whole download.
     max_bytes : int, default 2**30
-        Most bytes taken from a URL, a file object or encoded bytes.
+        Most bytes read from a URL, a file object or encoded bytes.
 
     Yields
     ------

@@ -1,11 +1,6 @@
-"""The frames of an MP3 file, counted without decoding it.
+"""The frames of an MP3 file (ISO/IEC 11172-3 and 13818-3), counted without decoding.
 
-An MP3 has no header of its own: it is a chain of frames. Encoders usually put a first, silent frame
-with a Xing or Info tag that counts the others. libsndfile trusts that tag, and estimates the length
-from the first frame's bit rate where there is none; the chain itself tells more.
-
-The layout is that of ISO/IEC 11172-3 and 13818-3, as described at
-http://www.mp3-tech.org/programmer/frame_header.html.
+Layout: http://www.mp3-tech.org/programmer/frame_header.html.
 """
 
 from __future__ import annotations
@@ -13,8 +8,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from typing import BinaryIO
-
-__all__ = ["FrameChain", "frame_chain"]
 
 _KBITS_V1_L3 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_V1_L2 = (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384)
@@ -26,24 +19,12 @@ _JUNK = 4096  # bytes between an ID3 tag and the first frame that are looked thr
 
 @dataclass(frozen=True)
 class FrameChain:
-    """What the frames of an MP3 say.
-
-    Parameters
-    ----------
-    n_samples : int
-        Samples per channel that all whole frames together decode to.
-    frame_samples : int
-        Samples in one frame.
-    has_count : bool
-        Whether a Xing or Info tag counts the frames, in a frame of its own.
-    ends_inside : bool
-        Whether the file ends inside its last frame.
-    """
+    """Samples per channel of all whole frames, and how the file ends."""
 
     n_samples: int
     frame_samples: int
-    has_count: bool
-    ends_inside: bool
+    has_count: bool  # a Xing or Info tag counts the frames, in a frame of its own
+    ends_inside: bool  # the file ends inside its last frame
 
 
 @dataclass(frozen=True)
@@ -53,18 +34,7 @@ class _Frame:
 
 
 def frame_chain(handle: BinaryIO) -> FrameChain | None:
-    """Follow the frames of an MP3.
-
-    Parameters
-    ----------
-    handle : binary file
-        Seekable; its position changes.
-
-    Returns
-    -------
-    FrameChain or None
-        None if the frames cannot be followed to the end (free format, or junk between them).
-    """
+    """Follow the frames of an MP3; None for free format, or where junk lies between them."""
     end = handle.seek(0, os.SEEK_END)
     start = _first_frame(handle)
     if start is None:
@@ -116,8 +86,8 @@ def _frame(head: bytes) -> _Frame | None:
     else:
         kbits, divisor = _KBITS_V2, (2 if version == 2 else 4)
     samples = 576 if version != _VERSION_1 and layer == _LAYER_3 else 1152
-    bytes_a_second = kbits[bit_rate - 1] * 125
-    size = samples * bytes_a_second * divisor // _RATES_V1[rate] + (head[2] >> 1 & 1)
+    bytes_per_s = kbits[bit_rate - 1] * 125
+    size = samples * bytes_per_s * divisor // _RATES_V1[rate] + (head[2] >> 1 & 1)
     return _Frame(size, samples)
 
 
@@ -130,7 +100,7 @@ def _has_count(frame: bytes) -> bool:
 
 
 def _is_trailer(head: bytes, size: int) -> bool:
-    """Tell whether what follows the last frame is nothing, padding or a tag."""
+    """Return whether nothing, padding or a tag follows the last frame."""
     known = (b"TAG", b"APETAGEX", b"LYRICS", b"ID3")
     return size < 4 or head.startswith(known) or not any(head)
 

@@ -1,4 +1,4 @@
-"""Paths as users write them, and the audio files behind folders and patterns."""
+"""Audio files named by paths, folders and patterns."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ import soundfile as sf
 
 from qtokfeatures.exceptions import AudioError, InputError
 
-__all__ = ["AUDIO_SUFFIXES", "expanded", "find_audio"]
-
 AUDIO_SUFFIXES = frozenset(
     {f".{name.lower()}" for name in sf.available_formats() if name not in ("RAW", "MAT4", "MAT5")}
     | {".aif", ".aifc", ".bwf", ".mp2", ".oga", ".opus", ".snd", ".wave"}
 )
-"""Suffixes of the files that a folder search takes, lower case."""
 
 
 def expanded(path: str | os.PathLike[Any]) -> Path:
-    """Return a path with ``~`` expanded where that means somebody's home."""
+    """Return a path with ``~`` expanded where it names a home folder."""
     return Path(os.path.expanduser(os.fsdecode(path)))  # noqa: PTH111  (Path refuses "~x")
 
 
@@ -31,19 +28,19 @@ def find_audio(
     *,
     missing: Literal["raise", "keep"] = "raise",
 ) -> list[Path]:
-    """Find the audio files that files, folders and patterns stand for.
+    """Find the audio files that paths, folders and patterns name.
 
     Parameters
     ----------
     paths : path, or iterable of paths
-        - a file: taken whatever its suffix;
+        - a file: included whatever its suffix;
         - a folder: every file in it and below whose suffix is that of an audio format, links to
           folders followed, names that start with a dot left out;
         - a pattern with ``*``, ``?``, ``[…]`` or ``**``, if no file has that very name: the audio
           files and folders that match.
     missing : {"raise", "keep"}, default "raise"
-        What to do with a path that does not exist: raise, or keep it in the list, so that loading
-        it says so and the others go on.
+        What to do with a path that does not exist: raise, or keep it in the list, so that only
+        loading that path fails.
 
     Returns
     -------
@@ -112,7 +109,7 @@ def _below(folder: Path) -> list[Path]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Walk through a folder and the links in it, into each real folder once."""
+    """Yield the files below a folder, links followed, each real folder visited once."""
     seen = set()
     for root, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(root)

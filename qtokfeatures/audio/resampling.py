@@ -1,4 +1,4 @@
-"""Sampling rates: which are credible, and going from one to another."""
+"""Sampling rates: the credible range, and conversion between rates."""
 
 from __future__ import annotations
 
@@ -11,45 +11,11 @@ import soxr
 from qtokfeatures.audio.clip import Samples
 from qtokfeatures.exceptions import AudioError, InputError
 
-__all__ = [
-    "MAX_RATE",
-    "MIN_RATE",
-    "checked_rate",
-    "resample",
-    "resample_blocks",
-    "resampled_length",
-]
-
-MIN_RATE = 100
-"""Lowest sampling rate taken for audio, in Hz."""
-
-MAX_RATE = 768_000
-"""Highest sampling rate taken for audio, in Hz."""
+MIN_RATE, MAX_RATE = 100, 768_000  # Hz; a rate outside is a mistake or a damaged header
 
 
 def checked_rate(rate: Any, *, source: str | None = None, name: str = "sr") -> int:
-    """Return a sampling rate as an ``int``, or say what is wrong with it.
-
-    Parameters
-    ----------
-    rate : int or float
-        Rate in Hz: a whole number from `MIN_RATE` to `MAX_RATE`. ``44100.0`` is whole.
-    source : str, optional
-        What has this rate. Given, the error is an `AudioError` that names it; otherwise an
-        `InputError` about the argument `name`.
-    name : str, default "sr"
-        The argument to name in the error.
-
-    Returns
-    -------
-    int
-        The rate in Hz.
-
-    Raises
-    ------
-    AudioError, InputError
-        If `rate` is not a number, not whole, not finite, or outside the credible range.
-    """
+    """Return a rate as ``int``; raise AudioError naming `source`, or InputError without one."""
     try:
         value = None if isinstance(rate, (bool, np.bool_, str, bytes)) else float(rate)
     except (TypeError, ValueError, OverflowError, RuntimeError):
@@ -103,8 +69,7 @@ def resampled_length(n: int, orig_sr: int, target_sr: int) -> int:
 def resample(y: Samples, *, orig_sr: int, target_sr: int) -> Samples:
     """Resample mono audio with soxr at its quality "HQ".
 
-    Linear phase, alias-free to 20 bits. The result is the same whether it is made at once, here,
-    or block by block.
+    Linear phase, alias-free to 20 bits. Resampling whole or block by block gives the same result.
 
     Parameters
     ----------
@@ -145,20 +110,7 @@ def resample(y: Samples, *, orig_sr: int, target_sr: int) -> Samples:
 def resample_blocks(
     blocks: Iterable[Samples], *, orig_sr: int, target_sr: int
 ) -> Iterator[Samples]:
-    """Resample a stream of mono blocks; together they have the length of the whole.
-
-    Parameters
-    ----------
-    blocks : iterable of ndarray of float32, shape (sample,)
-        Consecutive pieces of one signal.
-    orig_sr, target_sr : int
-        Rate of `blocks` and rate wanted, in Hz.
-
-    Yields
-    ------
-    ndarray of float32, shape (sample,)
-        Consecutive pieces of the resampled signal, of other lengths than `blocks`, none empty.
-    """
+    """Resample a stream of mono blocks; together they have the length of the whole."""
     if orig_sr == target_sr:
         yield from (block for block in blocks if block.size)
         return

@@ -1,15 +1,4 @@
-"""Signs that an audio file is shorter than it should be.
-
-What can be known depends on the format:
-
-- WAV, RF64, W64, AIFF, AU, CAF, SVX: the header holds the size of the data.
-- FLAC: the header holds the number of samples, and every block a checksum.
-- Ogg (Vorbis, Opus): the last page carries an end mark.
-- MP3: a cut inside a frame can be told; one between two frames only where a Xing or Info tag counts
-  them.
-- NIST, VOC, PVF, IRCAM, AVR, PAF and other rarities: libsndfile fits the length to the file, and
-  a cut leaves no trace.
-"""
+"""Signs that an audio file is shorter than it should be, as far as its format shows them."""
 
 from __future__ import annotations
 
@@ -20,10 +9,7 @@ from typing import Any, BinaryIO
 from qtokfeatures.audio.mpeg import frame_chain
 from qtokfeatures.exceptions import AudioError
 
-__all__ = ["UNKNOWN_LENGTH", "check_complete"]
-
-UNKNOWN_LENGTH = 2**62
-"""From here on, libsndfile's number of frames means that the header does not tell."""
+UNKNOWN_LENGTH = 2**62  # libsndfile's number of frames where the header gives none
 
 _DATA_SIZE = re.compile(
     r"^\s*(?:data|SSND|BODY|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE
@@ -33,24 +19,10 @@ _OGG_END_OF_STREAM = 4
 
 
 def check_complete(file: Any, handle: BinaryIO, n_samples: int, *, source: str) -> None:
-    """Raise if an audio file delivered less than it promised.
-
-    Parameters
-    ----------
-    file : SoundFile
-        Read to its end.
-    handle : binary file
-        The same bytes; its position changes.
-    n_samples : int
-        Samples per channel that it delivered.
-    source : str
-        What to call it in the error.
-
-    Raises
-    ------
-    AudioError
-        If the file is truncated.
-    """
+    """Raise if an audio file, read to its end, delivered fewer samples than it promised."""
+    # WAV, W64, AIFF, AU, CAF and SVX headers hold the size of the data, FLAC's the number of
+    # samples; the last Ogg page carries an end mark; a cut between two MP3 frames shows only
+    # where a Xing or Info tag counts them. NIST, VOC, PVF, IRCAM, AVR and PAF show nothing.
     if file.format == "OGG":
         sign = _ogg_sign(handle)
     elif file.format == "MP3":
@@ -81,7 +53,7 @@ def _data_size_sign(log: str) -> str | None:
 
 
 def _is_placeholder(size: int) -> bool:
-    """Tell whether a size means "unknown", as recorders write it that could not seek back."""
+    """Return whether a size means "unknown", as recorders that cannot seek back write it."""
     return 0x7FFF0000 <= size <= 0x80000100 or 0xFFFF0000 <= size <= 0xFFFFFFFF
 
 

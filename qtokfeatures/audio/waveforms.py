@@ -1,4 +1,4 @@
-"""Arrays of samples, of any dtype and channel layout → float32 mono."""
+"""Arrays of samples of any dtype and channel layout, converted to mono float32."""
 
 from __future__ import annotations
 
@@ -10,45 +10,12 @@ import numpy.typing as npt
 from qtokfeatures.audio.clip import Samples
 from qtokfeatures.exceptions import AudioError
 
-__all__ = [
-    "as_array",
-    "checked_finite",
-    "is_array",
-    "mean_of_channels",
-    "mono_samples",
-    "scaled_to_float",
-    "stream_piece",
-]
-
 _LOUDEST = 1e10  # 200 dB above full scale
 _MOST_CHANNELS = 64  # a trailing axis up to this, behind a longer one, is (sample, channel)
 
 
 def mono_samples(y: Any, *, source: str, sr: int | None = None) -> Samples:
-    """Return audio given as an array as checked mono float32.
-
-    Parameters
-    ----------
-    y : array_like, shape (..., sample)
-        NumPy array, torch tensor or anything else with ``__array__``. Leading axes are channels
-        and are averaged. int8, int16 and int32 are divided by their full scale, uint8 is
-        offset-binary, floats are taken as they are.
-    source : str
-        What to call it in errors.
-    sr : int, optional
-        Rate in Hz, to say where a bad sample is.
-
-    Returns
-    -------
-    ndarray of float32, shape (sample,)
-        Contiguous; shares memory with `y` where nothing had to change.
-
-    Raises
-    ------
-    AudioError
-        If the dtype or shape is not audio, there is no sample, or one is NaN, infinite or
-        beyond 1e10.
-    """
+    """Return audio given as an array as checked mono float32."""
     array = as_array(y, source=source)
     _check_shape(array, source=source)
     samples = scaled_to_float(array, source=source)
@@ -57,22 +24,7 @@ def mono_samples(y: Any, *, source: str, sr: int | None = None) -> Samples:
 
 
 def stream_piece(y: Any) -> Samples:
-    """Return a piece of a mono stream, possibly empty, as checked float32.
-
-    Parameters
-    ----------
-    y : array_like, shape (sample,)
-        Samples of a dtype that :func:`mono_samples` takes.
-
-    Returns
-    -------
-    ndarray of float32, shape (sample,)
-
-    Raises
-    ------
-    AudioError
-        If the dtype or shape is not mono audio, or a sample is NaN, infinite or beyond 1e10.
-    """
+    """Return a piece of a mono stream, possibly empty, as checked float32."""
     array = as_array(y, source="the stream")
     if array.ndim != 1:
         raise AudioError(f"a stream takes mono audio (sample,), got shape {array.shape}")
@@ -81,7 +33,7 @@ def stream_piece(y: Any) -> Samples:
 
 
 def is_array(value: Any) -> bool:
-    """Tell whether this is an array or tensor, by its methods."""
+    """Return whether this has the methods of an array or tensor."""
     if isinstance(value, (str, bytes)):  # NumPy's own strings have the methods, too
         return False
     return hasattr(value, "__array__") or _is_tensor(value)
@@ -150,31 +102,7 @@ def scaled_to_float(array: npt.NDArray[Any], *, source: str) -> Samples:
 def checked_finite(
     samples: Samples, *, source: str, sr: int | None = None, before: int = 0, axis: int = -1
 ) -> Samples:
-    """Return `samples`, or say how many are NaN, infinite or absurd and where the first is.
-
-    Parameters
-    ----------
-    samples : ndarray of float32
-        Any shape.
-    source : str
-        What to call it in the error.
-    sr : int, optional
-        Rate in Hz, to give the place in seconds too.
-    before : int, default 0
-        Samples that came before this block.
-    axis : int, default -1
-        The axis that runs over samples.
-
-    Returns
-    -------
-    ndarray of float32
-        `samples` itself.
-
-    Raises
-    ------
-    AudioError
-        If a value is not finite, or beyond 1e10, where full scale is 1.
-    """
+    """Return `samples`; raise with the count and first place of NaN, infinite or absurd values."""
     if _are_audio(samples):
         return samples
     finite = np.abs(samples) <= _LOUDEST
@@ -196,7 +124,7 @@ def checked_finite(
 
 
 def _are_audio(samples: Samples) -> bool:
-    """Tell whether all are finite and within what any sound can be; NaN compares as False."""
+    """Return whether all are finite and within ±1e10; NaN compares as False."""
     return bool(samples.max(initial=0.0) <= _LOUDEST and samples.min(initial=0.0) >= -_LOUDEST)
 
 

@@ -19,8 +19,6 @@ from qtokfeatures.audio.resampling import checked_rate
 from qtokfeatures.audio.waveforms import as_array, checked_finite, scaled_to_float
 from qtokfeatures.exceptions import AudioError, InputError
 
-__all__ = ["write_audio"]
-
 _FORMATS = {".oga": "OGG", ".opus": "OGG", ".aif": "AIFF", ".wave": "WAV", ".snd": "AU"}
 _SUBTYPES = {".opus": "OPUS"}
 _BLOCK = 2**16  # samples a write: libsndfile overflows its stack on long Vorbis writes
@@ -31,8 +29,8 @@ def write_audio(
 ) -> Path:
     """Write audio to a file, atomically.
 
-    A temporary file in the same folder takes its place when complete, so that neither an error nor
-    an interrupt leaves half a file, and an existing one is replaced only by a whole one.
+    The file is written under a temporary name in the same folder and renamed when complete, so that
+    neither an error nor an interrupt leaves part of a file or changes an existing one.
 
     Parameters
     ----------
@@ -57,7 +55,7 @@ def write_audio(
     Raises
     ------
     AudioError
-        If `y` is no audio, or the file cannot be written.
+        If `y` is not audio, or the file cannot be written.
     InputError
         If the suffix, subtype or rate is not one that can be written.
 

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from qtokfeatures.audio import AudioClip, log_mel_distance, resample
 from qtokfeatures.exceptions import CodecError, InputError
-from qtokfeatures.features.surprise import mean_surprise, token_bits
+from qtokfeatures.features.counts import mean_surprise, token_bits
 from qtokfeatures.labelled import CodeSequence
 
 if TYPE_CHECKING:

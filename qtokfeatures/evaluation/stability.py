@@ -15,7 +15,7 @@ from qtokfeatures.audio import AudioClip, load_many
 from qtokfeatures.codecs import load_codec
 from qtokfeatures.evaluation.perturbations import Perturbation, level, shift, white_noise
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.features.stability import change_probability
+from qtokfeatures.features.counts import change_probability
 from qtokfeatures.labelled import CodeSequence, schema
 from qtokfeatures.labelled.build import frame_coords
 

@@ -1,7 +1,6 @@
-"""Merge the codes of a codebook into bins of similar sound.
+"""Bins of similar codes, by k-means over the vectors that the codes stand for.
 
-Neighbouring indices of a codebook mean nothing, so codes are merged by k-means over the vectors
-that the codebook holds: codes that stand for similar vectors share a bin.
+Neighbouring indices of a codebook are unrelated, so codes are never merged by index ranges.
 """
 
 from __future__ import annotations
@@ -15,8 +14,7 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 _MAX_ITERATIONS = 30
-_SETTLED = 0.002
-"""Share of the codes that still change their bin when k-means may stop."""
+_SETTLED = 0.002  # k-means stops when no larger share of the codes changes its bin
 
 
 def merge_codes(vectors: npt.ArrayLike, bins: int, *, seed: int = 0) -> IntArray:
@@ -25,16 +23,16 @@ def merge_codes(vectors: npt.ArrayLike, bins: int, *, seed: int = 0) -> IntArray
     Parameters
     ----------
     vectors : array_like of float, shape (code, dim)
-        What each code stands for.
+        The vector that each code stands for.
     bins : int
         Number of bins, from 1 to the number of codes.
     seed : int, default=0
-        Of the k-means++ start; the same seed gives the same bins.
+        Seed of the k-means++ start; the same seed gives the same bins.
 
     Returns
     -------
     ndarray of int64, shape (code,)
-        The bin of each code, ``0 … bins - 1``, numbered in the order in which the codes meet them.
+        The bin of each code, ``0 … bins - 1``, numbered in the order of their first codes.
         Every bin is used unless there are fewer different vectors than bins.
 
     Raises
@@ -104,7 +102,7 @@ def _squared_error(vectors: FloatArray, targets: FloatArray) -> FloatArray:
 
 
 def _renumber(labels: IntArray) -> IntArray:
-    """Number the bins in the order in which the codes meet them."""
+    """Number the bins in the order of their first codes."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     order = np.argsort(np.argsort(first, kind="stable"), kind="stable")
     return np.asarray(order[inverse], dtype=np.int64)

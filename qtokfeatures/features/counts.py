@@ -1,7 +1,8 @@
-"""How often each token, or each run of tokens, occurs in each clip."""
+"""Counts of tokens and of runs of tokens in each clip, their weights and their surprise."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from qtokfeatures.exceptions import InputError
 IntArray = npt.NDArray[np.int64]
 NumberArray = npt.NDArray[np.int64 | np.float64]
 
-#: Names that :func:`weight_counts` takes. Each looks at one clip alone.
+#: Names that :func:`weight_counts` accepts. Each uses the counts of one clip alone.
 WEIGHTINGS = ("count", "relative", "hellinger")
 
 
@@ -27,11 +28,11 @@ class TokenCounts:
     token : ndarray of int64, shape (entry,)
         The token, ``0 … n_tokens - 1``.
     count : ndarray of int64, shape (entry,)
-        How often it occurs there, at least 1; with weights, float64, the sum of them.
+        Occurrences in the clip, at least 1; with weights, float64, their sum.
     totals : ndarray of int64, shape (clip,)
-        All tokens of each clip; with weights, float64.
+        Number of tokens of each clip; with weights, float64, their sum.
     n_tokens : int
-        How many different tokens there could be.
+        Size of the token alphabet.
     """
 
     clip: IntArray
@@ -60,17 +61,18 @@ def count_tokens(
     Parameters
     ----------
     tokens : array_like of int, shape (frame,)
-        One token a frame, clips one after another, each ``0 … n_tokens - 1``.
+        One token per frame, clips one after another, each ``0 … n_tokens - 1``.
     frame_count : array_like of int, shape (clip,)
         Frames of each clip; their sum is the number of frames.
     n_tokens : int
-        How many different tokens there could be.
+        Size of the token alphabet.
     weights : array_like of float, shape (frame,), optional
-        What each token counts, 0 or more; 1 by default.
+        Weight of each token, 0 or more; 1 by default.
 
     Returns
     -------
     TokenCounts
+        The counts above 0.
 
     Raises
     ------
@@ -111,11 +113,11 @@ def join_ngrams(
     Parameters
     ----------
     tokens : array_like of int, shape (frame,)
-        One token a frame, clips one after another, each ``0 … n_tokens - 1``.
+        One token per frame, clips one after another, each ``0 … n_tokens - 1``.
     frame_count : array_like of int, shape (clip,)
         Frames of each clip.
     n_tokens : int
-        How many different tokens there could be.
+        Size of the token alphabet.
     ngram : int
         Length of a run, at least 1; 1 returns the tokens as they are.
 
@@ -191,7 +193,7 @@ def _as_weights(weights: npt.ArrayLike, n_frames: int) -> npt.NDArray[np.float64
     weights = np.asarray(weights, dtype=np.float64)
     if weights.shape != (n_frames,) or not (weights >= 0).all():
         raise InputError(
-            f"weights must be {n_frames} numbers of 0 or more, one a frame; got shape "
+            f"weights must be {n_frames} numbers of 0 or more, one per frame; got shape "
             f"{weights.shape}" + ("" if weights.shape != (n_frames,) else " with others among them")
         )
     return weights
@@ -204,7 +206,7 @@ def _as_frames(tokens: npt.ArrayLike, frame_count: npt.ArrayLike) -> tuple[IntAr
         raise InputError(
             f"tokens and frame_count must be 1-D, got {tokens.ndim}-D and {frame_count.ndim}-D"
         )
-    if (frame_count < 0).any() or frame_count.sum() != len(tokens):
+    if ((frame_count < 0) | (frame_count > len(tokens))).any() or frame_count.sum() != len(tokens):
         raise InputError(
             f"frame_count must be 0 or more and sum to {len(tokens)} frames, "
             f"got a sum of {frame_count.sum()}"
@@ -260,3 +262,102 @@ def weight_counts(
 def _shares(counts: npt.NDArray[np.int64], totals: npt.ArrayLike) -> npt.NDArray[np.float64]:
     totals = np.asarray(totals)
     return np.asarray(counts / np.where(totals > 0, totals, 1), dtype=np.float64)
+
+
+def token_bits(counts: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Return the information of each token in bits, from how often it occurred.
+
+    Minus the base-2 logarithm of its probability by Laplace's rule, which adds one occurrence to
+    each token.
+
+    Parameters
+    ----------
+    counts : array_like of int, shape (codebook, code)
+        Occurrences.
+
+    Returns
+    -------
+    ndarray of float32, shape (codebook, code)
+        Bits; rare tokens have many.
+
+    Examples
+    --------
+    >>> token_bits([[6, 0]]).tolist()
+    [[0.19264507293701172, 3.0]]
+    """
+    smoothed = np.asarray(counts, dtype=np.float64) + 1
+    bits = -np.log2(smoothed / smoothed.sum(axis=1, keepdims=True))
+    return np.asarray(bits, dtype=np.float32)
+
+
+def mean_surprise(codes: npt.ArrayLike, bits: npt.ArrayLike) -> float:
+    """Return the mean information of the tokens of a clip.
+
+    Parameters
+    ----------
+    codes : array_like of int, shape (codebook, frame)
+        Codes; those of codebooks that `bits` lacks are left out.
+    bits : array_like of float, shape (codebook, code)
+        Information of each token; see :func:`token_bits`.
+
+    Returns
+    -------
+    float
+        Cross-entropy in bits per token.
+
+    Raises
+    ------
+    InputError
+        If there are fewer codebooks than `bits` has, or no frames.
+
+    Examples
+    --------
+    >>> mean_surprise([[0, 0, 1]], [[1.0, 4.0]])
+    2.0
+    """
+    codes, bits = np.asarray(codes), np.asarray(bits)
+    if codes.ndim != 2 or len(codes) < len(bits) or not codes.shape[1]:
+        raise InputError(
+            f"expected codes (codebook, frame) of at least {len(bits)} codebooks and a frame, got "
+            f"shape {codes.shape}"
+        )
+    chosen = np.take_along_axis(bits, codes[: len(bits)].astype(np.int64), axis=1)
+    return float(chosen.mean(dtype=np.float64))
+
+
+def change_probability(
+    codes: npt.ArrayLike, changed: Sequence[npt.ArrayLike]
+) -> npt.NDArray[np.float32]:
+    """Return the share of versions of a clip in which each token differs.
+
+    Parameters
+    ----------
+    codes : array_like of int, shape (codebook, frame)
+        Codes of the unchanged clip.
+    changed : sequence of array_like of int, shape (codebook, frame)
+        Codes of the clip with a small change, at least one.
+
+    Returns
+    -------
+    ndarray of float32, shape (codebook, frame)
+        0 where a token never changes, 1 where it always does.
+
+    Raises
+    ------
+    InputError
+        If there is no version, or one has another shape.
+
+    Examples
+    --------
+    >>> change_probability([[1, 2], [3, 4]], [[[1, 2], [3, 5]], [[1, 2], [7, 5]]]).tolist()
+    [[0.0, 0.0], [0.5, 1.0]]
+    """
+    codes = np.asarray(codes)
+    versions = [np.asarray(each) for each in changed]
+    if not versions or any(each.shape != codes.shape for each in versions):
+        raise InputError(
+            f"expected codes of versions of one clip, each of shape {codes.shape}; got "
+            f"{[each.shape for each in versions]}"
+        )
+    shares = np.mean([each != codes for each in versions], axis=0, dtype=np.float64)
+    return np.asarray(shares, dtype=np.float32)

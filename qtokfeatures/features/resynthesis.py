@@ -1,4 +1,4 @@
-"""Which runs of frames, one after another, have features close to given ones."""
+"""Choice of runs of frames whose features come close to given ones."""
 
 from __future__ import annotations
 
@@ -12,32 +12,11 @@ from qtokfeatures.exceptions import InputError
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
-Cost = Callable[[IntArray], FloatArray]
-"""Called with sequences of frames, shape (candidate, frame); returns a cost for each."""
+Cost = Callable[[IntArray], FloatArray]  # sequences (candidate, frame) -> costs (candidate,)
 
 
 def run_starts(lengths: npt.ArrayLike, run_length: int, *, step: int = 1) -> IntArray:
-    """Find where runs of successive frames can start, without leaving their segment.
-
-    Parameters
-    ----------
-    lengths : array_like of int, shape (segment,)
-        Frames of each segment; segments lie one after another.
-    run_length : int
-        Frames of a run.
-    step : int, default=1
-        Take only every so many starts of a segment.
-
-    Returns
-    -------
-    ndarray of int64, shape (start,)
-        Empty if no segment is long enough.
-
-    Examples
-    --------
-    >>> run_starts([3, 1, 2], 2).tolist()
-    [0, 1, 4]
-    """
+    """Return the frames (start,) from which a run stays inside its segment."""
     lengths = np.asarray(lengths, dtype=np.int64)
     firsts = np.cumsum(lengths) - lengths
     starts = [
@@ -48,47 +27,9 @@ def run_starts(lengths: npt.ArrayLike, run_length: int, *, step: int = 1) -> Int
 
 
 def choose_runs(
-    lengths: npt.ArrayLike,
-    cost: Cost,
-    *,
-    n_frames: int,
-    run_length: int,
-    step: int = 1,
+    lengths: npt.ArrayLike, cost: Cost, *, n_frames: int, run_length: int, step: int = 1
 ) -> IntArray:
-    """Put runs of successive frames together so that the whole costs little.
-
-    Greedy: each run is the one after which all frames so far cost least; then each run in turn is
-    replaced by the one that makes the whole cheapest.
-
-    Parameters
-    ----------
-    lengths : array_like of int, shape (segment,)
-        Frames of each segment; segments lie one after another. No run leaves its segment.
-    cost : callable
-        ``cost(sequences)``, given int64 (candidate, frame), returns float (candidate,).
-    n_frames : int
-        Frames wanted. The last run is cut.
-    run_length : int
-        Frames of a run.
-    step : int, default=1
-        Try only every so many starts of a segment, and the frame after the last run.
-
-    Returns
-    -------
-    ndarray of int64, shape (n_frames,)
-
-    Raises
-    ------
-    InputError
-        If no segment is as long as a run, or a number is below 1.
-
-    Examples
-    --------
-    >>> pitch = np.array([1, 1, 5, 5, 9, 9])
-    >>> near_7 = lambda sequences: abs(pitch[sequences].mean(axis=1) - 7)
-    >>> pitch[choose_runs([2, 2, 2], near_7, n_frames=4, run_length=2)].tolist()
-    [5, 5, 9, 9]
-    """
+    """Return frames (n_frames,): runs joined greedily, each then exchanged for the cheapest."""
     if n_frames < 1 or run_length < 1:
         raise InputError(
             f"n_frames and run_length must be 1 or more, got {n_frames} and {run_length}"
@@ -103,31 +44,7 @@ def choose_runs(
 def replacing_runs(
     sequence: npt.ArrayLike, starts: npt.ArrayLike, *, run_length: int, firsts: npt.ArrayLike
 ) -> tuple[IntArray, npt.NDArray[np.bool_]]:
-    """Return a sequence with one run replaced, for each place and each run that could stand there.
-
-    Parameters
-    ----------
-    sequence : array_like of int, shape (frame,)
-        Frames.
-    starts : array_like of int, shape (start,)
-        Frames that a run may start with.
-    run_length : int
-        Frames of a run; what would stand over the end is cut.
-    firsts : array_like of int, shape (place,)
-        Where the runs to be replaced begin in the sequence.
-
-    Returns
-    -------
-    sequences : ndarray of int64, shape (place * start, frame)
-        The sequences, place by place.
-    replaced : ndarray of bool, shape (place * start, frame)
-        Which frames are others' now.
-
-    Examples
-    --------
-    >>> replacing_runs([0, 1, 2], [7], run_length=2, firsts=[0, 2])[0].tolist()
-    [[7, 8, 2], [0, 1, 7]]
-    """
+    """Return sequences and masks (place * start, frame), one run replaced at one place in each."""
     sequence, firsts = np.asarray(sequence, np.int64), np.asarray(firsts, np.int64)
     starts = np.asarray(starts, np.int64)
     place = np.repeat(firsts, len(starts))[:, None]
@@ -142,8 +59,8 @@ def _greedy(
 ) -> IntArray:
     chosen, anywhere = np.empty(0, np.int64), set(all_starts.tolist())
     while len(chosen) < n_frames:
-        goes_on = [chosen[-1] + 1] if len(chosen) and chosen[-1] + 1 in anywhere else []
-        runs = _runs(np.append(starts, np.array(goes_on, np.int64)), run_length)
+        next_frame = [chosen[-1] + 1] if len(chosen) and chosen[-1] + 1 in anywhere else []
+        runs = _runs(np.append(starts, np.array(next_frame, np.int64)), run_length)
         chosen = _cheapest(_appended(chosen, runs, n_frames), cost)
     return chosen
 
@@ -158,7 +75,7 @@ def _appended(chosen: IntArray, runs: IntArray, n_frames: int) -> IntArray:
 
 
 def _reconsidered(chosen: IntArray, starts: IntArray, cost: Cost, run_length: int) -> IntArray:
-    """Replace each run by what is best beside all others; what is there may stay."""
+    """Replace each run by the one that makes the whole cheapest, or keep it."""
     for first in range(0, len(chosen), run_length):
         others, _ = replacing_runs(chosen, starts, run_length=run_length, firsts=[first])
         chosen = _cheapest(np.concatenate([chosen[None], others]), cost)

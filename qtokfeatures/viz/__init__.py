@@ -1,8 +1,6 @@
-"""Figures and pages: maps of clips, waveforms, spectrograms, tokens, and HTML reports.
+"""Figures of clips, waveforms, spectrograms and tokens, drawn without pyplot.
 
-Every figure comes twice: ``draw_…(ax, …)`` draws into an Axes of yours, ``…_figure(…)`` makes a
-figure of its own. Nothing here touches ``pyplot``. Names are loaded when they are first used;
-matplotlib comes with ``pip install 'qtokfeatures[viz]'``.
+``draw_…(ax, …)`` draws into given Axes, ``…_figure(…)`` returns a figure of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The map: one mark per clip, alike ones near each other."""
+"""Maps of clips: one mark per clip, similar clips near each other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _MOST_GROUPS = 24
 _MOST_NAMES = 120
-_FEW_CLIPS = 60  # of more than that, only names that need no line to their mark are written
+_FEW_CLIPS = 60  # with more clips, only names that need no line to their mark are written
 _NEAR_PX = 8.0
 _FAR_PX = 44.0
 _LONGEST_NAME = 26
@@ -43,13 +43,13 @@ def map_figure(
     projection : Projection
         From :func:`project`.
     names : sequence of str, optional
-        One name per clip, written beside its mark where there is room.
+        One name per clip, written beside its mark where the space allows.
     groups : sequence of str, optional
-        What a clip is (an instrument, a cluster): the colour and shape of its mark.
+        Group of each clip (an instrument, a cluster), shown by colour and shape of its mark.
     group_title : str
-        What the groups are, above the legend.
+        Heading of the legend.
     title : str
-        Above the map; the method is always stated below it.
+        Heading of the map, to which the projection method is added.
 
     Returns
     -------
@@ -60,6 +60,13 @@ def map_figure(
     ------
     InputError
         If `names` or `groups` are not one per clip.
+
+    Examples
+    --------
+    >>> from qtokfeatures.viz import map_figure, project
+    >>> points = project([[0.0, 1.0], [2.0, 1.0], [2.0, 4.0]], method="pca")
+    >>> map_figure(points, groups=["oboe", "oboe", "flute"]).axes[0].get_title("left")
+    'Clips by PCA'
     """
     figure = Picture(8.6, 6.4)
     ax = figure.add_subplot()
@@ -76,11 +83,7 @@ def map_figure(
 
 
 def draw_map(
-    ax: Axes,
-    xy: ArrayLike,
-    *,
-    groups: Sequence[str] | None = None,
-    group_title: str = "",
+    ax: Axes, xy: ArrayLike, *, groups: Sequence[str] | None = None, group_title: str = ""
 ) -> None:
     """Draw one mark per clip into an Axes, with a legend when there are groups.
 
@@ -101,7 +104,8 @@ def draw_map(
         If there is not one group per clip.
     """
     points = np.asarray(xy, dtype=np.float64)
-    marks = _main_groups(_one_each("groups", groups or [""] * len(points), len(points)))
+    each = [""] * len(points) if groups is None else groups
+    marks = _main_groups(_one_each("groups", each, len(points)))
     shown = _in_order(marks)
     area = float(np.clip(9000 / max(1, len(points)), 14, 60))
     for group, style in zip(shown, category_styles(len(shown)), strict=True):
@@ -124,27 +128,7 @@ def draw_map(
 
 
 def write_names(ax: Axes, xy: ArrayLike, names: Sequence[str]) -> int:
-    """Write names beside their marks where they cover nothing.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        A laid-out Axes (``figure.draw_without_rendering()`` has run).
-    xy : array (clip, 2)
-        Coordinates of the marks.
-    names : sequence of str
-        One per clip.
-
-    Returns
-    -------
-    int
-        How many names found no room.
-
-    Raises
-    ------
-    InputError
-        If there is not one name per clip.
-    """
+    """Write names beside their marks where nothing is covered; return how many found no room."""
     points = np.asarray(xy, dtype=np.float64)
     chosen = np.unique(np.linspace(0, len(points) - 1, min(len(points), _MOST_NAMES)).astype(int))
     texts = [shortened(name, _LONGEST_NAME) for name in _one_each("names", names, len(points))]
@@ -163,20 +147,7 @@ def write_names(ax: Axes, xy: ArrayLike, names: Sequence[str]) -> int:
 
 
 def mark_positions(figure: Picture, xy: ArrayLike) -> NDArray[np.float64]:
-    """Return where the marks of a map lie in its picture.
-
-    Parameters
-    ----------
-    figure : Picture
-        From :func:`map_figure`.
-    xy : array (clip, 2)
-        The coordinates drawn there.
-
-    Returns
-    -------
-    ndarray (clip, 2)
-        Distance from the left and from the top, as shares of width and height, 0 … 1.
-    """
+    """Return the marks' distances from left and top (clip, 2), as shares of width and height."""
     with unknown_scripts_allowed():
         figure.draw_without_rendering()
     pixels = figure.axes[0].transData.transform(np.asarray(xy, dtype=np.float64))
@@ -187,7 +158,7 @@ def mark_positions(figure: Picture, xy: ArrayLike) -> NDArray[np.float64]:
 def _one_each(what: str, values: Sequence[str], n_clips: int) -> list[str]:
     if len(values) != n_clips:
         raise InputError(f"{what} has {len(values)} entries for {n_clips} clips")
-    return [str(value) for value in values]
+    return [str(value) for value in np.asarray(values, dtype=object).tolist()]
 
 
 def _main_groups(groups: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which classes a classifier takes for which: a table in colours."""
+"""Confusion matrices as coloured tables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def confusion_figure(counts: ArrayLike, classes: Sequence[object], *, title: str
     classes : sequence (class,)
         Names of the classes.
     title : str
-        Above the matrix.
+        Heading of the figure.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Spectrograms of several clips on one sheet, each original above its reconstruction."""
+"""Sheets of spectrograms, each original above its reconstruction."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _NAME_CHARACTERS = 34
 
 
 class SheetPair(NamedTuple):
-    """A clip on a sheet.
+    """A clip and its reconstruction, for a sheet.
 
     Parameters
     ----------
     title : str
-        Above it.
+        Heading of its panels.
     y, y_hat : ndarray (sample,)
         Original and reconstruction.
     sr : int
-        Their rate, Hz.
+        Rate of both in Hz.
     """
 
     title: str
@@ -51,7 +51,7 @@ def contact_sheet(pairs: Sequence[SheetPair], *, title: str = "") -> Picture:
     pairs : sequence of SheetPair
         The clips, drawn row by row, five in each.
     title : str
-        Above the sheet.
+        Heading of the sheet.
 
     Returns
     -------
@@ -62,9 +62,17 @@ def contact_sheet(pairs: Sequence[SheetPair], *, title: str = "") -> Picture:
     ------
     InputError
         If there is no clip, or a signal cannot be drawn.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtokfeatures.viz import SheetPair, contact_sheet
+    >>> y = np.sin(np.arange(2400))
+    >>> len(contact_sheet([SheetPair("a sine", y, y, 24_000)]).axes)
+    2
     """
     if not pairs:
-        raise InputError("a contact sheet needs one clip at least")
+        raise InputError("a contact sheet needs at least one clip, got none")
     columns = min(_COLUMNS, len(pairs))
     rows = -(-len(pairs) // columns)
     figure = Picture(_CELL_IN[0] * columns, _CELL_IN[1] * rows + 0.4 * bool(title))
@@ -78,24 +86,24 @@ def contact_sheet(pairs: Sequence[SheetPair], *, title: str = "") -> Picture:
 
 
 def save_sheet(figure: Picture, path: str | os.PathLike[str]) -> Path:
-    """Write a sheet as a small PNG of few colours; it appears whole or not at all.
+    """Write a sheet as a small PNG of 28 colours, atomically.
 
     Parameters
     ----------
     figure : Picture
-        What :func:`contact_sheet` returned.
+        Sheet from :func:`contact_sheet`.
     path : path
         Ends in ``.png``.
 
     Returns
     -------
     pathlib.Path
-        Where it was written.
+        The file written.
 
     Raises
     ------
     InputError
-        If the suffix is another one.
+        If the suffix is not ``.png``.
     """
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Error rates over signal-to-noise ratios, as a picture."""
+"""Curves of error rates over signal-to-noise ratios."""
 
 from __future__ import annotations
 
@@ -18,19 +18,7 @@ _LEGEND_COLUMNS = 4
 
 
 def draw_error_curves(curves: Curves) -> bytes:
-    """Draw a panel for each training and noise, with a line for each system.
-
-    Parameters
-    ----------
-    curves : mapping
-        Training, noise, system → pairs of ratio in dB and error rate in per cent. An infinite
-        ratio is clean speech.
-
-    Returns
-    -------
-    bytes
-        PNG.
-    """
+    """Return a PNG with a panel per training and noise, and a line per system; inf dB is clean."""
     noises = list(next(iter(curves.values())))
     size = (3.4 * len(noises), 3.0 * len(curves))
     figure = Figure(figsize=size, layout="constrained")

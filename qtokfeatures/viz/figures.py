@@ -1,4 +1,4 @@
-"""Figures without pyplot: made here, written whole or not at all."""
+"""Figures without pyplot, and their files."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DPI = 160
+# No time of day, so that equal figures are equal files.
+_METADATA: dict[str, dict[str, None]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+}
 _FONTS = (
     "DejaVu Sans",
     "Noto Sans CJK SC",
@@ -59,7 +65,7 @@ class Picture(Figure):
         self._agg = FigureCanvasAgg(self)
 
     def png(self) -> bytes:
-        """Render it, drawing once where ``savefig`` draws twice."""
+        """Render as PNG, drawing once where ``savefig`` draws twice."""
         buffer = io.BytesIO()
         self._agg.print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
         return buffer.getvalue()
@@ -69,89 +75,90 @@ class Picture(Figure):
 
 
 def figure_png(figure: Figure) -> bytes:
-    """Render a figure as PNG.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        Any figure.
-
-    Returns
-    -------
-    bytes
-        The PNG file's content, at 160 dots per inch.
-    """
-    use_fonts_for_any_script(figure)
-    with unknown_scripts_allowed():
-        if isinstance(figure, Picture):
-            return figure.png()
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-        return buffer.getvalue()
+    """Render a figure as PNG at 160 dots per inch."""
+    return _rendered(figure, ".png")
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> Path:
-    """Write a figure as PNG; the file appears whole or not at all.
+    """Write a figure as PNG, SVG or PDF, atomically.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
         Any figure.
     path : path
-        Ends in ``.png``; missing folders are made.
+        Its suffix chooses the format: ``.png`` (160 dots per inch), ``.svg`` or ``.pdf``. ``~`` is
+        expanded, and missing folders are created.
 
     Returns
     -------
     pathlib.Path
-        Where it was written.
+        The file written.
 
     Raises
     ------
     InputError
-        If the suffix is another one.
+        If the suffix is not one of the three.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from qtokfeatures.viz import save_figure, token_figure
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save_figure(token_figure([[1, 2, 3]]), pathlib.Path(folder, "tokens.svg"))
+    ...     path.read_text().startswith("<?xml")
+    True
     """
-    target = Path(path)
-    if target.suffix.lower() != ".png":
-        raise InputError(f"a figure is written as .png, not as {target.suffix!r}: {target}")
-    write_whole(target, figure_png(figure))
+    target = Path(path).expanduser()
+    suffix = target.suffix.lower()
+    if suffix not in _METADATA:
+        raise InputError(
+            f"{target}: a figure is written as {', '.join(_METADATA)}, got the suffix "
+            f"{target.suffix!r}"
+        )
+    write_whole(target, _rendered(figure, suffix))
     return target
 
 
+def _rendered(figure: Figure, suffix: str) -> bytes:
+    use_fonts_for_any_script(figure)
+    with unknown_scripts_allowed():
+        if suffix == ".png" and isinstance(figure, Picture):
+            return figure.png()
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=_METADATA[suffix])
+        return buffer.getvalue()
+
+
 def write_whole(target: Path, content: bytes) -> None:
-    """Write a file by way of a neighbour, so that no reader sees half of it."""
+    """Write a file atomically, so that no reader sees part of it."""
     with atomic_write(target) as fresh:
         fresh.write_bytes(content)
 
 
 @contextlib.contextmanager
 def unknown_scripts_allowed() -> Iterator[None]:
-    """Draw a box, without a warning, for each character that no installed font has."""
+    """Silence the warnings for characters that no installed font has."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
 
 
 def use_fonts_for_any_script(figure: Figure) -> None:
-    """Let names in Chinese, Hindi or Arabic find a font where the machine has one."""
+    """Set fonts that include Chinese, Hindi or Arabic, where installed."""
     for text in figure.findobj(Text):
         text.set_fontfamily(_installed_fonts())
 
 
 def plain(text: Text) -> Text:
-    """Show a name as it is: dollar signs and underscores are not mathematics."""
+    """Turn off mathematics in a text, so that dollar signs and underscores are literal."""
     text.set_parse_math(False)
     text.set_fontfamily(_installed_fonts())
     return text
 
 
 def shortened(name: str, longest: int = 60) -> str:
-    """Take the middle out of a name that is too long for its place.
-
-    Examples
-    --------
-    >>> shortened("a name that is rather long", 11)
-    'a nam… long'
-    """
+    """Replace the middle of a long name by an ellipsis."""
     clean = " ".join(name.split())
     if len(clean) <= longest:
         return clean
@@ -160,7 +167,7 @@ def shortened(name: str, longest: int = 60) -> str:
 
 
 def tidy(ax: Axes) -> None:
-    """Take away the lines that carry no information."""
+    """Hide the top and right spines."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=9)
 

@@ -1,4 +1,4 @@
-"""Names beside points that do not cover one another."""
+"""Placement of names beside points without overlap."""
 
 from __future__ import annotations
 
@@ -31,36 +31,8 @@ def place_labels(
     scale: float = 1.0,
     farthest: float = 62.0,
 ) -> list[Box | None]:
-    """Find a free place for each label, near its point.
-
-    The labels of the most crowded points choose first. A place is free when it lies inside the
-    frame and covers neither a point nor an earlier label; the nearest free one is taken.
-
-    Parameters
-    ----------
-    points : ndarray (label, 2)
-        Positions in pixels.
-    sizes : sequence of (width, height)
-        Size of each label in pixels.
-    frame : Box
-        Where labels may lie.
-    obstacles : ndarray (point, 2), optional
-        Points that no label may cover; `points` themselves by default.
-    scale : float
-        Screen pixels per 1/96 inch: multiplies the distances and the points' radius.
-    farthest : float
-        Largest distance between a point and its label, before `scale`.
-
-    Returns
-    -------
-    list of Box or None
-        The place of each label; None where nothing was free.
-
-    Examples
-    --------
-    >>> place_labels(np.array([[50.0, 50.0]]), [(20.0, 10.0)], Box(0, 0, 100, 100))
-    [Box(left=58.0, bottom=45.0, right=78.0, top=55.0)]
-    """
+    """Return the nearest free box of each label, in pixels; None where nothing is free."""
+    # Labels of the most crowded points choose first: theirs are the fewest free places.
     radius = _POINT_RADIUS_PX * scale
     marks = points if obstacles is None else obstacles
     taken = [Box(x - radius, y - radius, x + radius, y + radius) for x, y in marks]

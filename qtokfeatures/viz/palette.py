@@ -1,23 +1,12 @@
-"""Colours and marker shapes that stay apart for colour-blind eyes and in grey print.
-
-The colours are Okabe and Ito's (https://jfly.uni-koeln.de/color/), with their yellow darkened so
-that it shows on white. The first eight categories differ in colour *and* in shape.
-"""
+"""Colours and marker shapes that remain distinct for colour-blind readers and in grey print."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-COLORS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#4D4D4D",
-    "#B8A800",
-)
+# Okabe and Ito's colours (https://jfly.uni-koeln.de/color/), their yellow darkened for white
+# backgrounds. The first eight categories differ in colour and in shape.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D", "#B8A800")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 _AREAS = {"*": 1.9, "P": 1.3, "X": 1.3, "^": 1.2, "v": 1.2}
@@ -29,27 +18,19 @@ FAINT = "#6B6B6B"
 
 
 class CategoryStyle(NamedTuple):
-    """How one category is drawn."""
+    """Colour and marker shape of one category."""
 
     color: str
     marker: str
 
     @property
     def area(self) -> float:
-        """How much larger than a disc the shape is drawn to look as large."""
+        """Size relative to a disc that looks as large."""
         return _AREAS.get(self.marker, 1.0)
 
 
 def category_styles(n_categories: int) -> list[CategoryStyle]:
-    """Return one colour and shape per category; the first 64 pairs are all different.
-
-    Examples
-    --------
-    >>> category_styles(2)[1]
-    CategoryStyle(color='#D55E00', marker='s')
-    >>> len(set(category_styles(64)))
-    64
-    """
+    """Return one colour and shape per category; the first 64 pairs are all different."""
     n = len(COLORS)
     return [
         CategoryStyle(COLORS[index % n], MARKERS[(index + index // n) % n])

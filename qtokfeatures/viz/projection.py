@@ -1,4 +1,4 @@
-"""From many features to two coordinates that can be drawn."""
+"""Projections of features onto two coordinates, by UMAP or PCA."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Projection:
     method : str
         ``"UMAP"`` or ``"PCA"``.
     caption : str
-        What the picture is and how far its distances can be trusted.
+        Text on the method and on how far its distances can be trusted.
     axis_labels : tuple of str
         Names of the two axes.
     """
@@ -48,15 +48,15 @@ def project(features: ArrayLike, *, method: str = "auto", seed: int = 0) -> Proj
     features : array (clip, feature)
         One row per clip, finite: a DataArray of an estimator, or any array.
     method : {"auto", "umap", "pca"}
-        ``"auto"`` takes UMAP when umap-learn is installed and there are ten different clips and
-        three features or more, and PCA otherwise; the caption says which.
+        ``"auto"`` uses UMAP when umap-learn is installed and there are at least ten different
+        clips and three features, PCA otherwise; the caption says which.
     seed : int
-        Seed of UMAP; PCA has no chance in it.
+        Seed of UMAP; PCA is deterministic.
 
     Returns
     -------
     Projection
-        Coordinates, and what to write beside them.
+        Coordinates, axis labels and caption.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Two spectrograms on one scale."""
+"""Spectrograms of a clip and its reconstruction on one scale."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def spectrogram_figure(y: Signal, y_hat: Signal, sr: int, *, title: str = "") ->
     sr : int
         Sample rate, Hz.
     title : str
-        Above the picture, usually the clip's name.
+        Heading, usually the clip's name.
 
     Returns
     -------
@@ -45,6 +45,14 @@ def spectrogram_figure(y: Signal, y_hat: Signal, sr: int, *, title: str = "") ->
     ------
     InputError
         If a signal is not one-dimensional or has no samples, or `sr` is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtokfeatures.viz import spectrogram_figure
+    >>> y = np.sin(np.arange(2400))
+    >>> spectrogram_figure(y, y / 2, 24_000).axes[0].get_title("left")
+    'original'
     """
     figure = Picture(8.6, 5.6)
     panels = figure.subplots(2, 1, sharex=True)
@@ -109,21 +117,7 @@ def draw_spectrogram(ax: Axes, y: Signal, sr: int, *, reference: float | None = 
 
 
 def mel_spaced_magnitudes(y: Signal, sr: int) -> NDArray[np.float64]:
-    """Return the magnitudes of a short-time Fourier transform on mel-spaced rows.
-
-    Parameters
-    ----------
-    y : ndarray (sample,)
-        One channel.
-    sr : int
-        Sample rate, Hz.
-
-    Returns
-    -------
-    ndarray (row, column)
-        192 rows from 0 Hz to half the rate; each holds the largest magnitude that falls into
-        it, a full-scale sine counting 1. At most about 1,000 columns, however long the clip.
-    """
+    """Return STFT magnitudes (row, column), mel-spaced; a full-scale sine counts 1."""
     spectra = _spectra(np.asarray(y, dtype=np.float64), sr)
     bin_hz = sr / 2 / (spectra.shape[0] - 1)
     edges = _mel_to_hz(np.linspace(0.0, _hz_to_mel(sr / 2), _ROWS + 1)) / bin_hz

@@ -1,4 +1,4 @@
-"""Tokens as a picture: one row per codebook, one column per frame."""
+"""Token rasters: one row per codebook, one column per frame."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def token_figure(
     codebook_size : int
         Number of codes in a codebook.
     title : str
-        Above the picture, usually the clip's name.
+        Heading, usually the clip's name.
 
     Returns
     -------
@@ -42,6 +42,12 @@ def token_figure(
     ------
     CodesError
         If `codes` is not a table of integers with frames.
+
+    Examples
+    --------
+    >>> from qtokfeatures.viz import token_figure
+    >>> token_figure([[5, 5, 9], [1, 2, -1]], title="a.wav").axes[0].get_title("left")
+    'Tokens: a.wav'
     """
     figure = Picture(8.6, 3.2)
     ax = figure.add_subplot()
@@ -103,6 +109,7 @@ def _code_table(codes: ArrayLike) -> NDArray[np.integer]:
     table = np.asarray(codes)
     if table.ndim != 2 or 0 in table.shape or not np.issubdtype(table.dtype, np.integer):
         raise CodesError(
-            f"codes are integers (codebook, frame) with frames, not {table.dtype} {table.shape}"
+            f"expected codes as integers (codebook, frame) with at least one frame, got "
+            f"{table.dtype} of shape {table.shape}"
         )
     return table

@@ -1,4 +1,4 @@
-"""Two waveforms in one picture."""
+"""Waveforms of a clip and its reconstruction in one figure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def waveform_figure(y: Signal, y_hat: Signal, sr: int, *, title: str = "") -> Pi
     sr : int
         Sample rate, Hz.
     title : str
-        Above the picture, usually the clip's name.
+        Heading, usually the clip's name.
 
     Returns
     -------
@@ -41,6 +41,14 @@ def waveform_figure(y: Signal, y_hat: Signal, sr: int, *, title: str = "") -> Pi
     ------
     InputError
         If a signal is not one-dimensional or has no samples, or `sr` is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtokfeatures.viz import waveform_figure
+    >>> y = np.sin(np.arange(2400))
+    >>> len(waveform_figure(y, y / 2, 24_000).axes)
+    2
     """
     figure = Picture(8.6, 4.6)
     whole, close_up = figure.subplots(2, 1)
@@ -70,7 +78,7 @@ def draw_waveforms(
 ) -> None:
     """Draw a reconstruction over its original.
 
-    Long stretches are drawn as the band between the lowest and highest sample of each column.
+    Long segments are drawn as the band between the lowest and highest sample of each column.
 
     Parameters
     ----------
@@ -81,7 +89,7 @@ def draw_waveforms(
     sr : int
         Sample rate, Hz.
     start_s, stop_s : float
-        Stretch to draw, s; all of it by default.
+        Segment to draw, in seconds; the whole clip by default.
 
     Raises
     ------
@@ -100,11 +108,13 @@ def draw_waveforms(
 
 
 def check_signal(name: str, signal: Signal, sr: float) -> None:
-    """Refuse what is not one channel of samples at a rate."""
+    """Raise unless this is one channel of samples at a positive rate."""
     if np.ndim(signal) != 1 or len(signal) == 0:
-        raise InputError(f"{name} is one channel (sample,) with samples, not {np.shape(signal)}")
+        raise InputError(
+            f"expected {name} as one channel (sample,) with samples, got shape {np.shape(signal)}"
+        )
     if not sr > 0:
-        raise InputError(f"sr is a positive rate in Hz, not {sr!r}")
+        raise InputError(f"expected sr as a positive rate in Hz, got {sr!r}")
 
 
 def _draw_one(

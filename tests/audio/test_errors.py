@@ -80,7 +80,7 @@ def test_pipe(tmp_path):
 def test_file_that_disappears(wav, monkeypatch):
     """Between the look at it and its opening."""
     monkeypatch.setattr(
-        "qtokfeatures.audio.encoded_sources._check_regular", lambda path, source: path.unlink()
+        "qtokfeatures.audio.sources._check_regular", lambda path, source: path.unlink()
     )
     fails(wav, r"sound\.wav: no such file")
 

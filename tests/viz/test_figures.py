@@ -9,7 +9,9 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from matplotlib.text import Text
 
 from qtokfeatures import viz
@@ -64,12 +66,37 @@ def test_saving_makes_the_folder_and_leaves_nothing_else(tmp_path: Path) -> None
     assert [found.name for found in path.parent.iterdir()] == ["a.png"]
 
 
-def test_only_png_is_written(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"\.png"):
+def test_other_suffixes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.gif: a figure is written as \.png, \.svg"):
         viz.save_figure(viz.Picture(2, 1), tmp_path / "a.gif")
 
 
 # ------------------------------------------------------------------------------- the map
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start", "end"), [(".svg", b"<?xml", b"</svg>\n"), (".PDF", b"%PDF-", b"%%EOF\n")]
+)
+def test_vector_formats_are_complete_and_repeatable(suffix, start, end, tmp_path):
+    paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
+    for path in paths:
+        viz.save_figure(viz.token_figure([[1, 2, 3]], title="小提琴 $x$"), path)
+    first, second = (path.read_bytes() for path in paths)
+    assert first.startswith(start)
+    assert first.endswith(end)
+    if suffix == ".PDF":  # SVG holds random ids
+        assert first == second
+
+
+def test_home_is_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert viz.save_figure(viz.Picture(2, 1), "~/a.png") == tmp_path / "a.png"
+
+
+@pytest.mark.parametrize("make", [np.array, pd.Series, xr.DataArray, tuple])
+def test_groups_and_names_as_any_array(make):
+    figure = viz.map_figure(_projection(4), names=make(list("abcd")), groups=make(list("xxyy")))
+    assert {"a", "b", "c", "d", "x", "y"} <= set(_texts(figure))
 
 
 def test_awkward_names_are_drawn_as_they_are_without_warnings() -> None:
