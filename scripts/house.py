@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Figures of the package's structure, as CONTRIBUTING.md states them.
 
-    python scripts/house.py              # print the tables
-    python scripts/house.py --write      # and put them into CONTRIBUTING.md
+python scripts/house.py              # print the tables
+python scripts/house.py --write      # and put them into CONTRIBUTING.md
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def circles(graph: grimp.ImportGraph) -> list[list[str]]:
 
 def single_importers(graph: grimp.ImportGraph) -> list[str]:
     """Return the modules that exactly one other module imports, faces of rooms left out."""
-    packages = {".".join(file.parent.relative_to(ROOT).parts) for file in PACKAGE.rglob("__init__.py")}
+    packages = {
+        ".".join(file.parent.relative_to(ROOT).parts) for file in PACKAGE.rglob("__init__.py")
+    }
     return [
         name
         for name in sorted(graph.modules - packages)

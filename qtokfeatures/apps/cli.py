@@ -10,16 +10,12 @@ from qtokfeatures import __version__
 from qtokfeatures.apps import (
     cli_bench,
     cli_classify,
-    cli_cluster,
     cli_codec,
-    cli_codes,
-    cli_demo,
-    cli_features,
     cli_info,
-    cli_roundtrip,
+    cli_jobs,
     interruption,
 )
-from qtokfeatures.apps.cli_guard import GuardedGroup
+from qtokfeatures.apps.cli_guard import GuardedGroup, JobCommand
 
 app = typer.Typer(
     name="qtok",
@@ -33,13 +29,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("demo")(cli_demo.demo)
+app.command("demo", cls=JobCommand)(cli_jobs.demo)
 app.command("info")(cli_info.info)
-app.command("encode")(cli_codes.encode)
-app.command("decode")(cli_codes.decode)
-app.command("roundtrip")(cli_roundtrip.roundtrip)
-app.command("features")(cli_features.features)
-app.command("cluster")(cli_cluster.cluster)
+app.command("encode", cls=JobCommand)(cli_jobs.encode)
+app.command("decode", cls=JobCommand)(cli_jobs.decode)
+app.command("roundtrip", cls=JobCommand)(cli_jobs.roundtrip)
+app.command("features", cls=JobCommand)(cli_jobs.features)
+app.command("cluster", cls=JobCommand)(cli_jobs.cluster)
 app.command("verify")(cli_bench.verify)
 app.add_typer(cli_classify.app, name="classify")
 app.add_typer(cli_codec.app, name="codec")

@@ -10,7 +10,6 @@ import typer
 
 from qtokfeatures.apps.bench_output import BenchOutput
 from qtokfeatures.apps.cli_console import Report, print_json
-from qtokfeatures.apps.cli_inputs import output_folder
 from qtokfeatures.apps.cli_options import (
     AsJson,
     BenchCard,
@@ -28,6 +27,7 @@ from qtokfeatures.benches.speed.folders import default_folders
 from qtokfeatures.benches.tasks.features import _rendered, task_features
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.studio.inputs import open_codec
+from qtokfeatures.studio.output_files import output_folder
 
 if TYPE_CHECKING:
     from qtokfeatures.benches.robustness import RobustnessResult

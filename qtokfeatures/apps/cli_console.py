@@ -1,131 +1,87 @@
-"""What a command says: progress and failures to stderr, results to stdout."""
+"""Output of a command: progress and failures on stderr, results on stdout."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import typer
 
 from qtokfeatures.apps.interruption import stop_if_interrupted
+from qtokfeatures.progress import Progress
+from qtokfeatures.studio.failures import Failure, NoUsableInputError
 
-Item = TypeVar("Item")
 Justify = Literal["left", "right"]
 
 _NOT_A_TERMINAL_COLUMNS = 10_000
 
 
 @dataclass(frozen=True)
-class Failure:
-    """An input that could not be used, and why."""
-
-    source: str
-    error: str
-
-
-@dataclass
 class Report:
-    """Collects what a command has to say and says it once.
-
-    Parameters
-    ----------
-    as_json : bool
-        Print one JSON object instead of lines for people.
-    quiet : bool
-        Print nothing but failures.
-    """
+    """Output of a command: one JSON object, lines for people, or failures only."""
 
     as_json: bool = False
     quiet: bool = False
-    failures: list[Failure] = field(default_factory=list)
-
-    @property
-    def shows_progress(self) -> bool:
-        """Whether bars are drawn: for people, on a terminal."""
-        return not (self.as_json or self.quiet) and sys.stderr.isatty()
 
     @contextmanager
-    def stages(self) -> Iterator[Callable[[str, int, int], None]]:
-        """Show a bar on stderr while the block runs.
-
-        Yields
-        ------
-        callable
-            Called with what is being done, how much of it is done, and how much there is.
-        """
-        if not self.shows_progress:
-            yield lambda stage, done, total: None
+    def stages(self) -> Iterator[Progress]:
+        """Yield ``on_progress(stage, done, total)``, which draws a bar on a terminal."""
+        if self.as_json or self.quiet or not sys.stderr.isatty():
+            yield _watch_interrupts
             return
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Bars
         from rich.progress import TimeElapsedColumn as Elapsed
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Elapsed())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        with Bars(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("", total=None)
-            yield lambda stage, done, total: bar.update(
-                task, description=stage, completed=done, total=total
-            )
+
+            def show(stage: str, done: int, total: int) -> None:
+                stop_if_interrupted()
+                bar.update(task, description=stage, completed=done, total=total)
+
+            yield show
 
     @contextmanager
-    def tracked(self, items: Sequence[Item], what: str) -> Iterator[Iterator[Item]]:
-        """Give the items one by one, with a bar on stderr that goes when the block is left."""
-        with self.stages() as show:
-            yield _shown(items, what, show)
+    def job(self, nothing: str, empty: Mapping[str, Any] | None = None) -> Iterator[Progress]:
+        """Yield ``on_progress`` for a job; where no input is usable, say `nothing` and exit.
 
-    def fail(self, source: str, error: str | BaseException) -> None:
-        """Remember an input that could not be used."""
-        self.failures.append(Failure(str(source), " ".join(str(error).split())))
-
-    def finish(self, result: Mapping[str, Any], lines: Iterable[str] = ()) -> None:
-        """Print the result and the failures, and leave with 1 when there were any.
-
-        Parameters
-        ----------
-        result : mapping
-            What ``--json`` prints, beside ``"failed"``.
-        lines : iterable of str
-            What is printed for people.
-
-        Raises
-        ------
-        typer.Exit
-            With exit code 1 when an input failed.
+        `empty` is the JSON result of that case.
         """
+        with self.stages() as on_progress:
+            try:
+                yield on_progress
+            except NoUsableInputError as error:
+                if not error.failures:
+                    raise
+                failures = error.failures
+            else:
+                return
+        self.finish(empty or {"output": None, "clips": 0}, [nothing], failures)
+
+    def finish(
+        self, result: Mapping[str, Any], lines: Iterable[str] = (), failures: Sequence[Failure] = ()
+    ) -> None:
+        """Print `result` as JSON or `lines` for people, then the failures; exit with 1 if any."""
         if self.as_json:
-            print_json({**result, "failed": [asdict(failure) for failure in self.failures]})
+            print_json({**result, "failed": [asdict(failure) for failure in failures]})
         elif not self.quiet:
             for line in lines:
                 typer.echo(line)
-        self._list_failures()
-        if self.failures:
+        if failures:
+            count = len(failures)
+            typer.echo(f"{count} input{'s' if count > 1 else ''} failed:", err=True)
+            for failure in failures:
+                typer.echo(f"  {failure.line()}", err=True)
             raise typer.Exit(1)
-
-    def _list_failures(self) -> None:
-        if not self.failures:
-            return
-        count = len(self.failures)
-        typer.echo(f"{count} input{'s' if count > 1 else ''} failed:", err=True)
-        for failure in self.failures:
-            named = failure.error.startswith(failure.source)
-            reason = failure.error if named else f"{failure.source}: {failure.error}"
-            typer.echo(f"  {reason}", err=True)
-
-
-def _shown(
-    items: Sequence[Item], what: str, show: Callable[[str, int, int], None]
-) -> Iterator[Item]:
-    show(what, 0, len(items))
-    for done, item in enumerate(items, start=1):
-        stop_if_interrupted()
-        yield item
-        show(what, done, len(items))
 
 
 def print_json(value: Any) -> None:
@@ -134,15 +90,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Mapping[str, Justify], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table to stdout.
-
-    Parameters
-    ----------
-    columns : mapping of str to {"left", "right"}
-        Heading of each column and how it is set.
-    rows : iterable of sequence
-        The cells.
-    """
+    """Print a table to stdout; `columns` maps each heading to its alignment."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -154,6 +102,10 @@ def print_table(columns: Mapping[str, Justify], rows: Iterable[Sequence[object]]
         table.add_row(*(Text(str(cell)) for cell in row))
     width = None if sys.stdout.isatty() else _NOT_A_TERMINAL_COLUMNS
     Console(width=width).print(table)
+
+
+def _watch_interrupts(stage: str, done: int, total: int) -> None:
+    stop_if_interrupted()
 
 
 def _strict(value: Any) -> Any:

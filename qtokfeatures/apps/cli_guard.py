@@ -6,19 +6,41 @@ import os
 from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from qtokfeatures.apps.interruption import was_interrupted
 from qtokfeatures.exceptions import QtokError
+from qtokfeatures.studio.failures import RequestError
 
 INTERRUPTED = 130
 
 
-class GuardedGroup(TyperGroup):
-    """A group of commands that turns what went wrong into one line and an exit code."""
+class JobCommand(TyperCommand):
+    """A command whose options are the parameters of a job, which refuses wrong values."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the chosen command; see the class."""
+        """Run the job; a refused value becomes a usage error that names the option."""
+        try:
+            return super().invoke(ctx)
+        except RequestError as error:
+            options = {option.name: option for option in self.params}
+            named = options.get(error.parameter)
+            raise typer.BadParameter(
+                str(error), ctx=ctx, param_hint=_shown_name(named) if named else None
+            ) from error
+
+
+def _shown_name(parameter: Any) -> str:
+    """Return an option's flags, or an argument's name, as the help shows it."""
+    flags = [flag for flag in parameter.opts if flag.startswith("-")]
+    return " / ".join(f"'{flag}'" for flag in flags) or f"'{parameter.metavar or parameter.name}'"
+
+
+class GuardedGroup(TyperGroup):
+    """A group of commands that turns errors into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the chosen command."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

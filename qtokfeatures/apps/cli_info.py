@@ -1,4 +1,4 @@
-"""``qtok info``: what a file, or a codec, is."""
+"""``qtok info``: facts about audio files, codes files and codecs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ import typer
 from qtokfeatures.apps.cli_console import Report, print_table
 from qtokfeatures.apps.cli_options import AsJson
 from qtokfeatures.exceptions import QtokError
-from qtokfeatures.studio.inputs import codes_line, codes_summary, find_sounds, is_codes, open_codec
+from qtokfeatures.progress import Progress, with_progress
+from qtokfeatures.studio.descriptions import codes_line, describe_audio, describe_codes
+from qtokfeatures.studio.failures import Failure
+from qtokfeatures.studio.inputs import find_sounds, is_codes, open_codec
 
 
 def info(
@@ -25,19 +28,21 @@ def info(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show what files of audio or codes hold, or what a codec is."""
+    """Describe files of audio or codes, and codecs."""
     report = Report(as_json=as_json)
     stores = [name for name in what if is_codes(name)]
     codecs = [name for name in what if name not in stores and _is_codec_name(name)]
-    others = [name for name in what if name not in stores and name not in codecs]
-    result = {
-        "codecs": [asdict(open_codec(name, "cpu").spec) for name in codecs],
-        "codes": _describe_all(stores, _describe_codes, report),
-        "audio": _describe_all(find_sounds(others, report), _describe_audio, report),
-    }
+    sounds, failures = find_sounds(
+        [name for name in what if name not in stores and name not in codecs]
+    )
+    with report.stages() as on_progress:
+        codes, unreadable = _described(stores, _describe_store, on_progress)
+        audio, more = _described(sounds, describe_audio, on_progress)
+    specs = [asdict(open_codec(name, "cpu").spec) for name in codecs]
+    result = {"codecs": specs, "codes": codes, "audio": audio}
     if not as_json:
         _show(result)
-    report.finish(result)
+    report.finish(result, failures=[*unreadable, *failures, *more])
 
 
 def _is_codec_name(name: str) -> bool:
@@ -51,37 +56,24 @@ def _is_codec_name(name: str) -> bool:
     return name in list_codecs()
 
 
-def _describe_all(
-    sources: Sequence[str], describe: Callable[[str], dict[str, Any]], report: Report
-) -> list[dict[str, Any]]:
-    described = []
-    with report.tracked(sources, "read") as shown:
-        for source in shown:
-            try:
-                described.append({"source": source, **describe(source)})
-            except (QtokError, OSError) as error:
-                report.fail(source, error)
-    return described
+def _described(
+    sources: Sequence[str], describe: Callable[[str], dict[str, Any]], on_progress: Progress
+) -> tuple[list[dict[str, Any]], list[Failure]]:
+    described, failures = [], []
+    for source in with_progress(sources, "read", on_progress):
+        try:
+            described.append({"source": source, **describe(source)})
+        except (QtokError, OSError) as error:
+            failures.append(Failure.of(source, error))
+    return described, failures
 
 
-def _describe_audio(source: str) -> dict[str, Any]:
-    from qtokfeatures.audio import load_audio
-
-    clip = load_audio(source)
-    return {
-        "duration_s": clip.duration_s,
-        "sample_rate": clip.sample_rate,
-        "n_samples": clip.n_samples,
-        "peak": float(abs(clip.y).max()),
-    }
-
-
-def _describe_codes(source: str) -> dict[str, Any]:
+def _describe_store(source: str) -> dict[str, Any]:
     from qtokfeatures.labelled import load_codes
     from qtokfeatures.labelled.schema import label_names
 
     ds = load_codes(source)
-    return {**codes_summary(ds), "labels": label_names(ds), "summary": codes_line(ds)}
+    return {**describe_codes(ds), "labels": label_names(ds), "summary": codes_line(ds)}
 
 
 def _show(result: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The arguments and options that several commands share."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ import typer
 
 Sounds = Annotated[
     list[str],
-    typer.Argument(
-        metavar="FILES...", help="Audio files, folders (searched through), globs or URLs."
-    ),
+    typer.Argument(metavar="FILES...", help="Audio files, folders (searched), patterns or URLs."),
 ]
 SoundsOrCodes = Annotated[
     list[str],
     typer.Argument(
         metavar="FILES...",
-        help="Audio files, folders, globs or URLs; or codes files (.nc, .zarr).",
+        help="Audio files, folders (searched), patterns or URLs; codes files (.nc, .zarr).",
     ),
 ]
 CodecName = Annotated[
@@ -25,11 +23,20 @@ CodecName = Annotated[
     typer.Option(
         "--codec",
         metavar="NAME",
-        help="A codec's name or folder; by default mini, or the codec that made the codes.",
+        help="Name or folder of a codec; by default mini, or the codec that made the codes.",
         show_default=False,
     ),
 ]
-Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, …")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="NAME", help="Device of the codec: auto, cpu, cuda, cuda:1, mps."
+    ),
+]
+Features = Annotated[
+    str,
+    typer.Option("--features", metavar="histogram|embedding|both", help="Features of a clip."),
+]
 Codebooks = Annotated[
     int | None,
     typer.Option(
@@ -47,7 +54,7 @@ Clusters = Annotated[
         "--clusters",
         metavar="N",
         min=1,
-        help="How many clusters; by default the number whose groups stand apart best.",
+        help="Number of clusters; by default the one, 2 to 12, that separates them best.",
         show_default=False,
     ),
 ]
@@ -57,7 +64,7 @@ Refine = Annotated[
         "--refine",
         metavar="STEPS",
         min=0,
-        help="Fit the codes to what they decode to, in so many steps: closer, slower; mini only.",
+        help="Steps of fitting the codes to what they decode to: closer, slower; mini only.",
     ),
 ]
 BenchRefine = Annotated[
@@ -73,7 +80,7 @@ Quiet = Annotated[
 Folder = Annotated[
     Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; made if absent.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of clustering and map.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of every draw.")]
 BenchData = Annotated[
     Path | None,
     typer.Option(

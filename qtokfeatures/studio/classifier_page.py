@@ -9,7 +9,7 @@ from qtokfeatures.studio.page import cards, page, picture, player, section, tabl
 
 
 @dataclass(frozen=True)
-class HeardToken:
+class PlayedToken:
     """A token that tells a class, and where it can be heard.
 
     Parameters
@@ -41,7 +41,7 @@ def classifier_report(
     lead: str,
     confusion_png: bytes,
     caption: str,
-    tokens: Mapping[str, Sequence[HeardToken]],
+    tokens: Mapping[str, Sequence[PlayedToken]],
 ) -> str:
     """Return a page with the confusion matrix and, class by class, its tokens.
 
@@ -55,7 +55,7 @@ def classifier_report(
         The picture of the confusion matrix.
     caption : str
         What was measured.
-    tokens : mapping of str to sequence of HeardToken
+    tokens : mapping of str to sequence of PlayedToken
         Characteristic tokens by class.
 
     Returns
@@ -76,7 +76,7 @@ def classifier_report(
     return page(title, [matrix, *sections], lead=lead)
 
 
-def _class_section(name: str, tokens: Sequence[HeardToken]) -> object:
+def _class_section(name: str, tokens: Sequence[PlayedToken]) -> object:
     header = ("codebook", "bin", "score", "share of frames", "elsewhere", "for example")
     rows = [
         (t.codebook, t.bin, t.score, f"{t.share:.1%}", f"{t.share_elsewhere:.1%}", t.examples)

@@ -1,15 +1,32 @@
-"""Labelled recordings → a measured classifier and its report; recordings → predictions."""
+"""Classifiers of recordings: trained, measured on groups left out, and applied to files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtokfeatures.apps.cli_console import Report
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.studio.inputs import gather_codes, open_codec
+from qtokfeatures.progress import Progress
+from qtokfeatures.studio.failures import Failure, RequestError, check_choice, check_usable
+from qtokfeatures.studio.inputs import (
+    FEATURES,
+    CodecLike,
+    Files,
+    encode_sounds,
+    file_names,
+    gather_codes,
+    open_codec,
+)
+from qtokfeatures.studio.output_files import (
+    output_file,
+    output_folder,
+    refuse_to_overwrite,
+    write_page,
+    write_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,94 +41,298 @@ if TYPE_CHECKING:
         Validation,
     )
 
-_HEARD_PER_CLASS = 3
+NO_GROUP = "none"
+RESERVED_LABELS = ("clip", "probability")  # columns of predictions beside the label
+
+_PLAYED_PER_CLASS = 3
 _EXCERPT_S = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedClassifier:
-    """A classifier, and what was found out about it.
+    """A classifier, its cross-validation, and the files written about it.
 
     Parameters
     ----------
     model : StoredClassifier
         Fitted on all clips.
     validation : Validation
-        Predictions for groups left out.
+        Predictions for groups left out of training.
     tokens : list of CharacteristicToken
-        What tells the classes apart.
+        Tokens that distinguish the classes.
+    files : list of pathlib.Path
+        The model, then the report.
+    failures : list of Failure
+        Recordings that could not be used.
     """
 
     model: StoredClassifier
     validation: Validation
     tokens: list[CharacteristicToken]
-
-    def numbers(self, written: Sequence[Path]) -> dict[str, Any]:
-        """Return what ``--json`` prints."""
-        found = self.validation
-        return {
-            "output": written[0],
-            "files": list(written),
-            "label": self.model.label,
-            "group": self.model.group or None,
-            "clips": self.model.n_clips,
-            "classes": [str(name) for name in found.classes],
-            "folds": int(found.fold.max()) + 1,
-            "balanced_accuracy": found.balanced_accuracy,
-            "log_loss": found.log_loss,
-            "confusion": found.confusion().to_numpy().tolist(),
-            "characteristic": [
-                {"class": one.label, "codebook": one.codebook, "bin": one.bin, "score": one.score}
-                for one in self.tokens
-            ],
-        }
+    files: list[Path]
+    failures: list[Failure]
 
 
 def train_classifier(
-    listed: Manifest,
+    manifest: str | os.PathLike[str],
     *,
-    label: str,
-    group: str,
-    kind: str,
-    folds: int,
-    seed: int,
-    codec: str | None,
-    device: str,
-    report: Report,
-) -> TrainedClassifier | None:
-    """Encode recordings, measure a classifier on groups left out, and fit it on all.
+    output: str | os.PathLike[str],
+    label: str = "label",
+    group: str | None = None,
+    group_pattern: str | None = None,
+    features: str = "embedding",
+    folds: int = 5,
+    report: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    codec: CodecLike | None = None,
+    device: str = "auto",
+    on_progress: Progress | None = None,
+) -> TrainedClassifier:
+    """Train a classifier on labelled recordings, measure it on groups left out, and store it.
 
     Parameters
     ----------
-    listed : Manifest
-        The recordings.
-    label : str
-        What they are labelled with.
-    group : str
-        What groups are; empty for none.
-    kind : str
-        Which features.
-    folds : int
-        Folds at the most.
-    seed : int
+    manifest : path
+        CSV with a column of recordings (``path``, ``file`` …) and one of labels, or a folder with
+        one folder per class.
+    output : path
+        Model to write: ``.skops``.
+    label : str, default="label"
+        Column of the labels; for a folder, any name.
+    group : str, optional
+        Column of what is kept whole when measuring: instrument, speaker or track. By default the
+        first column named instance, speaker, track, title, composer or group; ``"none"`` leaves
+        out single clips, which flatters the result.
+    group_pattern : str, optional
+        For a folder: regular expression whose first parenthesis finds the group in a file's name.
+        By default the folder below that of the class.
+    features : {"histogram", "embedding", "both"}, default="embedding"
+        As in :class:`~qtokfeatures.QTokenizer`.
+    folds : int, default=5
+        Most folds of the cross-validation.
+    report : path, optional
+        Folder for predictions, confusion matrix and characteristic tokens, as tables and a page.
+    seed : int, default=0
         Seed of the folds.
-    codec : str, optional
-        Codec to use.
-    device : str
-        Where it runs.
-    report : Report
-        Shows the progress, and is told of recordings that cannot be used.
+    codec : str, path or Codec, optional
+        Name or folder of a codec, or a loaded one; mini by default.
+    device : str, default="auto"
+        Device of a codec that is loaded by name.
+    on_progress : callable, optional
+        Called as ``on_progress(stage, done, total)``.
 
     Returns
     -------
-    TrainedClassifier or None
-        None when no recording could be used.
+    TrainedClassifier
+        Model, validation, characteristic tokens, files written and failures.
 
     Raises
     ------
+    NoUsableInputError
+        If none of the recordings can be used.
     InputError
-        If there are too few classes, or groups of a class.
+        If a parameter has a wrong value, or there are too few classes, or groups of a class.
+
+    Examples
+    --------
+    >>> import qtokfeatures as qt
+    >>> table = qt.example_labels().query("pitch != '' and label in ('flute', 'guitar')")
+    >>> table = table.assign(path=[str(qt.example_file(name)) for name in table["file"]])
+    >>> table.to_csv("notes.csv", index=False)
+    >>> done = qt.studio.train_classifier("notes.csv", group="pitch", output="notes.skops")
+    >>> done.model.n_clips, done.failures
+    (8, [])
     """
+    from qtokfeatures.pipelines import save_classifier
+
+    check_choice(features, FEATURES, "features")
+    target = output_file(output, (".skops",))
+    source = Path(manifest)
+    listed, group_name = _listed(source, label, group, group_pattern)
+    failures = [Failure.of(place, error) for place, error in listed.errors]
+    check_usable(listed.recordings, failures)
+    refuse_to_overwrite([target], [source, *(one.path for one in listed.recordings)])
+    opened = open_codec(codec, device)
+    ds, kept, unreadable = _encode(opened, listed, on_progress)
+    failures += unreadable
+    check_usable(kept, failures)
+    model, validation, tokens = _trained(
+        opened, ds, [listed.recordings[row] for row in kept], label=label, group=group_name,
+        features=features, folds=folds, seed=seed,
+    )  # fmt: skip
+    save_classifier(model, target)
+    files = [target]
+    if report is not None:
+        folder = output_folder(report, parameter="report")
+        files += _write_report(model, validation, tokens, folder)
+    return TrainedClassifier(model, validation, tokens, files, failures)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifiedFiles:
+    """Predicted labels of files.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per clip: ``clip``, the label (under its name), ``probability``, and ``p(class)``
+        for every class.
+    label : str
+        Name of the label.
+    failures : list of Failure
+        Files that could not be used.
+    """
+
+    table: pd.DataFrame
+    label: str
+    failures: list[Failure]
+
+
+def classify_files(
+    model: str | os.PathLike[str],
+    files: Files,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    codec: CodecLike | None = None,
+    device: str = "auto",
+    on_progress: Progress | None = None,
+) -> ClassifiedFiles:
+    """Predict the labels of recordings or codes with a stored classifier.
+
+    Parameters
+    ----------
+    model : path
+        Model of :func:`train_classifier`: ``.skops``.
+    files : path, URL, or sequence of paths and URLs
+        Audio files, folders (searched), patterns and URLs, and codes files (.nc, .zarr).
+    output : path, optional
+        Table to write: ``.csv``; nothing is written by default.
+    codec : str, path or Codec, optional
+        The classifier's codec, where it is not found under its own name.
+    device : str, default="auto"
+        Device of a codec that is loaded by name.
+    on_progress : callable, optional
+        Called as ``on_progress(stage, done, total)``.
+
+    Returns
+    -------
+    ClassifiedFiles
+        The table of predictions and the failures.
+
+    Raises
+    ------
+    NoUsableInputError
+        If none of the files can be used.
+    InputError
+        If the model is no classifier, or was trained with another codec.
+
+    Examples
+    --------
+    >>> import qtokfeatures as qt
+    >>> table = qt.example_labels().query("pitch != '' and label in ('flute', 'guitar')")
+    >>> table = table.assign(path=[str(qt.example_file(name)) for name in table["file"]])
+    >>> table.to_csv("notes.csv", index=False)
+    >>> _ = qt.studio.train_classifier("notes.csv", group="pitch", output="notes.skops")
+    >>> done = qt.studio.classify_files("notes.skops", qt.example_file("guitar_phrase"))
+    >>> done.table.columns.tolist()
+    ['clip', 'label', 'probability', 'p(flute)', 'p(guitar)']
+    """
+    import pandas as pd
+
+    from qtokfeatures.labelled import CodeSequence
+    from qtokfeatures.pipelines import load_classifier
+
+    target = None
+    if output is not None:
+        target = output_file(output, (".csv",))
+        refuse_to_overwrite([target], [Path(model), *file_names(files)])
+    stored = load_classifier(model)
+    opened = _codec_of(stored, codec, device)
+    gathered = gather_codes(files, codec=opened, on_progress=on_progress)
+    codes = CodeSequence(gathered.dataset)
+    pipe = stored.pipeline.set_params(qtokenizer__codec=opened)
+    probabilities = pipe.predict_proba(codes)
+    table = pd.DataFrame(
+        {
+            "clip": codes.dataset["clip"].values.astype(str),
+            stored.label: [stored.classes[index] for index in probabilities.argmax(axis=1)],
+            "probability": probabilities.max(axis=1),
+        }
+    )
+    table = table.assign(
+        **{f"p({name})": probabilities[:, column] for column, name in enumerate(stored.classes)}
+    )
+    if target is not None:
+        write_table(target, table, float_format="%.4f")
+    return ClassifiedFiles(table, stored.label, gathered.failures)
+
+
+def _listed(
+    manifest: Path, label: str, group: str | None, group_pattern: str | None
+) -> tuple[Manifest, str]:
+    """Return the recordings and the name of their groups; faults of the table are refused."""
+    from qtokfeatures.pipelines import folder_manifest, read_manifest
+
+    try:
+        if label in RESERVED_LABELS:
+            raise InputError(f"the label {label!r} is the name of another column of predictions")
+        if not manifest.is_dir():
+            if group_pattern is not None:
+                raise InputError("a group pattern is for folders; a table has a column of groups")
+            column = _group_column(manifest, group)
+            return read_manifest(manifest, label=label, group=column), column or ""
+        listed = folder_manifest(manifest, group_pattern=group_pattern)
+    except InputError as error:
+        raise RequestError(str(error), "manifest") from error
+    if group == NO_GROUP:
+        return listed, ""
+    if not all(one.group for one in listed.recordings):
+        raise RequestError(
+            f"{manifest}: the speaker or track of each file is unknown; sort the files into "
+            "folders below those of the classes, give --group-pattern, or give --group none",
+            "group",
+        )
+    return listed, group or "group"
+
+
+def _group_column(manifest: Path, group: str | None) -> str | None:
+    from qtokfeatures.pipelines import default_group
+    from qtokfeatures.pipelines.manifest import GROUP_COLUMNS, manifest_columns
+
+    if group == NO_GROUP:
+        return None
+    found = group or default_group(manifest)
+    if found is None:
+        raise InputError(
+            f"{manifest}: expected a column {', '.join(GROUP_COLUMNS)} with the instrument, "
+            "speaker or track of each clip; name another one with --group, or give --group none. "
+            f"It has {', '.join(manifest_columns(manifest))}, separated by commas"
+        )
+    return found
+
+
+def _encode(
+    codec: Codec, listed: Manifest, on_progress: Progress | None
+) -> tuple[xr.Dataset, list[int], list[Failure]]:
+    """Encode recordings; return codes, rows of the usable ones, and failures by row."""
+    recordings = listed.recordings
+    ds, _ = encode_sounds(codec, [one.path for one in recordings], on_progress=on_progress)
+    failed = {int(one["index"]): one["error"] for one in ds.qtok.skipped}
+    failures = [Failure.of(recordings[row].place, error) for row, error in failed.items()]
+    return ds, [row for row in range(len(recordings)) if row not in failed], failures
+
+
+def _trained(
+    codec: Codec,
+    ds: xr.Dataset,
+    recordings: Sequence[Any],
+    *,
+    label: str,
+    group: str,
+    features: str,
+    folds: int,
+    seed: int,
+) -> tuple[StoredClassifier, Validation, list[CharacteristicToken]]:
     import numpy as np
 
     from qtokfeatures.labelled import CodeSequence
@@ -122,54 +343,53 @@ def train_classifier(
         validate_groups,
     )
 
-    opened = open_codec(codec, device)
-    encoded = _encode(opened, listed, report)
-    if encoded is None:
-        return None
-    ds, kept = encoded
-    labels = np.array([listed.recordings[row].label for row in kept])
-    groups = np.array([listed.recordings[row].group for row in kept]) if group else None
+    labels = np.array([one.label for one in recordings])
+    groups = np.array([one.group for one in recordings]) if group else None
     codes = CodeSequence(ds)
-    pipe = make_label_classifier(opened, features=kind, n_splits=folds, seed=seed)
+    pipe = make_label_classifier(codec, features=features, n_splits=folds, seed=seed)
     validation = validate_groups(pipe, codes, labels, groups, n_splits=folds, seed=seed)
     pipe.fit(codes, labels, **({} if groups is None else {"classifier__groups": groups}))
     model = StoredClassifier(
         pipe, label, group, n_clips=len(codes), balanced_accuracy=validation.balanced_accuracy
     )
-    return TrainedClassifier(model, validation, characteristic_tokens(pipe, codes, labels, groups))
+    return model, validation, characteristic_tokens(pipe, codes, labels, groups)
 
 
-def write_report(trained: TrainedClassifier, folder: Path) -> list[Path]:
-    """Write predictions, confusion matrix and characteristic tokens as tables and as a page.
+def _codec_of(stored: StoredClassifier, codec: CodecLike | None, device: str) -> Codec:
+    """Load the classifier's codec; refuse other weights before anything is encoded."""
+    from qtokfeatures.estimators.codec_source import find_codec
 
-    Parameters
-    ----------
-    trained : TrainedClassifier
-        The classifier.
-    folder : Path
-        Where to.
+    if codec is None:
+        return find_codec(stored.codec, device=device)
+    opened = open_codec(codec, device)
+    if opened.spec.fingerprint != stored.codec.fingerprint:
+        raise InputError(
+            f"the classifier was trained with {stored.codec.name} (revision "
+            f"{stored.codec.revision}, fingerprint {stored.codec.fingerprint}), but the given "
+            f"codec is {opened.spec.describe()}; their codes do not compare"
+        )
+    return opened
 
-    Returns
-    -------
-    list of Path
-        What was written.
-    """
-    from qtokfeatures.files import atomic_write
+
+def _write_report(
+    model: StoredClassifier,
+    found: Validation,
+    tokens: list[CharacteristicToken],
+    folder: Path,
+) -> list[Path]:
     from qtokfeatures.pipelines import characteristic_table
     from qtokfeatures.studio.classifier_page import classifier_report
     from qtokfeatures.viz.confusion import confusion_figure
     from qtokfeatures.viz.figures import figure_png, write_whole
 
-    found, model = trained.validation, trained.model
     confusion = found.confusion()
     tables = {
         "predictions.csv": found.table(),
         "confusion.csv": confusion.reset_index(),
-        "characteristic_tokens.csv": characteristic_table(trained.tokens),
+        "characteristic_tokens.csv": characteristic_table(tokens),
     }
     for name, table in tables.items():
-        with atomic_write(folder / name) as fresh:
-            table.to_csv(fresh, index=False, encoding="utf-8")
+        write_table(folder / name, table)
     png = figure_png(
         confusion_figure(confusion.to_numpy(), confusion.columns.tolist(), title=model.label)
     )
@@ -183,120 +403,42 @@ def write_report(trained: TrainedClassifier, folder: Path) -> list[Path]:
         "log-odds over their standard error.",
         confusion_png=png,
         caption=caption,
-        tokens=_heard_tokens(trained),
+        tokens=_tokens_by_class(found, tokens),
     )
     write_whole(folder / "confusion.png", png)
-    write_whole(folder / "classifier.html", html.encode("utf-8"))
+    write_page(folder / "classifier.html", html)
     return [folder / name for name in (*tables, "confusion.png", "classifier.html")]
 
 
-def predict_labels(
-    stored: StoredClassifier,
-    files: Sequence[str],
-    *,
-    codec: str | None,
-    device: str,
-    report: Report,
-) -> pd.DataFrame | None:
-    """Predict the labels of recordings or codes.
+def _tokens_by_class(
+    found: Validation, tokens: list[CharacteristicToken]
+) -> Mapping[str, Sequence[Any]]:
+    from qtokfeatures.studio.classifier_page import PlayedToken
 
-    Parameters
-    ----------
-    stored : StoredClassifier
-        The classifier.
-    files : sequence of str
-        What the user typed.
-    codec : str, optional
-        Where to find its codec, if not under its own name.
-    device : str
-        Where that runs.
-    report : Report
-        Shows the progress, and is told of what cannot be used.
-
-    Returns
-    -------
-    pandas.DataFrame or None
-        Clip, label, its probability, and that of every class; None when nothing could be used.
-
-    Raises
-    ------
-    CodecError
-        If the codec found here is not that of the classifier.
-    """
-    import pandas as pd
-
-    from qtokfeatures.labelled import CodeSequence
-
-    opened = _codec_of(stored, codec, device)
-    gathered = gather_codes(files, codec=None, device=device, report=report, opened=opened)
-    if gathered is None:
-        return None
-    codes = CodeSequence(gathered[0])
-    pipe = stored.pipeline.set_params(qtokenizer__codec=opened)
-    probabilities = pipe.predict_proba(codes)
-    best = probabilities.argmax(axis=1)
-    table = pd.DataFrame(
-        {
-            "clip": codes.dataset["clip"].values.astype(str),
-            stored.label: [stored.classes[index] for index in best],
-            "probability": probabilities.max(axis=1),
-        }
-    )
-    each = {f"p({name})": probabilities[:, i] for i, name in enumerate(stored.classes)}
-    return table.assign(**each)
-
-
-def _codec_of(stored: StoredClassifier, codec: str | None, device: str) -> Codec:
-    """Load the classifier's codec, and refuse one of other weights before anything is encoded."""
-    from qtokfeatures.estimators.codec_source import find_codec
-
-    if codec is None:
-        return find_codec(stored.codec, device=device)
-    opened = open_codec(codec, device)
-    if opened.spec.fingerprint != stored.codec.fingerprint:
-        raise InputError(
-            f"the classifier was trained with {stored.codec.name} (revision "
-            f"{stored.codec.revision}, fingerprint {stored.codec.fingerprint}), but --codec "
-            f"{codec} is {opened.spec.describe()}; their codes do not compare"
-        )
-    return opened
-
-
-def _encode(codec: Codec, listed: Manifest, report: Report) -> tuple[xr.Dataset, list[int]] | None:
-    """Encode recordings; failures are reported under the row that names them."""
-    if not listed.recordings:
-        return None
-    with report.tracked([one.path for one in listed.recordings], "encode") as shown:
-        ds = codec.encode_many(shown, on_error="skip")
-    failed = {int(one["index"]): str(one["error"]) for one in ds.qtok.skipped}
-    for row, error in failed.items():
-        report.fail(listed.recordings[row].place, error)
-    kept = [row for row in range(len(listed.recordings)) if row not in failed]
-    return (ds, kept) if kept else None
-
-
-def _heard_tokens(trained: TrainedClassifier) -> dict[str, list[Any]]:
-    from qtokfeatures.studio.classifier_page import HeardToken
-
-    by_class: dict[str, list[Any]] = {str(name): [] for name in trained.validation.classes}
-    for one in trained.tokens:
-        heard = one.examples[:1] if len(by_class[one.label]) < _HEARD_PER_CLASS else ()
+    by_class: dict[str, list[Any]] = {str(name): [] for name in found.classes}
+    for one in tokens:
+        played = one.examples[:1] if len(by_class[one.label]) < _PLAYED_PER_CLASS else ()
+        sounds = {_place(where): _excerpt(where) for where in played}
         by_class[one.label].append(
-            HeardToken(
+            PlayedToken(
                 codebook=one.codebook,
                 bin=one.bin,
                 score=one.score,
                 share=one.share_here,
                 share_elsewhere=one.share_elsewhere,
-                examples="; ".join(f"{o.clip} at {o.time_s:.2f} s" for o in one.examples),
-                sounds={f"{o.clip} at {o.time_s:.2f} s": s for o in heard if (s := _excerpt(o))},
+                examples="; ".join(map(_place, one.examples)),
+                sounds={place: sound for place, sound in sounds.items() if sound},
             )
         )
     return by_class
 
 
+def _place(where: Occurrence) -> str:
+    return f"{where.clip} at {where.time_s:.2f} s"
+
+
 def _excerpt(where: Occurrence) -> str:
-    """Return the second around an occurrence, where the recording is still there."""
+    """Return the second around an occurrence, or an empty string if the recording is gone."""
     from qtokfeatures.audio import load_audio
     from qtokfeatures.studio.listening import compact_uri
 

@@ -1,17 +1,31 @@
-"""Codes → clusters, a map, and what a page and a table show of them."""
+"""Clusters of files: tables, a map, prototypes, and a page to listen to them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import typer
-
-from qtokfeatures.apps.cli_console import Report
 from qtokfeatures.exceptions import QtokError
-from qtokfeatures.studio.inputs import chosen_features
+from qtokfeatures.progress import Progress, ignore_progress, with_progress
+from qtokfeatures.studio.failures import Failure, RequestError, check_choice
+from qtokfeatures.studio.inputs import (
+    FEATURES,
+    CodecLike,
+    Files,
+    file_names,
+    gather_codes,
+    make_features,
+)
+from qtokfeatures.studio.output_files import (
+    output_folder,
+    refuse_to_overwrite,
+    without_audio_suffix,
+    write_page,
+    write_table,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,49 +40,60 @@ if TYPE_CHECKING:
 
 PROTOTYPES = ("clip", "centre")
 
-_MOST_PLAYERS = 60
+_MOST_PLAYERS = 60  # about 100 kB each: a page of 6 MB still opens on a phone
 _EXCERPT_S = 6.0
 _EXCERPT_SR = 24000
 
 
 class ClusterSound(NamedTuple):
-    """A sound that stands for a cluster.
-
-    Parameters
-    ----------
-    y : ndarray of float32, shape (sample,)
-        Mono audio.
-    sr : int
-        Its rate in Hz.
-    origin : str
-        What it was made of, for people.
-    """
+    """Audio (sample,) that stands for a cluster, its rate in Hz, and how it was made."""
 
     y: NDArray[np.float32]
     sr: int
     origin: str
 
 
+@dataclass(frozen=True)
+class ClusterOptions:
+    """Parameters of a clustering; see :func:`cluster_files`."""
+
+    n_clusters: int | None = None
+    method: str = "kmeans"
+    reduce: str | None = None
+    min_cluster_size: int = 5
+    features: str = "histogram"
+    codebooks: int | None = None
+    seed: int = 0
+
+    def check(self) -> None:
+        """Raise RequestError for values that no clustering can work with."""
+        from qtokfeatures.pipelines.clustering import METHODS, REDUCTIONS
+
+        check_choice(self.features, FEATURES, "features")
+        check_choice(self.method, METHODS, "method")
+        if self.reduce is not None:
+            check_choice(self.reduce, REDUCTIONS, "reduce")
+        if self.method == "hdbscan" and self.n_clusters is not None:
+            raise RequestError(
+                "HDBSCAN finds the number itself; set the smallest cluster instead (--min-size)",
+                "n_clusters",
+            )
+
+    def check_count(self, n_clips: int) -> None:
+        """Raise RequestError for more clusters than clips."""
+        if self.n_clusters is not None and self.n_clusters > n_clips:
+            raise RequestError(
+                f"{self.n_clusters} clusters cannot be made of {n_clips} "
+                f"clip{'s' if n_clips != 1 else ''}; ask for fewer, or give more clips",
+                "n_clusters",
+            )
+
+
 @dataclass(frozen=True, eq=False)
 class ClusterRun:
-    """Clips that were clustered, and all that is known of them.
+    """Clustered clips: codes, fitted pipeline, clusters, and places on a map.
 
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Their codes.
-    codec : Codec
-        The codec of the codes.
-    pipe : Pipeline
-        The fitted pipeline that clustered them.
-    clustering : Clustering
-        Which cluster each is in.
-    projection : Projection
-        Where each lies on the map.
-    names : sequence of str
-        What each is called on the page.
-    kinds : sequence of str
-        What each is known to be; empty strings when nothing is known.
+    `names` are the clips' names on a page, `kinds` their known classes or empty strings.
     """
 
     ds: xr.Dataset
@@ -79,73 +104,83 @@ class ClusterRun:
     names: Sequence[str]
     kinds: Sequence[str]
 
-    def shown_clips(self, report: Report) -> list[ClusteredClip]:
-        """Prepare the clips for a page, with players for those nearest to a centre.
-
-        Parameters
-        ----------
-        report : Report
-            Shows the progress.
-
-        Returns
-        -------
-        list of ClusteredClip
-            In the order of the Dataset.
-        """
+    def clips_of_page(self, on_progress: Progress) -> list[ClusteredClip]:
+        """Return the clips in order, with players for those nearest to a centre."""
         from qtokfeatures.studio.cluster_page import ClusteredClip
 
-        heard = self._heard()
-        with report.tracked(range(len(self.names)), "prepare players") as rows:
-            return [
-                ClusteredClip(
-                    name=self.names[row],
-                    cluster=int(self.clustering.labels[row]),
-                    duration_s=float(self.ds["duration"][row]),
-                    kind=self.kinds[row],
-                    audio=self._player(row) if row in heard else None,
-                )
-                for row in rows
-            ]
+        played = self._played()
+        return [
+            ClusteredClip(
+                name=self.names[row],
+                cluster=int(self.clustering.labels[row]),
+                duration_s=float(self.ds["duration"][row]),
+                kind=self.kinds[row],
+                audio=self._player(row) if row in played else None,
+            )
+            for row in with_progress(range(len(self.names)), "prepare players", on_progress)
+        ]
 
-    def prototypes(self, how: str, report: Report) -> dict[int, ClusterSound]:
-        """Make a sound for each cluster that stands for it.
+    def prototypes(self, kind: str, on_progress: Progress) -> dict[int, ClusterSound]:
+        """Return one sound per cluster: of its most typical ``"clip"``, or its ``"centre"``."""
+        make = self._typical_clip if kind == "clip" else self._sound_of_centre
+        clusters = range(self.clustering.n_clusters)
+        return {
+            cluster: make(cluster) for cluster in with_progress(clusters, "prototypes", on_progress)
+        }
 
-        Parameters
-        ----------
-        how : {"clip", "centre"}
-            Decode the tokens of the clip nearest to the centre, or make a sound for the centre.
-        report : Report
-            Shows the progress.
+    def labelled(self) -> xr.Dataset:
+        """Return ``cluster``, ``x`` and ``y`` (clip), with the clips' labels as coordinates."""
+        import xarray as xr
 
-        Returns
-        -------
-        dict of int to ClusterSound
-        """
-        make = self._typical_clip if how == "clip" else self._sound_of_centre
-        with report.tracked(range(self.clustering.n_clusters), "make prototypes") as clusters:
-            return {cluster: make(cluster) for cluster in clusters}
+        from qtokfeatures.labelled.spec import CodecSpec
+
+        variables = {name: ("clip", values) for name, values in self._found().items()}
+        coords = {"clip": self.ds["clip"].variable, **self._labels()}
+        attrs = CodecSpec.from_attrs(self.ds.attrs).to_attrs()
+        ds = xr.Dataset(variables, coords, {**attrs, "map": self.projection.method})
+        ds["cluster"].attrs["long_name"] = "cluster, the largest being 0, and -1 for none"
+        return ds
+
+    def write_labels(self, path: Path) -> None:
+        """Write cluster, place on the map and labels of each clip as CSV."""
+        import pandas as pd
+
+        labels = {name: label.values for name, label in self._labels().items()}
+        table = pd.DataFrame({"clip": self.ds["clip"].values, **self._found(), **labels})
+        write_table(path, table, float_format="%.6g")
+
+    def _found(self) -> dict[str, Any]:
+        x, y = self.projection.xy.T
+        return {"cluster": self.clustering.labels, "x": x, "y": y}
+
+    def _labels(self) -> dict[str, xr.Variable]:
+        """Return the labels of the clips, except those with the name of a result."""
+        taken = {"clip", *self._found()}
+        return {
+            str(name): coord.variable
+            for name, coord in self.ds.coords.items()
+            if coord.dims == ("clip",) and name not in taken
+        }
 
     def _typical_clip(self, cluster: int) -> ClusterSound:
         from qtokfeatures.pipelines import sonify_medoid
 
         found = self.clustering
-        heard = sonify_medoid(self.codec, self.ds, found.space, found.labels == cluster)
-        return ClusterSound(
-            heard.y, heard.sr, f"decoded from the tokens of {self.names[heard.row]}"
-        )
+        made = sonify_medoid(self.codec, self.ds, found.space, found.labels == cluster)
+        return ClusterSound(made.y, made.sr, f"decoded from the tokens of {self.names[made.row]}")
 
     def _sound_of_centre(self, cluster: int) -> ClusterSound:
         from qtokfeatures.estimators import sonify
 
-        heard = sonify(self.pipe, cluster=self.clustering.fitted_labels[cluster])
-        clips = list(dict.fromkeys(map(str, heard.frames["clip"].values)))
+        made = sonify(self.pipe, cluster=self.clustering.fitted_labels[cluster])
+        clips = list(dict.fromkeys(map(str, made.frames["clip"].values)))
         more = f" and {len(clips) - 3} more" if len(clips) > 3 else ""
         return ClusterSound(
-            heard.y, heard.sr, f"made for the centre, of frames of {', '.join(clips[:3])}{more}"
+            made.y, made.sr, f"made for the centre, of frames of {', '.join(clips[:3])}{more}"
         )
 
-    def _heard(self) -> set[int]:
-        """Choose clips to hear: of every cluster equally many, the most typical first."""
+    def _played(self) -> set[int]:
+        """Choose clips with a player: equally many of every cluster, the most typical first."""
         if len(self.names) <= _MOST_PLAYERS:
             return set(range(len(self.names)))
         clusters = sorted(set(self.clustering.labels.tolist()))
@@ -155,97 +190,166 @@ class ClusterRun:
     def _player(self, row: int) -> str:
         from qtokfeatures.studio.listening import compact_uri
 
-        recorded = self._recorded(str(self.ds["source"].values[row]))
+        recorded = _beginning(str(self.ds["source"].values[row]))
         if recorded is not None:
             return compact_uri(recorded, _EXCERPT_SR, longest_s=_EXCERPT_S)
         n_frames = int(_EXCERPT_S * self.codec.spec.frame_rate)
         y, sr = self.codec.decode(self.ds.qtok.clip(row)[:, :n_frames])
         return compact_uri(y, sr, longest_s=_EXCERPT_S)
 
-    def _recorded(self, source: str) -> NDArray[np.float32] | None:
-        """Return the beginning of a recording that is still where it was encoded from."""
-        from qtokfeatures.audio import iter_blocks
 
-        try:
-            if not Path(source).is_file():
-                return None
-            return next(iter(iter_blocks(source, block_s=_EXCERPT_S, target_sr=_EXCERPT_SR)))
-        except (QtokError, OSError, ValueError):
-            return None
-
-
-@dataclass(frozen=True)
-class ClusterOptions:
-    """How clips are clustered.
+@dataclass(frozen=True, eq=False)
+class ClusteredFiles:
+    """Clusters of files, and what was written about them.
 
     Parameters
     ----------
-    n_clusters : int, optional
-        How many clusters of k-means; chosen by silhouette by default.
-    method : str
-        ``"kmeans"`` or ``"hdbscan"``.
-    reduce : str, optional
-        ``"svd"`` or ``"umap"``; nothing by default.
-    min_cluster_size : int
-        Fewest clips that HDBSCAN calls a cluster.
-    features : str
-        Which features.
-    codebooks : int, optional
-        Only the first so many.
-    seed : int
-        Seed of clustering and map.
+    dataset : xarray.Dataset
+        ``cluster`` (clip), −1 being none, and ``x`` and ``y`` (clip), the place on the map, with
+        the labels of the clips. The attribute ``map`` names the projection.
+    clustering : Clustering
+        The clusters, with the distance of each clip to its centre.
+    page : pathlib.Path
+        The HTML page.
+    files : list of pathlib.Path
+        All files written, tables first.
+    prototypes : list of pathlib.Path
+        One audio file per cluster.
+    failures : list of Failure
+        Files that could not be used.
     """
 
-    n_clusters: int | None = None
-    method: str = "kmeans"
-    reduce: str | None = None
-    min_cluster_size: int = 5
-    features: str = "histogram"
-    codebooks: int | None = None
-    seed: int = 0
+    dataset: xr.Dataset
+    clustering: Clustering
+    page: Path
+    files: list[Path]
+    prototypes: list[Path]
+    failures: list[Failure]
 
 
-def run_clustering(
-    ds: xr.Dataset,
-    codec: Codec,
-    options: ClusterOptions,
+def cluster_files(
+    files: Files,
     *,
-    names: Sequence[str],
-    kinds: Sequence[str],
-) -> ClusterRun:
-    """Cluster clips by their features and lay them out on a map.
+    output: str | os.PathLike[str],
+    n_clusters: int | None = None,
+    features: str = "histogram",
+    color_by: str = "cluster",
+    method: str = "kmeans",
+    reduce: str | None = None,
+    min_cluster_size: int = 5,
+    codebooks: int | None = None,
+    prototype: str = "clip",
+    seed: int = 0,
+    codec: CodecLike | None = None,
+    device: str = "auto",
+    on_progress: Progress | None = None,
+) -> ClusteredFiles:
+    """Cluster files by their tokens; write tables, a map, prototypes and a page to listen.
 
     Parameters
     ----------
-    ds : xarray.Dataset
-        Codes.
-    codec : Codec
-        The codec that made them.
-    options : ClusterOptions
-        How.
-    names : sequence of str
-        What each clip is called on the page.
-    kinds : sequence of str
-        What each clip is known to be; empty strings when nothing is known.
+    files : path, URL, or sequence of paths and URLs
+        Audio files, folders (searched), patterns and URLs, and codes files (.nc, .zarr).
+    output : path
+        Folder to write ``labels.csv``, ``labels.nc``, ``map.png``, ``clusters.html`` and
+        ``prototype_<cluster>.wav`` to.
+    n_clusters : int, optional
+        Clusters of k-means; by default the number from 2 to 12 that separates them best.
+    features : {"histogram", "embedding", "both"}, default="histogram"
+        As in :class:`~qtokfeatures.QTokenizer`.
+    color_by : str, default="cluster"
+        Colour of the map: ``"cluster"``, ``"folder"`` (of the file), or a label of the codes.
+    method : {"kmeans", "hdbscan"}, default="kmeans"
+        k-means puts every clip into a cluster, HDBSCAN only those in dense regions.
+    reduce : {"svd", "umap"}, optional
+        Reduction of the features before clustering; none by default.
+    min_cluster_size : int, default=5
+        Fewest clips in a cluster of HDBSCAN.
+    codebooks : int, optional
+        Only the first so many codebooks, the coarsest; by default as many as suit `features`.
+    prototype : {"clip", "centre"}, default="clip"
+        Sound that represents a cluster: its most typical clip, decoded from its tokens, or one
+        made for its centre, which takes some seconds each.
+    seed : int, default=0
+        Seed of clustering and map.
+    codec : str, path or Codec, optional
+        By default the codec that made the codes files, or mini where there are none.
+    device : str, default="auto"
+        Device of a codec that is loaded by name.
+    on_progress : callable, optional
+        Called as ``on_progress(stage, done, total)``.
 
     Returns
     -------
-    ClusterRun
-        The result.
+    ClusteredFiles
+        The clusters, the files written and the failures.
+
+    Raises
+    ------
+    NoUsableInputError
+        If none of the files can be used.
+    InputError
+        If a parameter has a wrong value, or a file to be written is one of the files.
+
+    Examples
+    --------
+    >>> import qtokfeatures as qt
+    >>> done = qt.studio.cluster_files(qt.example_files()[:6], n_clusters=2, output="clusters")
+    >>> sorted(set(done.dataset["cluster"].values.tolist())), done.page.name
+    ([0, 1], 'clusters.html')
     """
+    watch = on_progress or ignore_progress
+    options = ClusterOptions(
+        n_clusters=n_clusters,
+        method=method,
+        reduce=reduce,
+        min_cluster_size=min_cluster_size,
+        features=features,
+        codebooks=codebooks,
+        seed=seed,
+    )
+    options.check()
+    check_choice(prototype, PROTOTYPES, "prototype")
+    folder = output_folder(output)
+    gathered = gather_codes(files, codec=codec, device=device, on_progress=watch)
+    ds = gathered.dataset
+    run = cluster_codes(ds, gathered.codec, options, kinds=known_kinds(ds, color_by))
+    names = ("labels.csv", "labels.nc", "map.png", "clusters.html")
+    paths = [folder / name for name in names]
+    sounds = {
+        cluster: folder / f"prototype_{cluster}.wav" for cluster in range(run.clustering.n_clusters)
+    }
+    written = [*paths, *sounds.values()]
+    refuse_to_overwrite(written, [*file_names(files), *ds["source"].values.tolist()])
+    prototypes = run.prototypes(prototype, watch)
+    _write(run, folder, prototypes, color_by, watch)
+    for cluster, path in sounds.items():
+        _write_sound(path, prototypes[cluster])
+    return ClusteredFiles(
+        run.labelled(), run.clustering, paths[-1], written, list(sounds.values()), gathered.failures
+    )
+
+
+def cluster_codes(
+    ds: xr.Dataset, codec: Codec, options: ClusterOptions, *, kinds: Sequence[str]
+) -> ClusterRun:
+    """Cluster clips by their features and place them on a map."""
     from qtokfeatures.pipelines import find_clusters, make_clustering_pipeline
     from qtokfeatures.viz.projection import project
 
-    features = chosen_features(
-        options.features, codec, options.codebooks, n_codebooks=ds.sizes["codebook"]
-    )
+    options.check_count(ds.sizes["clip"])
     pipe = make_clustering_pipeline(
         codec,
         n_clusters=options.n_clusters,
         method=options.method,
         reduce=options.reduce,
         min_cluster_size=options.min_cluster_size,
-        features=features,
+        features=make_features(
+            options.features,
+            codec,
+            codebooks=options.codebooks,
+            n_codebooks=ds.sizes["codebook"],
+        ),
         seed=options.seed,
     )
     return ClusterRun(
@@ -254,71 +358,64 @@ def run_clustering(
         pipe=pipe,
         clustering=find_clusters(pipe, ds),
         projection=project(pipe[0].transform(ds).values, seed=options.seed),
-        names=names,
+        names=[without_audio_suffix(str(clip)) for clip in ds["clip"].values],
         kinds=kinds,
     )
 
 
-def check_cluster_count(n_clusters: int | None, n_clips: int) -> None:
-    """Refuse more clusters than there are clips.
-
-    Parameters
-    ----------
-    n_clusters : int, optional
-        What the user asked for.
-    n_clips : int
-        How many clips there are.
-
-    Raises
-    ------
-    typer.BadParameter
-        If there are fewer clips.
-    """
-    if n_clusters is not None and n_clusters > n_clips:
-        raise typer.BadParameter(
-            f"{n_clusters} clusters cannot be made of {n_clips} clip{'s' if n_clips != 1 else ''}",
-            param_hint="'-k'",
-        )
-
-
-def display_names(ds: xr.Dataset) -> list[str]:
-    """Return the clips' ids without the endings of audio files."""
-    from qtokfeatures.audio.paths import AUDIO_SUFFIXES
-
-    ids = [(name, Path(name).suffix) for name in map(str, ds["clip"].values)]
-    return [
-        name[: -len(suffix)] if suffix.lower() in AUDIO_SUFFIXES else name for name, suffix in ids
-    ]
-
-
-def known_kinds(ds: xr.Dataset, what: str) -> list[str]:
-    """Return what each clip is known to be.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes.
-    what : str
-        ``"cluster"`` for nothing, ``"folder"`` for the name of the file's folder, or a label.
-
-    Returns
-    -------
-    list of str
-        One per clip; empty strings when nothing is known.
-
-    Raises
-    ------
-    typer.BadParameter
-        If there is no such label.
-    """
+def known_kinds(ds: xr.Dataset, color_by: str) -> list[str]:
+    """Return the folder's name or a label of each clip, or empty strings for ``"cluster"``."""
     from qtokfeatures.labelled.schema import label_names
 
-    if what == "cluster":
+    if color_by == "cluster":
         return [""] * ds.sizes["clip"]
-    if what == "folder":
+    if color_by == "folder":
         return [Path(str(source)).parent.name for source in ds["source"].values]
-    labels = label_names(ds)
-    if what not in labels:
-        known = ", ".join(["cluster", "folder", *labels])
-        raise typer.BadParameter(f"{what!r} is not one of {known}", param_hint="'--color-by'")
-    return [str(value) for value in ds[what].values]
+    check_choice(color_by, ["cluster", "folder", *label_names(ds)], "color_by")
+    return [str(value) for value in ds[color_by].values]
+
+
+def _write(
+    run: ClusterRun,
+    folder: Path,
+    prototypes: Mapping[int, ClusterSound],
+    color_by: str,
+    on_progress: Progress,
+) -> None:
+    from qtokfeatures.files import atomic_write
+    from qtokfeatures.studio.cluster_page import SoundOfCluster, cluster_report, draw_cluster_map
+    from qtokfeatures.studio.listening import compact_uri
+    from qtokfeatures.viz.figures import write_whole
+
+    clips = run.clips_of_page(on_progress)
+    title = f"{len(clips)} clips by their tokens"
+    drawn = draw_cluster_map(clips, run.projection, title=title, kind_title=color_by)
+    lead = f"{run.clustering.n_clusters} clusters. Codec: {run.codec.spec.describe()}."
+    played = {
+        cluster: SoundOfCluster(compact_uri(one.y, one.sr), one.origin)
+        for cluster, one in prototypes.items()
+    }
+    html = cluster_report(clips, drawn, title=title, lead=lead, prototypes=played)
+    run.write_labels(folder / "labels.csv")
+    with atomic_write(folder / "labels.nc") as fresh:
+        run.labelled().to_netcdf(fresh, engine="h5netcdf")
+    write_whole(folder / "map.png", drawn.png)
+    write_page(folder / "clusters.html", html)
+
+
+def _write_sound(path: Path, sound: ClusterSound) -> None:
+    from qtokfeatures.audio import write_audio
+
+    write_audio(path, sound.y, sound.sr)
+
+
+def _beginning(source: str) -> NDArray[np.float32] | None:
+    """Return the beginning of a recording that still exists at its source."""
+    from qtokfeatures.audio import iter_blocks
+
+    try:
+        if not Path(source).is_file():
+            return None
+        return next(iter(iter_blocks(source, block_s=_EXCERPT_S, target_sr=_EXCERPT_SR)))
+    except (QtokError, OSError, ValueError):
+        return None

@@ -1,317 +1,203 @@
-"""TODO."""
+"""Audio and codes files that a job is given, and the codec that they need."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import typer
-
-from qtokfeatures.apps.cli_console import Report
 from qtokfeatures.exceptions import QtokError
+from qtokfeatures.progress import Progress, ignore_progress, with_progress
+from qtokfeatures.studio.failures import Failure, RequestError, check_usable
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from qtokfeatures.codecs import Codec
 
+
+CodecLike: TypeAlias = "str | Path | Codec"
+Files: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
+
 CODES_SUFFIXES = (".nc", ".zarr")
 DEFAULT_CODEC = "mini"
-
-KINDS = ("histogram", "embedding", "both")
-
-
-def is_codes(argument: str | Path) -> bool:
-    """Tell a codes file from audio, by its suffix."""
-    return Path(argument).suffix.lower() in CODES_SUFFIXES
+FEATURES = ("histogram", "embedding", "both")
 
 
-def find_sounds(
-    arguments: Sequence[str], report: Report, *, output: Path | None = None
-) -> list[str]:
-    """Expand files, folders and globs into audio files, each named once.
+@dataclass(frozen=True, eq=False)
+class EncodedFiles:
+    """Codes of files.
 
     Parameters
     ----------
-    arguments : sequence of str
-        What the user typed; URLs stay as they are.
-    report : Report
-        Is told of arguments that lead to nothing.
-    output : Path, optional
-        Folder that the command writes to. When it lies in a folder that is searched, what an
-        earlier run left there is no input.
+    dataset : xarray.Dataset
+        Codes of the usable files.
+    codec : Codec
+        The codec of the codes.
+    failures : list of Failure
+        Files that could not be used.
+    """
+
+    dataset: xr.Dataset
+    codec: Codec
+    failures: list[Failure]
+
+
+def gather_codes(
+    files: Files,
+    *,
+    codec: CodecLike | None = None,
+    device: str = "auto",
+    on_progress: Progress | None = None,
+) -> EncodedFiles:
+    """Encode audio files and read codes files, all into one Dataset.
+
+    Parameters
+    ----------
+    files : path, URL, or sequence of paths and URLs
+        Audio files, folders (searched), patterns and URLs, and codes files (.nc, .zarr).
+    codec : str, path or Codec, optional
+        By default the codec that made the codes files, or mini where there are none.
+    device : str, default="auto"
+        Device of a codec that is loaded by name.
+    on_progress : callable, optional
+        Called as ``on_progress(stage, done, total)``.
 
     Returns
     -------
-    list of str
-        Paths and URLs, in the order of the arguments.
+    EncodedFiles
+        The codes files first; equal clip ids are numbered.
+
+    Raises
+    ------
+    NoUsableInputError
+        If none of the files can be used.
+    CodecMismatchError
+        If codes files were made by another codec, or another version of it.
+
+    Examples
+    --------
+    >>> import qtokfeatures as qt
+    >>> gathered = qt.studio.gather_codes([qt.example_file("guitar_phrase"), "missing.wav"])
+    >>> gathered.dataset.sizes["clip"], gathered.failures[0].error
+    (1, 'missing.wav: no such file or folder')
+    """
+    names = file_names(files)
+    parts, failures = _read_codes([name for name in names if is_codes(name)])
+    sounds, not_found = find_sounds([name for name in names if not is_codes(name)])
+    failures += not_found
+    check_usable(parts or sounds, failures)
+    opened = codec_of(parts[0], codec, device) if parts else open_codec(codec, device)
+    if sounds:
+        encoded, unreadable = encode_sounds(opened, sounds, on_progress=on_progress)
+        failures += unreadable
+        parts += [encoded] if encoded.sizes["clip"] else []
+    check_usable(parts, failures)
+    from qtokfeatures.labelled import concat_codes
+
+    ds = concat_codes(parts, on_duplicate="rename") if len(parts) > 1 else parts[0]
+    return EncodedFiles(ds, opened, failures)
+
+
+def file_names(files: Files) -> list[str]:
+    """Return one name, or several, as a list of str."""
+    several = [files] if isinstance(files, (str, os.PathLike)) else files
+    return [os.fspath(name) for name in several]
+
+
+def is_codes(name: str | Path) -> bool:
+    """Return whether a file holds codes, by its suffix."""
+    return Path(name).suffix.lower() in CODES_SUFFIXES
+
+
+def find_sounds(
+    files: Files, *, output_folder: Path | None = None
+) -> tuple[list[str], list[Failure]]:
+    """Return the audio files and URLs that `files` stands for, each once, and what is missing.
+
+    Where a folder above `output_folder` is searched, files in `output_folder` are no inputs: an
+    earlier run left them.
     """
     from qtokfeatures.audio import find_audio
 
     found: dict[str, None] = {}
-    for argument in arguments:
-        if argument.startswith(("http://", "https://")):
-            found[argument] = None
+    failures = []
+    for name in file_names(files):
+        if name.startswith(("http://", "https://")):
+            found[name] = None
             continue
         try:
-            paths = find_audio([argument])
+            paths = find_audio([name])
         except QtokError as error:
-            report.fail(argument, error)
+            failures.append(Failure.of(name, error))
             continue
-        found.update((str(path), None) for path in paths if not _is_own(path, argument, output))
-    return list(found)
+        found.update((str(path), None) for path in paths if not _is_own(path, name, output_folder))
+    return list(found), failures
 
 
-def open_codec(name: str | None, device: str) -> Codec:
-    """Load a codec, the bundled one when none is named."""
+def open_codec(codec: CodecLike | None, device: str) -> Codec:
+    """Load a codec by name, mini by default; a loaded codec is returned as it is."""
+    if codec is not None and not isinstance(codec, (str, Path)):
+        return codec
     from qtokfeatures.codecs import load_codec
 
-    return load_codec(name or DEFAULT_CODEC, device=device)
+    return load_codec(codec or DEFAULT_CODEC, device=device)
 
 
-def codec_of(ds: xr.Dataset, name: str | None, device: str) -> Codec:
-    """Load the codec that made codes, and make sure that it is the same version.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes.
-    name : str, optional
-        Codec to use; the one that the codes name by default.
-    device : str
-        Where it runs.
-
-    Returns
-    -------
-    Codec
-
-    Raises
-    ------
-    CodecMismatchError
-        If it is another codec or another version.
-    """
+def codec_of(ds: xr.Dataset, codec: CodecLike | None, device: str) -> Codec:
+    """Load the codec that made codes; raise CodecMismatchError if `codec` is another."""
     spec = ds.qtok.spec
-    codec = open_codec(name or spec.name, device)
-    codec.spec.check_matches(spec)
-    return codec
+    opened = open_codec(codec or spec.name, device)
+    opened.spec.check_matches(spec)
+    return opened
 
 
 def encode_sounds(
-    codec: Codec, sounds: Sequence[str], report: Report, *, refine: int = 0
-) -> xr.Dataset | None:
-    """Encode files, going on after bad ones.
-
-    Parameters
-    ----------
-    codec : Codec
-        What encodes them.
-    sounds : sequence of str
-        Paths and URLs.
-    report : Report
-        Shows the progress and is told of files that cannot be used.
-    refine : int, default=0
-        Steps in which the codes are fitted to what they decode to.
-
-    Returns
-    -------
-    xarray.Dataset or None
-        Codes; None when nothing could be encoded.
-    """
-    if not sounds:
-        return None
-    with report.tracked(sounds, "encode") as shown:
-        ds = codec.encode_many(shown, on_error="skip", refine=refine)
-    for skipped in ds.qtok.skipped:
-        report.fail(skipped["source"], skipped["error"])
-    return ds if ds.sizes["clip"] else None
+    codec: Codec, sounds: Sequence[str], *, refine: int = 0, on_progress: Progress | None = None
+) -> tuple[xr.Dataset, list[Failure]]:
+    """Encode files; return the codes of the readable ones, and the others."""
+    ds = codec.encode_many(
+        with_progress(sounds, "encode", on_progress or ignore_progress),
+        on_error="skip",
+        refine=refine,
+    )
+    return ds, [Failure.of(one["source"], one["error"]) for one in ds.qtok.skipped]
 
 
-def gather_codes(
-    arguments: Sequence[str],
-    *,
-    codec: str | None,
-    device: str,
-    report: Report,
-    opened: Codec | None = None,
-) -> tuple[xr.Dataset, Codec] | None:
-    """Make codes of everything that was given: audio is encoded, codes files are read.
-
-    Parameters
-    ----------
-    arguments : sequence of str
-        Audio files, folders, globs and URLs, and codes files.
-    codec : str, optional
-        Codec to use; by default that of the codes files, or the bundled one.
-    device : str
-        Where it runs.
-    report : Report
-        Is told of what fails.
-    opened : Codec, optional
-        A codec that is loaded already; then no other is looked for.
-
-    Returns
-    -------
-    (xarray.Dataset, Codec) or None
-        All codes and their codec; None when nothing could be used.
-    """
-    from qtokfeatures.labelled import concat_codes
-
-    parts = _read_codes([argument for argument in arguments if is_codes(argument)], report)
-    sounds = find_sounds([argument for argument in arguments if not is_codes(argument)], report)
-    if not (parts or sounds):
-        return None
-    if opened is None:
-        opened = codec_of(parts[0], codec, device) if parts else open_codec(codec, device)
-    encoded = encode_sounds(opened, sounds, report)
-    if encoded is not None:
-        parts.append(encoded)
-    if not parts:
-        return None
-    return concat_codes(parts, on_duplicate="rename") if len(parts) > 1 else parts[0], opened
-
-
-def _is_own(path: Path, argument: str, output: Path | None) -> bool:
-    """Tell what an earlier run made from what was given."""
-    if output is None or not Path(argument).expanduser().is_dir():
-        return False
-    made_in, searched = output.resolve(), Path(argument).expanduser().resolve()
-    return made_in != searched and made_in in path.resolve().parents
-
-
-def _read_codes(arguments: Sequence[str], report: Report) -> list[xr.Dataset]:
-    from qtokfeatures.labelled import load_codes
-
-    parts = []
-    for argument in arguments:
-        try:
-            parts.append(load_codes(argument))
-        except (QtokError, OSError) as error:
-            report.fail(argument, error)
-    return parts
-
-
-def check_kind(kind: str) -> None:
-    """Refuse an unknown kind of features.
-
-    Parameters
-    ----------
-    kind : str
-        What the user asked for.
-
-    Raises
-    ------
-    typer.BadParameter
-        If there is no such kind.
-    """
-    if kind not in KINDS:
-        raise typer.BadParameter(
-            f"{kind!r} is not one of {', '.join(KINDS)}", param_hint="'--features'"
-        )
-
-
-def compute_features(
-    ds: xr.Dataset, codec: Codec, *, kind: str, codebooks: int | None
-) -> xr.DataArray:
-    """Compute the features of codes.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes.
-    codec : Codec
-        The codec that made them.
-    kind : str
-        One of `KINDS`.
-    codebooks : int, optional
-        Only the first so many; what suits the kind by default.
-
-    Returns
-    -------
-    xarray.DataArray
-        Features (clip, feature), with the clips' labels.
-
-    Raises
-    ------
-    typer.BadParameter
-        If there are not so many codebooks.
-    """
-    transformer = chosen_features(kind, codec, codebooks, n_codebooks=ds.sizes["codebook"])
-    table: xr.DataArray = transformer.fit_transform(ds)
-    return table
-
-
-def chosen_features(kind: str, codec: Codec, codebooks: int | None, *, n_codebooks: int) -> Any:
-    """Return the transformer of codes that the options ask for.
-
-    Parameters
-    ----------
-    kind : str
-        One of `KINDS`.
-    codec : Codec
-        The codec of the codes.
-    codebooks : int, optional
-        Only the first so many; what suits the kind by default.
-    n_codebooks : int
-        How many the codes have.
-
-    Returns
-    -------
-    transformer
-
-    Raises
-    ------
-    typer.BadParameter
-        If there are not so many codebooks.
-    """
+def make_features(features: str, codec: Codec, *, codebooks: int | None, n_codebooks: int) -> Any:
+    """Return the transformer of codes named `features`, for the first `codebooks` of the codes."""
     from qtokfeatures.estimators.presets import feature_transformer
 
-    check_codebook_count(codebooks, n_codebooks)
-    transformer = feature_transformer(kind, codec, n_codebooks)
+    check_codebooks(codebooks, n_codebooks)
+    transformer = feature_transformer(features, codec, n_codebooks)
     return transformer if codebooks is None else transformer.set_params(codebooks=codebooks)
 
 
-def check_codebook_count(codebooks: int | None, available: int) -> None:
-    """Refuse more codebooks than there are.
-
-    Parameters
-    ----------
-    codebooks : int, optional
-        What the user asked for.
-    available : int
-        How many there are.
-
-    Raises
-    ------
-    typer.BadParameter
-        If it is more than that.
-    """
-    if codebooks is not None and codebooks > available:
-        raise typer.BadParameter(
-            f"{codebooks} is more than the {available} codebooks there are",
-            param_hint="'--codebooks'",
+def check_codebooks(codebooks: int | None, available: int) -> None:
+    """Raise RequestError if `codebooks` is not a number from 1 to `available`."""
+    if codebooks is not None and not 1 <= codebooks <= available:
+        raise RequestError(
+            f"expected 1 to {available} codebooks, the number of the codes; got {codebooks}",
+            "codebooks",
         )
 
 
-def codes_summary(ds: xr.Dataset) -> dict[str, object]:
-    """Describe codes for a machine."""
-    spec = ds.qtok.spec
-    return {
-        "clips": ds.sizes["clip"],
-        "frames": ds.sizes["frame"],
-        "codebooks": ds.sizes["codebook"],
-        "duration_s": float(ds["duration"].sum()),
-        "codec": spec.name,
-        "revision": spec.revision,
-        "fingerprint": spec.fingerprint,
-        "frame_rate": spec.frame_rate,
-    }
+def _is_own(path: Path, searched: str, output_folder: Path | None) -> bool:
+    if output_folder is None or not Path(searched).expanduser().is_dir():
+        return False
+    own, above = output_folder.resolve(), Path(searched).expanduser().resolve()
+    return own != above and own in path.resolve().parents
 
 
-def codes_line(ds: xr.Dataset) -> str:
-    """Describe codes for people."""
-    clips = ds.sizes["clip"]
-    return (
-        f"{clips:,} clip{'s' if clips != 1 else ''}, {float(ds['duration'].sum()):,.1f} s, "
-        f"{ds.sizes['codebook']} × {ds.sizes['frame']:,} codes of {ds.qtok.spec.describe()}"
-    )
+def _read_codes(names: Sequence[str]) -> tuple[list[xr.Dataset], list[Failure]]:
+    from qtokfeatures.labelled import load_codes
+
+    parts, failures = [], []
+    for name in names:
+        try:
+            parts.append(load_codes(name))
+        except (QtokError, OSError) as error:
+            failures.append(Failure.of(name, error))
+    return parts, failures

@@ -19,8 +19,8 @@ from qtokfeatures.audio import (
     resample,
     si_sdr,
 )
-from qtokfeatures.exceptions import CodesError
 from qtokfeatures.labelled import CodecSpec
+from qtokfeatures.studio.inputs import check_codebooks
 from qtokfeatures.viz.waveform import Signal
 
 if TYPE_CHECKING:
@@ -135,10 +135,10 @@ def make_roundtrip(
 
     Raises
     ------
-    CodesError
+    RequestError
         If the codec does not have so many codebooks.
     """
-    check_codebooks(codebooks, codec.spec)
+    check_codebooks(codebooks, codec.spec.n_codebooks)
     native = load_audio(audio)
     all_codes, encode_s = _timed(lambda: codec.encode(native, refine=refine))
     codes = all_codes[:codebooks]
@@ -155,12 +155,10 @@ def speed_text(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def check_codebooks(codebooks: int | None, spec: CodecSpec) -> None:
-    """Refuse a number of codebooks that a codec does not have."""
-    if codebooks is not None and not 1 <= codebooks <= spec.n_codebooks:
-        raise CodesError(
-            f"codec {spec.name!r} has 1 to {spec.n_codebooks} codebooks to decode, not {codebooks}"
-        )
+def warm_up(codec: Codec) -> None:
+    """Let a codec do its first, slower run before it is timed."""
+    silence = np.zeros(codec.spec.hop_length, dtype=np.float32)
+    codec.decode(codec.encode(silence, sr=codec.spec.sample_rate))
 
 
 def _timed(work: Callable[[], Result]) -> tuple[Result, float]:

@@ -1,26 +1,38 @@
-"""The page that shows what a codec did to a clip."""
+"""Roundtrips of files, and the page that compares original and reconstruction."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qtokfeatures.apps.cli_console import Report
+from qtokfeatures.audio import load_audio, write_audio
 from qtokfeatures.exceptions import QtokError
+from qtokfeatures.progress import Progress, ignore_progress, with_progress
+from qtokfeatures.studio.failures import Failure, check_usable
+from qtokfeatures.studio.inputs import (
+    CodecLike,
+    Files,
+    check_codebooks,
+    find_sounds,
+    open_codec,
+)
 from qtokfeatures.studio.listening import lossless_uri
+from qtokfeatures.studio.output_files import (
+    file_stems,
+    output_folder,
+    refuse_to_overwrite,
+    write_page,
+)
 from qtokfeatures.studio.page import Markup, cards, page, picture, player, section, table
-from qtokfeatures.studio.roundtrip import Roundtrip, speed_text
-from qtokfeatures.viz.figures import figure_png
+from qtokfeatures.studio.roundtrip import Roundtrip, make_roundtrip, speed_text, warm_up
+from qtokfeatures.viz.figures import figure_png, write_whole
 from qtokfeatures.viz.spectrogram import spectrogram_figure
 from qtokfeatures.viz.tokens import token_figure
 from qtokfeatures.viz.waveform import waveform_figure
-
-if TYPE_CHECKING:
-    from qtokfeatures.codecs import Codec
-    from qtokfeatures.studio.roundtrip import Roundtrip
 
 _LONGEST_S = 30.0
 _ALT_TEXTS = {
@@ -36,6 +48,107 @@ _CAPTIONS = {
 }
 
 
+@dataclass(frozen=True, eq=False)
+class RoundtripFiles:
+    """Files that were encoded and decoded, and the page that compares them.
+
+    Parameters
+    ----------
+    page : pathlib.Path
+        The HTML page.
+    roundtrips : list of Roundtrip
+        The usable files, in order.
+    failures : list of Failure
+        Files that could not be used.
+    """
+
+    page: Path
+    roundtrips: list[Roundtrip]
+    failures: list[Failure]
+
+
+def roundtrip_files(
+    files: Files,
+    *,
+    output: str | os.PathLike[str],
+    codebooks: int | None = None,
+    refine: int = 0,
+    codec: CodecLike | None = None,
+    device: str = "auto",
+    on_progress: Progress | None = None,
+) -> RoundtripFiles:
+    """Encode and decode audio files; write both versions, pictures and a page to compare them.
+
+    Parameters
+    ----------
+    files : path, URL, or sequence of paths and URLs
+        Audio files, folders (searched), patterns and URLs.
+    output : path
+        Folder to write to. Files that an earlier run left there are no inputs.
+    codebooks : int, optional
+        Decode only the first so many codebooks, the coarsest; all by default.
+    refine : int, default=0
+        Steps in which the codes are fitted to what they decode to: closer, but slower; only for
+        codecs that can.
+    codec : str, path or Codec, optional
+        Name or folder of a codec, or a loaded one; mini by default.
+    device : str, default="auto"
+        Device of a codec that is loaded by name.
+    on_progress : callable, optional
+        Called as ``on_progress(stage, done, total)``.
+
+    Returns
+    -------
+    RoundtripFiles
+        The page ``report.html``, the roundtrips with their numbers, and the failures.
+
+    Raises
+    ------
+    NoUsableInputError
+        If none of the files can be used.
+    InputError
+        If a parameter has a wrong value, or a file to be written is one of the files.
+
+    Examples
+    --------
+    >>> import qtokfeatures as qt
+    >>> done = qt.studio.roundtrip_files(qt.example_file("guitar_phrase"), output="compared")
+    >>> done.page.name, len(done.roundtrips), done.failures
+    ('report.html', 1, [])
+    """
+    folder = output_folder(output)
+    sounds, failures = find_sounds(files, output_folder=folder)
+    check_usable(sounds, failures)
+    stems = file_stems(Path(sound).name for sound in sounds)
+    targets = [_targets(folder, stem) for stem in stems]
+    page_path = folder / "report.html"
+    refuse_to_overwrite([page_path, *(path for each in targets for path in each.values())], sounds)
+    opened = open_codec(codec, device)
+    check_codebooks(codebooks, opened.spec.n_codebooks)
+    warm_up(opened)
+    done, pictures = [], []
+    work = list(zip(sounds, targets, strict=True))
+    for sound, paths in with_progress(work, "encode and decode", on_progress or ignore_progress):
+        try:
+            one = make_roundtrip(
+                opened,
+                load_audio(sound),
+                name=Path(sound).name,
+                codebooks=codebooks,
+                refine=refine,
+            )
+            drawn = roundtrip_pictures(one)
+            _write(paths, one, drawn)
+        except QtokError as error:
+            failures.append(Failure.of(sound, error))
+        else:
+            done.append(one)
+            pictures.append(drawn)
+    check_usable(done, failures)
+    write_page(page_path, roundtrip_report(done, pictures=pictures))
+    return RoundtripFiles(page_path, done, failures)
+
+
 def roundtrip_report(
     roundtrips: Sequence[Roundtrip],
     *,
@@ -47,11 +160,12 @@ def roundtrip_report(
     Parameters
     ----------
     roundtrips : sequence of Roundtrip
-        The clips.
+        The clips, from :func:`make_roundtrip`.
     pictures : sequence of mapping, optional
-        What :func:`roundtrip_pictures` gave for each of them; drawn here by default.
-    title : str
-        The page's heading.
+        For each clip, PNG content of ``"waveform"``, ``"spectrogram"`` and ``"tokens"``; drawn
+        here by default.
+    title : str, default="There and back"
+        Heading of the page.
 
     Returns
     -------
@@ -68,18 +182,7 @@ def roundtrip_report(
 
 
 def roundtrip_pictures(roundtrip: Roundtrip) -> dict[str, bytes]:
-    """Draw a roundtrip.
-
-    Parameters
-    ----------
-    roundtrip : Roundtrip
-        What to draw.
-
-    Returns
-    -------
-    dict of bytes
-        PNG content of ``"waveform"``, ``"spectrogram"`` and ``"tokens"``.
-    """
+    """Return PNG content of ``"waveform"``, ``"spectrogram"`` and ``"tokens"`` of a roundtrip."""
     y, y_hat, sr, name = roundtrip.y, roundtrip.y_hat, roundtrip.sr, roundtrip.name
     figures = {
         "waveform": waveform_figure(y, y_hat, sr, title=name),
@@ -95,20 +198,7 @@ def roundtrip_pictures(roundtrip: Roundtrip) -> dict[str, bytes]:
 
 
 def roundtrip_blocks(roundtrip: Roundtrip, pictures: Mapping[str, bytes]) -> list[Markup]:
-    """Return players, pictures and numbers of one clip, for a section of a page.
-
-    Parameters
-    ----------
-    roundtrip : Roundtrip
-        The clip.
-    pictures : mapping of bytes
-        What :func:`roundtrip_pictures` gave for it.
-
-    Returns
-    -------
-    list of Markup
-        Blocks of the page.
-    """
+    """Return players, pictures and numbers of one clip, for a section of a page."""
     images = [
         picture(pictures[kind], alt=f"{_ALT_TEXTS[kind]}: {roundtrip.name}", caption=caption)
         for kind, caption in _CAPTIONS.items()
@@ -172,80 +262,13 @@ def _rate(roundtrip: Roundtrip) -> str:
     return f"{roundtrip.bit_rate / 1000:.2f} kbit/s"
 
 
-def _there_and_back(
-    codec: Codec,
-    work: Sequence[tuple[str, Mapping[str, Path]]],
-    codebooks: int | None,
-    refine: int,
-    report: Report,
-) -> list[tuple[Roundtrip, dict[str, bytes]]]:
-    from qtokfeatures.audio import load_audio
-    from qtokfeatures.studio.roundtrip import make_roundtrip
-    from qtokfeatures.studio.roundtrip_page import roundtrip_pictures
-
-    warm_up(codec)
-    done = []
-    with report.tracked(work, "there and back") as shown:
-        for sound, files in shown:
-            try:
-                clip = load_audio(sound)
-                one = make_roundtrip(
-                    codec, clip, name=Path(sound).name, codebooks=codebooks, refine=refine
-                )
-                pictures = roundtrip_pictures(one)
-                _write(files, one, pictures)
-            except QtokError as error:
-                report.fail(sound, error)
-                continue
-            done.append((one, pictures))
-    return done
+def _targets(folder: Path, stem: str) -> dict[str, Path]:
+    audio = {kind: folder / f"{stem}_{kind}.wav" for kind in ("original", "decoded")}
+    return audio | {kind: folder / f"{stem}_{kind}.png" for kind in _ALT_TEXTS}
 
 
-def roundtrip_files(folder: Path, stem: str) -> dict[str, Path]:
-    """Name the files of one roundtrip.
-
-    Parameters
-    ----------
-    folder : Path
-        Where they go.
-    stem : str
-        How their names begin.
-
-    Returns
-    -------
-    dict of Path
-        By what is in them.
-    """
-    kinds = {
-        "original": "wav",
-        "decoded": "wav",
-        "waveform": "png",
-        "spectrogram": "png",
-        "tokens": "png",
-    }
-    return {kind: folder / f"{stem}_{kind}.{suffix}" for kind, suffix in kinds.items()}
-
-
-def write_page(path: Path, html: str) -> None:
-    """Write a page; it appears whole or not at all."""
-    from qtokfeatures.viz.figures import write_whole
-
-    write_whole(path, html.encode("utf-8"))
-
-
-def warm_up(codec: Codec) -> None:
-    """Let a codec do its first, slower run before it is timed."""
-    import numpy as np
-
-    silence = np.zeros(codec.spec.hop_length, dtype=np.float32)
-    codec.decode(codec.encode(silence, sr=codec.spec.sample_rate))
-
-
-def _write(files: Mapping[str, Path], one: Roundtrip, pictures: Mapping[str, bytes]) -> None:
-    from qtokfeatures.audio import write_audio
-    from qtokfeatures.viz.figures import write_whole
-
-    write_audio(files["original"], one.y, one.sr)
-    write_audio(files["decoded"], one.y_hat, one.sr)
+def _write(paths: Mapping[str, Path], one: Roundtrip, pictures: Mapping[str, bytes]) -> None:
+    write_audio(paths["original"], one.y, one.sr)
+    write_audio(paths["decoded"], one.y_hat, one.sr)
     for kind, png in pictures.items():
-        write_whole(files[kind], png)
+        write_whole(paths[kind], png)

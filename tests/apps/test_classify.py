@@ -50,7 +50,7 @@ def test_train_then_predict(qtok, manifest: Path) -> None:
     assert (ran.json["group"], ran.json["folds"]) == ("instance", 3)
     assert ran.json["balanced_accuracy"] > 0.8
     assert np.sum(ran.json["confusion"]) == 12
-    assert {one["class"] for one in ran.json["telling"]} == {"noise", "tone"}
+    assert {one["class"] for one in ran.json["characteristic"]} == {"noise", "tone"}
     ran = qtok("classify", "predict", "m.skops", manifest.parent, "-o", "p.csv", "--json")
     assert ran.code == 0, ran.err
     table = pd.read_csv("p.csv")
@@ -161,7 +161,7 @@ def test_groups_must_be_named_or_refused(qtok, manifest: Path) -> None:
     manifest.write_text(manifest.read_text().replace("instance", "what"), encoding="utf-8")
     ran = qtok("classify", "train", manifest, "--label", "sound", "-o", "m.skops")
     assert ran.code == 2
-    assert "say --group none" in " ".join(ran.err.replace("│", " ").split())
+    assert "give --group none" in " ".join(ran.err.replace("│", " ").split())
 
 
 def test_a_class_of_one_source_cannot_be_measured(qtok, manifest: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.studio import classifier_report
-from qtokfeatures.studio.classifier_page import HeardToken
+from qtokfeatures.studio.classifier_page import PlayedToken
 from qtokfeatures.viz import confusion_figure
 from qtokfeatures.viz.figures import figure_png
 
@@ -41,7 +41,7 @@ def test_what_is_no_square_is_refused() -> None:
 
 
 def test_the_page_says_and_plays_what_tells_a_class() -> None:
-    token = HeardToken(
+    token = PlayedToken(
         codebook=1, bin=79, score=3.3, share=0.105, share_elsewhere=0.007,
         examples="a & b at 0.24 s", sounds={"a & b at 0.24 s": "data:audio/flac;base64,AA=="},
     )  # fmt: skip

@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.studio.file_names import file_stems, refuse_to_overwrite
-
-SUFFIXES = [".wav", ".flac"]
+from qtokfeatures.studio.output_files import file_stems, refuse_to_overwrite
 
 
 @pytest.mark.parametrize(
@@ -29,12 +27,12 @@ SUFFIXES = [".wav", ".flac"]
     ],
 )
 def test_what_becomes_of_a_name(clip_id: str, stem: str) -> None:
-    assert file_stems([clip_id], suffixes=SUFFIXES) == [stem]
+    assert file_stems([clip_id]) == [stem]
 
 
 @given(st.lists(st.text(max_size=200), max_size=20))
 def test_names_are_different_and_safe(clip_ids: list[str]) -> None:
-    stems = file_stems(clip_ids, suffixes=SUFFIXES)
+    stems = file_stems(clip_ids)
     assert len({stem.casefold() for stem in stems}) == len(clip_ids)
     assert all(0 < len(stem.encode("utf-8", "replace")) < 140 for stem in stems)
     assert not any(set(stem) & set('<>:"/\\|?*\0\n') for stem in stems)
