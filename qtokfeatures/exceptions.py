@@ -1,7 +1,7 @@
-"""Every error and warning the package raises on purpose.
+"""Errors and warnings of the package.
 
-Each is a :class:`QtokError` and also the built-in (or scikit-learn) class that callers already
-catch, so that ``except ValueError`` keeps working.
+Each error is a :class:`QtokError` and also the built-in (or scikit-learn) class that callers
+already catch, so that ``except ValueError`` works.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class QtokError(Exception):
-    """Base of every error raised on purpose by this package."""
+    """Base class of the errors that this package raises."""
 
 
 class InputError(QtokError, ValueError):
@@ -29,7 +29,7 @@ class AudioError(InputError):
     Parameters
     ----------
     message : str
-        What was expected, what came, and what to do. Names the source.
+        What was expected, what was found, and what to do. Names the source.
     source : str
         Path, URL or ``"<array>"``-like description of the audio.
     """
@@ -51,7 +51,7 @@ class SchemaError(InputError):
 
 
 class CodecMismatchError(QtokError, ValueError):
-    """Codes of one codec met another codec, or another version of it."""
+    """Codes of one codec were used with another codec, or another version of it."""
 
 
 class CodecError(QtokError, RuntimeError):
@@ -63,7 +63,7 @@ class StreamClosedError(QtokError, RuntimeError):
 
 
 class UnsupportedVersionError(QtokError, RuntimeError):
-    """Another package is installed in a version that this one does not work with."""
+    """Another package is installed in a version that is not supported."""
 
 
 class MissingExtraError(QtokError, ImportError):
@@ -72,11 +72,11 @@ class MissingExtraError(QtokError, ImportError):
     Parameters
     ----------
     package : str
-        The distribution that is missing.
+        The missing distribution.
     extra : str
         The extra of ``qtokfeatures`` that installs it.
     purpose : str
-        What needs it.
+        The feature that needs it.
     """
 
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
@@ -99,7 +99,7 @@ def require(package: str, *, extra: str = "eval", purpose: str) -> ModuleType:
 
 
 class SkippedClipWarning(UserWarning):
-    """A clip of a batch could not be used and was left out."""
+    """A clip of a batch could not be used and was skipped."""
 
 
 def _rebuild_audio_error(cls: type[AudioError], message: str, source: str) -> AudioError:
@@ -111,7 +111,7 @@ def _rebuild_missing_extra(package: str, extra: str, purpose: str) -> MissingExt
 
 
 def __getattr__(name: str) -> Any:
-    """Make ``NotFittedError`` on first use, because it needs scikit-learn."""
+    """Define ``NotFittedError`` on first use, because it needs scikit-learn."""
     if name != "NotFittedError":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from sklearn.exceptions import NotFittedError as SklearnNotFittedError

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Atomic writes of files and folders."""
 
 from __future__ import annotations
 
@@ -11,18 +11,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Write beside `path`, and put the result in its place at the end.
-
-    Parameters
-    ----------
-    path : Path
-        A file or folder, which may exist. Missing parent folders are made.
-
-    Yields
-    ------
-    Path
-        Where to write: a name that is free, in the same folder.
-    """
+    """Yield a free path beside `path` to write to; it replaces the file or folder at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     mark = uuid.uuid4().hex
     fresh = path.with_name(f".{path.name}.{mark}.new")
@@ -40,7 +29,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    """Remove what this module named; a random name cannot be anybody else's."""
+    """Remove a file or folder with a name of this module."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -1,4 +1,4 @@
-"""``Dataset.qtok``: what codes can do without a codec."""
+"""The accessor ``Dataset.qtok``: selection, views, labels and storage of codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.labelled import concat, labelling, schema, selection, stores, views
+from qtokfeatures.labelled import concat, schema, selection, stores, views
+from qtokfeatures.labelled import labels as clip_labels
 from qtokfeatures.labelled.concat import OnDuplicate
 from qtokfeatures.labelled.sequence import CodeSequence
 from qtokfeatures.labelled.spec import CodecSpec
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
 @xr.register_dataset_accessor("qtok")  # type: ignore[no-untyped-call]
 class CodesAccessor:
-    """Clips of a codes Dataset: choose, look at, count, join, store and decode them.
+    """Select, inspect, count, concatenate, store and decode the clips of a codes Dataset.
 
-    Every use checks that the Dataset follows the schema, the frame counts included: it refuses
-    codes that ``isel(clip=…)`` or ``sel`` has torn apart.
+    Every use checks that the Dataset follows the schema. A Dataset whose frames no longer belong
+    to its clips, such as the result of ``ds.isel(clip=…)``, raises SchemaError.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ class CodesAccessor:
 
     @property
     def labels(self) -> pd.DataFrame:
-        """The user's labels as a table, one row per clip, its id as the index."""
+        """Labels as a table with one row per clip and the clip ids as index."""
         ds = self._checked()
         import pandas as pd
 
@@ -92,11 +93,11 @@ class CodesAccessor:
 
     @property
     def skipped(self) -> list[dict[str, Any]]:
-        """What could not be encoded: ``{"index", "source", "error"}`` of each item."""
+        """Items that could not be encoded, as ``{"index", "source", "error"}``."""
         return concat.skipped_items(self._checked())
 
     def validate(self) -> xr.Dataset:
-        """Check everything, each code and id included, which reads the codes.
+        """Check everything, including each code and id; codes in a store are read.
 
         Returns
         -------
@@ -123,22 +124,22 @@ class CodesAccessor:
         return CodeSequence(self._dataset)
 
     def sel_clips(self, selector: Any = None, /, **labels: Any) -> xr.Dataset:
-        """Choose clips, with all of their frames.
+        """Select clips with all of their frames.
 
         Parameters
         ----------
         selector : int, str, slice, array-like of bool, int or str, or callable, optional
             A position (negative from the end), a clip id, a slice of positions, a mask, positions
-            or ids in any order, or a function that is given the Dataset and returns any of these.
+            or ids in any order, or a function that takes the Dataset and returns any of these.
         **labels : object
-            For each label the value asked for, several values, or a function that is given the
-            label's values (clip,) and returns a mask. Applied after `selector`.
+            For each label one value, a collection of values, or a function that takes the label's
+            values (clip,) and returns a mask. Applied after `selector`.
 
         Returns
         -------
         xarray.Dataset
-            The chosen clips, in the order of `selector`; maybe none. One that is chosen twice
-            gets ``#2`` after its id the second time.
+            The selected clips in the order of `selector`. The id of a clip selected twice gets
+            ``#2`` appended the second time.
 
         Raises
         ------
@@ -189,7 +190,7 @@ class CodesAccessor:
         return selection.clip_values(self._checked(), clip)
 
     def frame_slices(self) -> list[slice]:
-        """Return where each clip lies along ``frame``.
+        """Return the position of each clip along ``frame``.
 
         Returns
         -------
@@ -210,7 +211,7 @@ class CodesAccessor:
 
         See Also
         --------
-        unpad_codes : The way back.
+        unpad_codes : The inverse.
         """
         return views.pad_codes(self._checked())
 
@@ -220,22 +221,22 @@ class CodesAccessor:
         Returns
         -------
         xarray.DataArray of int32 (clip, codebook, code)
-            Each clip and codebook adds up to the clip's frames. 128 kB for a clip of 16 codebooks
-            of 2048 codes: count large collections in pieces.
+            The counts of each clip and codebook add up to the clip's frames. A clip of 16 codebooks
+            of 2048 codes takes 128 kB: use a sparse ``TokenHistogram`` for large collections.
         """
         return views.count_codes(self._checked())
 
     def concat(
         self, *others: xr.Dataset | CodeSequence, on_duplicate: OnDuplicate = "rename"
     ) -> xr.Dataset:
-        """Put the clips of other Datasets after these.
+        """Append the clips of other Datasets.
 
         Parameters
         ----------
         *others : xarray.Dataset or CodeSequence
             Codes of the same codec.
         on_duplicate : {"rename", "raise"}
-            What to do with clip ids that occur again: add ``#2``, ``#3``, … or refuse.
+            Whether clip ids that occur again get ``#2``, ``#3``, … appended, or raise.
 
         Returns
         -------
@@ -246,7 +247,7 @@ class CodesAccessor:
         CodecMismatchError
             If the fingerprints differ. Names both codecs.
         InputError
-            If the Datasets do not go together otherwise.
+            If labels or numbers of codebooks differ, or an id repeats and must not.
 
         See Also
         --------
@@ -257,7 +258,7 @@ class CodesAccessor:
     def with_labels(
         self, labels: Mapping[str, Any] | pd.DataFrame, *, on: str | None = None
     ) -> xr.Dataset:
-        """Return the codes with more labels.
+        """Add labels.
 
         Parameters
         ----------
@@ -272,14 +273,14 @@ class CodesAccessor:
         Returns
         -------
         xarray.Dataset
-            A new Dataset. Labels that were there are replaced.
+            A new Dataset. Existing labels of the same names are replaced.
 
         Raises
         ------
         InputError
             If a length is wrong, a name is taken by the schema, or a clip has no row.
         """
-        return labelling.add_labels(self._checked(), labels, on=on)
+        return clip_labels.add_labels(self._checked(), labels, on=on)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = True) -> Path:
         """Write the codes to a netCDF file or a Zarr folder.
@@ -289,17 +290,17 @@ class CodesAccessor:
         path : str or os.PathLike
             ``*.nc`` or ``*.zarr``.
         overwrite : bool, default True
-            Whether codes that lie there may be replaced.
+            Whether an existing file or folder of codes may be replaced.
 
         Returns
         -------
         Path
-            Where they are.
+            `path`.
 
         Raises
         ------
         InputError
-            If the suffix is another one, or something cannot be stored or replaced.
+            If the suffix is another one, something cannot be stored, or `path` may not be replaced.
 
         See Also
         --------
@@ -309,19 +310,19 @@ class CodesAccessor:
         return stores.save_codes(self._checked(), path, overwrite=overwrite)
 
     def decode(self, codec: Any, **options: Any) -> list[tuple[npt.NDArray[np.float32], int]]:
-        """Turn the codes back into audio.
+        """Decode the codes to audio.
 
         Parameters
         ----------
         codec : Codec
-            From ``qtokfeatures.load_codec``; the one that made the codes.
+            From ``qtokfeatures.load_codec``; the codec that made the codes.
         **options : object
-            Passed on to ``codec.decode_many``, such as ``original=False``.
+            Passed to ``codec.decode_many``, for example ``original=False``.
 
         Returns
         -------
         list of (ndarray of float32 (sample,), int)
-            Audio and its rate in Hz, for each clip.
+            Audio and sample rate in Hz of each clip.
 
         Raises
         ------
@@ -332,7 +333,7 @@ class CodesAccessor:
         if not hasattr(codec, "decode_many"):
             raise InputError(
                 f"expected a codec, got {codec!r}: "
-                f"qtokfeatures.load_codec({self.spec.name!r}) loads the one of these codes"
+                f"qtokfeatures.load_codec({self.spec.name!r}) loads the codec of these codes"
             )
         self.spec.check_matches(codec.spec)
         decoded: list[tuple[npt.NDArray[np.float32], int]] = codec.decode_many(ds, **options)

@@ -1,4 +1,4 @@
-"""Codes of many clips, made into one labelled Dataset."""
+"""Labelled Datasets built from the codes of many clips."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def build_codes(
     labels: Mapping[str, Any] | None = None,
     skipped: Sequence[Mapping[str, Any]] | None = None,
 ) -> xr.Dataset:
-    """Lay the codes of many clips one after another, with everything known about them.
+    """Build a labelled Dataset from the codes of many clips.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def build_codes(
     clip_ids : sequence of str (clip,), optional
         Unique ids. By default the shortest tail of each source that is unique.
     labels : mapping of str to array-like (clip,), optional
-        Instrument, speaker, era, …: text, numbers, truth values or dates.
+        Labels of any name, such as instrument or speaker: text, numbers, booleans or dates.
     skipped : sequence of mapping, optional
         ``{"index", "source", "error"}`` of every item that could not be encoded.
 
@@ -111,25 +111,7 @@ def assemble(
     attrs: Mapping[str, Any],
     labels: Mapping[str, Array] | None = None,
 ) -> xr.Dataset:
-    """Put checked parts together and add what follows from them.
-
-    Parameters
-    ----------
-    codes : ndarray of int16 (codebook, frame)
-        Clips one after another.
-    frame_count : ndarray of int64 (clip,)
-        Frames of each clip.
-    clips : mapping of str to ndarray (clip,)
-        Ids, rates, numbers of samples and sources.
-    attrs : mapping
-        Attributes, codec included.
-    labels : mapping of str to ndarray (clip,), optional
-        Plain arrays, as :func:`label_array` returns them.
-
-    Returns
-    -------
-    xarray.Dataset
-    """
+    """Build the Dataset of checked parts and the coordinates that follow from them."""
     frame_rate = CodecSpec.from_attrs(attrs).frame_rate
     per_clip = {**clips, schema.DURATION: clips[schema.N_SAMPLES] / clips[schema.SAMPLE_RATE]}
     coords = {
@@ -145,19 +127,7 @@ def assemble(
 
 
 def frame_coords(frame_count: Array, frame_rate: float) -> dict[str, xr.Variable]:
-    """Return ``time`` and ``clip_index`` of every frame.
-
-    Parameters
-    ----------
-    frame_count : ndarray of int64 (clip,)
-        Frames of each clip.
-    frame_rate : float
-        Frames per second.
-
-    Returns
-    -------
-    dict of str to xarray.Variable (frame,)
-    """
+    """Return ``time`` and ``clip_index`` (frame,) of clips with the given frame counts."""
     clip_index = np.repeat(np.arange(len(frame_count), dtype=np.int64), frame_count)
     starts = np.cumsum(frame_count) - frame_count
     position = np.arange(len(clip_index)) - starts[clip_index]
@@ -168,38 +138,14 @@ def frame_coords(frame_count: Array, frame_rate: float) -> dict[str, xr.Variable
 
 
 def variable(name: str, values: Any) -> xr.Variable:
-    """Return a variable of the schema with its dimensions and attributes.
-
-    Parameters
-    ----------
-    name : str
-        A name of :data:`schema.DIMS`.
-    values : array-like
-        Its values.
-
-    Returns
-    -------
-    xarray.Variable
-    """
+    """Return a variable of the schema with its dimensions and attributes."""
     return xr.Variable(schema.DIMS[name], values, attrs=dict(schema.ATTRS[name]))
 
 
 def codes_attrs(
     spec: CodecSpec, skipped: Sequence[Mapping[str, Any]] | None = None
 ) -> dict[str, str | int | float]:
-    """Return the attributes of a new Dataset: plain values that every store keeps.
-
-    Parameters
-    ----------
-    spec : CodecSpec
-        The codec.
-    skipped : sequence of mapping, optional
-        Items that were left out.
-
-    Returns
-    -------
-    dict
-    """
+    """Return the attributes of a new Dataset: plain values that every store keeps."""
     return {
         "Conventions": "CF-1.11",
         "featureType": "timeSeries",

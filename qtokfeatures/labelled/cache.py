@@ -1,33 +1,37 @@
-"""Codes kept by the content of the audio they were made from."""
+"""Caches of codes, keyed by the content of the audio."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import threading
 import uuid
 import warnings
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.labelled.cache_entry import parse_entry, serialise_entry
 from qtokfeatures.labelled.entry_locks import EntryLocks, FolderLocks
 
 Codes = npt.NDArray[np.int16]
 
-MEMORY_BYTES = 256 * 2**20
-"""Default size of a memory cache: about 180 hours of 16 codebooks at 12.5 frames a second."""
+MEMORY_BYTES = 256 * 2**20  # about 180 hours of 16 codebooks at 12.5 frames per second
+
+_MAGIC = b"qtok-codes-2 "
+_NPY_MAGIC = b"\x93NUMPY\x01\x00"
 
 
 class CodeCache(ABC):
-    """Where codes are looked up before a codec runs."""
+    """Interface of the caches in which codes are looked up before a codec runs."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CodeCache:
         """Return this cache, so that clones of an estimator share it."""
@@ -35,14 +39,14 @@ class CodeCache(ABC):
 
     @staticmethod
     def key(y: npt.NDArray[Any], sr: int, fingerprint: str) -> str:
-        """Return the key under which the codes of some audio are kept.
+        """Return the key of the codes of some audio.
 
         Parameters
         ----------
         y : ndarray of float (sample,)
             Decoded mono audio; taken as float32.
         sr : int
-            Its rate, in Hz.
+            Sample rate of `y`, in Hz.
         fingerprint : str
             Fingerprint of the codec.
 
@@ -63,7 +67,7 @@ class CodeCache(ABC):
 
     @abstractmethod
     def get(self, key: str) -> Codes | None:
-        """Return the codes under `key`, or None.
+        """Return the codes of a key, or None.
 
         Parameters
         ----------
@@ -73,12 +77,12 @@ class CodeCache(ABC):
         Returns
         -------
         ndarray of int16 (codebook, frame) or None
-            A copy.
+            A copy. None if the codes are absent or damaged.
         """
 
     @abstractmethod
     def put(self, key: str, codes: npt.NDArray[Any]) -> None:
-        """Keep codes under `key`.
+        """Store a copy of codes.
 
         Parameters
         ----------
@@ -89,12 +93,12 @@ class CodeCache(ABC):
         """
 
     def locks(self) -> EntryLocks:
-        """Return claims on entries that are about to be made.
+        """Return locks for entries that are about to be computed.
 
         Returns
         -------
         EntryLocks
-            They keep others from making the same entries, where others share the cache.
+            Locks seen by all processes that share the cache.
         """
         return EntryLocks()
 
@@ -102,39 +106,22 @@ class CodeCache(ABC):
 class NoCache(CodeCache):
     """A cache that keeps nothing."""
 
+    @override
     def get(self, key: str) -> Codes | None:
-        """Return None.
-
-        Parameters
-        ----------
-        key : str
-            Ignored.
-
-        Returns
-        -------
-        None
-        """
         return None
 
+    @override
     def put(self, key: str, codes: npt.NDArray[Any]) -> None:
-        """Do nothing.
-
-        Parameters
-        ----------
-        key : str
-            Ignored.
-        codes : ndarray of int16 (codebook, frame)
-            Ignored.
-        """
+        return None
 
 
 class MemoryCache(CodeCache):
-    """Codes in memory, the least recently used forgotten first. Safe under many threads.
+    """Codes in memory; the least recently used are dropped first. Thread-safe.
 
     Parameters
     ----------
     max_bytes : int, default 256 MiB
-        Upper limit of the codes kept, in bytes.
+        Upper limit of the stored codes, in bytes. Codes larger than that are not stored.
 
     Examples
     --------
@@ -152,34 +139,16 @@ class MemoryCache(CodeCache):
         self._n_bytes = 0
         self._lock = threading.Lock()
 
+    @override
     def get(self, key: str) -> Codes | None:
-        """Return a copy of the codes under `key`, or None.
-
-        Parameters
-        ----------
-        key : str
-            From :meth:`CodeCache.key`.
-
-        Returns
-        -------
-        ndarray of int16 (codebook, frame) or None
-        """
         with self._lock:
             if key not in self._entries:
                 return None
             self._entries.move_to_end(key)
             return self._entries[key].copy()
 
+    @override
     def put(self, key: str, codes: npt.NDArray[Any]) -> None:
-        """Keep a copy of `codes`, unless they alone are over the limit.
-
-        Parameters
-        ----------
-        key : str
-            From :meth:`CodeCache.key`.
-        codes : ndarray of int16 (codebook, frame)
-            Codes.
-        """
         kept = np.array(codes, dtype=np.int16)
         if kept.nbytes > self.max_bytes:
             return
@@ -191,7 +160,7 @@ class MemoryCache(CodeCache):
                 self._remove(next(iter(self._entries)))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all codes."""
         with self._lock:
             self._entries.clear()
             self._n_bytes = 0
@@ -200,7 +169,7 @@ class MemoryCache(CodeCache):
         return len(self._entries)
 
     def __bool__(self) -> bool:
-        """Be true even while empty, so that ``if cache`` asks for a cache, not for entries."""
+        """Return True for an empty cache as well, unlike containers."""
         return True
 
     def __reduce__(self) -> tuple[type[MemoryCache], tuple[int]]:
@@ -216,11 +185,10 @@ class MemoryCache(CodeCache):
 class FolderCache(CodeCache):
     """Codes in a folder that many processes may share.
 
-    Each entry is one file: a line with the SHA-256 of its key and the rest, then the codes as
-    ``.npy``. Files appear whole or not at all, one that has been damaged counts as absent, and
-    while one process makes an entry others wait for it
-    (:class:`~qtokfeatures.labelled.entry_locks.EntryLocks`). The folder is made when it is first
-    needed; it grows without limit and may be deleted at any time.
+    Each entry is one file: a line with the SHA-256 of its key and content, then the codes as
+    ``.npy``. Files are written atomically, a damaged one counts as absent, and while one process
+    computes an entry others wait for it. The folder is created on first use. It grows without
+    limit and may be deleted at any time.
 
     Parameters
     ----------
@@ -239,52 +207,29 @@ class FolderCache(CodeCache):
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"the cache must be a folder, {self.path} is a file")
 
+    @override
     def get(self, key: str) -> Codes | None:
-        """Return the codes under `key`, or None if they are absent, damaged or unreadable.
-
-        Parameters
-        ----------
-        key : str
-            From :meth:`CodeCache.key`.
-
-        Returns
-        -------
-        ndarray of int16 (codebook, frame) or None
-        """
         try:
             return parse_entry(key, self._file(key).read_bytes())
         except OSError:
             return None
 
+    @override
     def put(self, key: str, codes: npt.NDArray[Any]) -> None:
-        """Keep `codes`. A folder that cannot be written to is worth one warning, not an error.
-
-        Parameters
-        ----------
-        key : str
-            From :meth:`CodeCache.key`.
-        codes : ndarray of int16 (codebook, frame)
-            Codes.
-        """
         target = self._file(key)
         temporary = target.with_name(f".{key}.{uuid.uuid4().hex}.tmp")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(serialise_entry(key, np.asarray(codes, dtype=np.int16)))
             temporary.replace(target)
-        except OSError as error:
+        except OSError as error:  # a cache that cannot be written costs time only
             self._warn(error)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink()
 
+    @override
     def locks(self) -> EntryLocks:
-        """Return claims on entries that are about to be made, seen by all that share the folder.
-
-        Returns
-        -------
-        EntryLocks
-        """
         return FolderLocks(self.path)
 
     def clear(self) -> None:
@@ -299,7 +244,7 @@ class FolderCache(CodeCache):
         if not self._warned:
             self._warned = True
             warnings.warn(
-                f"codes cannot be kept in the cache folder {self.path}: {error}", stacklevel=3
+                f"codes cannot be written to the cache folder {self.path}: {error}", stacklevel=3
             )
 
 
@@ -310,7 +255,7 @@ def resolve_cache(cache: str | os.PathLike[str] | CodeCache | None) -> CodeCache
     ----------
     cache : "memory", path, CodeCache or None
         ``"memory"`` is the one memory cache of this process, a path a folder shared between
-        processes, None no cache; a cache object is returned as it is.
+        processes, None no cache. A cache object is returned as it is.
 
     Returns
     -------
@@ -337,9 +282,44 @@ def resolve_cache(cache: str | os.PathLike[str] | CodeCache | None) -> CodeCache
     raise InputError(f"cache must be 'memory', a folder's path or None, got {cache!r}")
 
 
+def serialise_entry(key: str, codes: Codes) -> bytes:
+    """Return a line with the SHA-256 of the key and the rest, then the codes as ``.npy``."""
+    buffer = io.BytesIO()
+    np.save(buffer, codes, allow_pickle=False)
+    body = buffer.getvalue()
+    return _MAGIC + _digest(key, body) + b"\n" + body
+
+
+def parse_entry(key: str, content: bytes) -> Codes | None:
+    """Return the codes (codebook, frame) of an entry, or None if damaged or of another key."""
+    head, _, body = content.partition(b"\n")
+    return _read_npy(body) if head == _MAGIC + _digest(key, body) else None
+
+
+def _digest(key: str, body: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + b"\n" + body).hexdigest().encode()
+
+
+def _read_npy(body: bytes) -> Codes | None:
+    # The lengths of clips repeat, and NumPy takes longer for a header than for the codes after it.
+    if body[:8] != _NPY_MAGIC:
+        return None
+    start = 10 + int.from_bytes(body[8:10], "little")
+    shape, is_fortran, dtype = _npy_header(body[8:start])
+    if dtype != np.int16 or len(shape) != 2:
+        return None
+    flat = np.frombuffer(body, dtype, offset=start)
+    return flat.reshape(shape, order="F" if is_fortran else "C").copy()
+
+
+@lru_cache(maxsize=4096)
+def _npy_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    return np.lib.format.read_array_header_1_0(io.BytesIO(header))
+
+
 _process_caches: dict[int, MemoryCache] = {}
 
 
 def _process_cache() -> MemoryCache:
-    """Return this process's cache; a forked child makes its own, with a lock that nobody holds."""
+    """Return this process's cache: a forked child gets its own, with a lock that nobody holds."""
     return _process_caches.setdefault(os.getpid(), MemoryCache())

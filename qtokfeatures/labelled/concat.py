@@ -1,4 +1,4 @@
-"""Codes of several Datasets, one after another."""
+"""Concatenation of codes."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _FROM_FIRST = {*SPEC_ATTRS.values(), schema.VERSIONS_ATTR}
 def concat_codes(
     datasets: Iterable[xr.Dataset | CodeSequence], *, on_duplicate: OnDuplicate = "rename"
 ) -> xr.Dataset:
-    """Put the clips of several Datasets one after another.
+    """Concatenate the clips of several Datasets.
 
     Parameters
     ----------
     datasets : iterable of xarray.Dataset or CodeSequence
-        At least one; all made by the same codec, with the same number of codebooks.
+        At least one, all of the same codec and the same number of codebooks.
     on_duplicate : {"rename", "raise"}
-        What to do with clip ids that occur again: add ``#2``, ``#3``, … or refuse.
+        Whether clip ids that occur again get ``#2``, ``#3``, … appended, or raise.
 
     Returns
     -------
     xarray.Dataset
         All clips in the order given. Clips of a Dataset that lacks a label of the others get an
-        empty text, NaN or NaT there.
+        empty string, NaN or NaT.
 
     Raises
     ------
@@ -84,20 +84,7 @@ def concat_codes(
 
 
 def check_compatible(parts: Sequence[xr.Dataset]) -> None:
-    """Refuse Datasets whose codes cannot lie in one array.
-
-    Parameters
-    ----------
-    parts : sequence of xarray.Dataset
-        Codes that follow the schema.
-
-    Raises
-    ------
-    CodecMismatchError
-        If the fingerprints differ.
-    InputError
-        If the numbers of codebooks differ.
-    """
+    """Raise CodecMismatchError or InputError unless the codes fit into one array."""
     spec = CodecSpec.from_attrs(parts[0].attrs)
     for part in parts[1:]:
         spec.check_matches(part.attrs)
@@ -110,25 +97,7 @@ def check_compatible(parts: Sequence[xr.Dataset]) -> None:
 
 
 def join_clips(parts: Sequence[xr.Dataset], *, on_duplicate: OnDuplicate) -> dict[str, xr.Variable]:
-    """Return everything per clip of Datasets, one after another.
-
-    Parameters
-    ----------
-    parts : sequence of xarray.Dataset
-        Codes that follow the schema. Their frames are not looked at.
-    on_duplicate : {"rename", "raise"}
-        What to do with ids that occur again.
-
-    Returns
-    -------
-    dict of str to xarray.Variable (clip,)
-        Ids, counts and labels, those included that only some of the Datasets have.
-
-    Raises
-    ------
-    InputError
-        If a label is text in one Dataset and numbers in another, or an id repeats.
-    """
+    """Return every variable (clip,) of the Datasets concatenated; frames are not read."""
     names = [n for n in _names(parts) if any(_is_per_clip(part, n) for part in parts)]
     joined = {name: _joined_label(parts, name) for name in names}
     joined[schema.CLIP] = joined[schema.CLIP].copy(data=_ids(parts, on_duplicate))
@@ -136,19 +105,7 @@ def join_clips(parts: Sequence[xr.Dataset], *, on_duplicate: OnDuplicate) -> dic
 
 
 def merged_attrs(parts: Sequence[xr.Dataset]) -> dict[str, Any]:
-    """Return the attributes of concatenated codes.
-
-    Parameters
-    ----------
-    parts : sequence of xarray.Dataset
-        Codes of one codec.
-
-    Returns
-    -------
-    dict
-        The codec and package versions of the first, what any of them skipped, and whatever else
-        they agree on.
-    """
+    """Return the attributes of concatenated codes: those of the codec and the common ones."""
     first = parts[0].attrs
     kept = {
         name: value
@@ -162,23 +119,7 @@ def merged_attrs(parts: Sequence[xr.Dataset]) -> dict[str, Any]:
 
 
 def skipped_items(ds: xr.Dataset) -> list[dict[str, Any]]:
-    """Return what was left out when the codes were made.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes.
-
-    Returns
-    -------
-    list of dict
-        ``{"index", "source", "error"}`` of each item.
-
-    Raises
-    ------
-    SchemaError
-        If the attribute is no JSON.
-    """
+    """Return ``{"index", "source", "error"}`` of every item left out by the encoder."""
     text = ds.attrs.get(schema.SKIPPED_ATTR, "[]")
     try:
         items: list[dict[str, Any]] = json.loads(text)
@@ -202,7 +143,7 @@ def _is_per_clip(part: xr.Dataset, name: str) -> bool:
 
 
 def _joined(parts: Sequence[xr.Dataset], name: str) -> xr.Variable:
-    """Join a variable that is not simply per clip: along its frames or clips, if it has any."""
+    """Join a variable that is not (clip,): along its frames or clips, if it has any."""
     found: list[Any] = [part.variables[name] for part in parts if name in part.variables]
     if len({variable.dims for variable in found}) > 1 or len(found) < len(parts):
         raise InputError(f"variable {name!r} must have the same dimensions in all Datasets")

@@ -1,4 +1,4 @@
-"""Who makes which entry of a shared cache, so that no two processes make the same one."""
+"""Locks on the entries of a cache, so that no two processes compute the same entry."""
 
 from __future__ import annotations
 
@@ -8,60 +8,31 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: Most entries claimed at a time; each holds a file open.
-MAX_LOCKS = 256
+MAX_LOCKS = 256  # held at a time: each keeps a file open, and processes may open about 1024
 
-_PATIENCE_S = 600.0
-"""After this an entry is made twice rather than waited for."""
+_PATIENCE_S = 600.0  # after ten minutes computing an entry twice is better than waiting longer
 
 
 class EntryLocks:
-    """EntryLocks on entries of a cache that no other process can see: all are granted.
-
-    It is a context, at whose end all claims are dropped.
-    """
+    """Locks of a cache that no other process sees: all are granted. A context releases all."""
 
     def acquire(self, key: str) -> bool:
-        """Claim an entry, if nobody else has.
-
-        Parameters
-        ----------
-        key : str
-            Key of the entry.
-
-        Returns
-        -------
-        bool
-            Whether it is claimed now. The entry may be there by then: look again.
-        """
+        """Lock an entry unless it is locked. Look the entry up again: it may exist by now."""
         return True
 
     def wait(self, key: str) -> None:
-        """Claim an entry, waiting until nobody else has claimed it.
-
-        Nothing else may be claimed meanwhile, or two processes could wait for each other.
-
-        Parameters
-        ----------
-        key : str
-            Key of the entry.
-        """
+        """Lock an entry, waiting for its holder. Hold no other lock, or two processes deadlock."""
 
     def release(self, key: str) -> None:
-        """Give up a claim, because the entry is there or could not be made.
-
-        Parameters
-        ----------
-        key : str
-            Key of the entry.
-        """
+        """Release one lock."""
 
     def release_all(self) -> None:
-        """Give up all claims."""
+        """Release all locks."""
 
     def __enter__(self) -> Self:
         return self
@@ -76,64 +47,34 @@ class EntryLocks:
 
 
 class FolderLocks(EntryLocks):
-    """EntryLocks on entries of a folder, as locks that end with the process that holds them.
+    """Lock files in a cache folder, released when their process ends.
 
-    A folder that cannot be written to, or that knows no locks, grants all of them.
-
-    Parameters
-    ----------
-    folder : Path
-        The cache folder.
-    patience_s : float, default=600
-        Seconds after which :meth:`wait` goes on without the claim.
+    A folder that is read-only, or on a file system without locks, grants all of them.
     """
 
     def __init__(self, folder: Path, *, patience_s: float = _PATIENCE_S) -> None:
         self._folder, self._patience_s = folder, patience_s
         self._locks: dict[str, FileLock] = {}
 
+    @override
     def acquire(self, key: str) -> bool:
-        """Claim an entry, if no other process or thread has.
-
-        Parameters
-        ----------
-        key : str
-            Key of the entry.
-
-        Returns
-        -------
-        bool
-            Whether it is claimed now.
-        """
         return self._acquire(key, timeout_s=0)
 
+    @override
     def wait(self, key: str) -> None:
-        """Claim an entry, waiting until nobody else has claimed it.
-
-        Parameters
-        ----------
-        key : str
-            Key of the entry.
-        """
         self._acquire(key, timeout_s=self._patience_s)
 
+    @override
     def release(self, key: str) -> None:
-        """Give up a claim.
-
-        Parameters
-        ----------
-        key : str
-            Key of the entry.
-        """
         lock = self._locks.pop(key, None)
         if lock is not None:
-            # Whoever waits for this file finds the entry there, so it may be removed under them.
+            # Waiting processes find the entry, so the lock file may be removed under them.
             with contextlib.suppress(OSError):
                 self._file(key).unlink(missing_ok=True)
             lock.release()
 
+    @override
     def release_all(self) -> None:
-        """Give up all claims."""
         for key in list(self._locks):
             self.release(key)
 

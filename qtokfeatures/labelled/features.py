@@ -1,4 +1,4 @@
-"""Features of clips as a labelled array."""
+"""Labelled arrays of features."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def feature_array(
     feature_names: Sequence[str],
     feature_coords: Mapping[str, Any] | None = None,
 ) -> xr.DataArray:
-    """Label the features of clips.
+    """Build a labelled array from the features of clips.
 
     Parameters
     ----------
     values : array-like (clip, feature)
         Features; stored as float32.
     ds_or_clips : xarray.Dataset, CodeSequence or sequence of str (clip,)
-        The codes that the features come from, whose labels and codec ride along, or bare clip ids.
+        The codes of the features, whose labels and codec are copied, or bare clip ids.
     feature_names : sequence of str (feature,)
         Name of each column.
     feature_coords : mapping of str to array-like (feature,), optional
-        Where each column comes from: codebook, bin or token, statistic, latent dimension.
+        Origin of each column, such as codebook, bin, token, statistic or latent dimension.
 
     Returns
     -------

@@ -1,54 +1,58 @@
-"""Labels of clips: whatever the user has, as arrays that every store keeps."""
+"""Labels of clips, converted to arrays that every store keeps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+import xarray as xr
 
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.labelled import schema
+from qtokfeatures.labelled.naming import path_parts
 from qtokfeatures.labelled.schema import RESERVED
 
 Array = npt.NDArray[Any]
 
 
+def add_labels(
+    ds: xr.Dataset, labels: Mapping[str, Any] | pd.DataFrame, *, on: str | None = None
+) -> xr.Dataset:
+    """Return the codes with more labels; see ``ds.qtok.with_labels``."""
+    if isinstance(labels, pd.DataFrame):
+        labels = _columns(ds, labels, on)
+    elif on is not None:
+        raise InputError("on= names a column, it needs a DataFrame")
+    n_clips = ds.sizes[schema.CLIP]
+    arrays = {
+        name: label_array(name, _in_order(ds, name, values), n_clips=n_clips)
+        for name, values in labels.items()
+    }
+    replaced = ds.drop_vars([name for name in arrays if name in ds.variables])
+    return replaced.assign_coords({name: (schema.CLIP, array) for name, array in arrays.items()})
+
+
+def match_clips(ds: xr.Dataset, keys: Iterable[Any]) -> list[int]:
+    """Return the position in `keys` (ids, sources or tails of sources) of each clip."""
+    names = [str(key) for key in keys]
+    rows = {path_parts(name): row for row, name in enumerate(names)}
+    if len(rows) != len(names):
+        parts = pd.Series([path_parts(name) for name in names])
+        repeated = names[int(parts.duplicated().to_numpy().argmax())]
+        raise InputError(f"the table names clip {repeated!r} more than once")
+    ids, sources = ds[schema.CLIP].values.tolist(), ds[schema.SOURCE].values.tolist()
+    found = [_row(rows, name, source) for name, source in zip(ids, sources, strict=True)]
+    lacking = [name for name, row in zip(ids, found, strict=True) if row is None]
+    if lacking:
+        raise InputError(f"{len(lacking)} clips have no row in the table, among them {lacking[:3]}")
+    return [row for row in found if row is not None]
+
+
 def label_array(name: str, values: Any, *, n_clips: int) -> Array:
-    """Turn the values of one label into a one-dimensional array of a plain dtype.
-
-    Text becomes ``str`` of the shortest width, and a missing text the empty string. Numbers keep
-    their dtype; whole numbers and truth values among which some are missing become float64, with
-    NaN for the missing ones.
-
-    Parameters
-    ----------
-    name : str
-        Name of the label, for messages and to be checked.
-    values : array-like (clip,)
-        List, ndarray, pandas Series or Categorical, or DataArray of text, numbers, truth values or
-        dates. ``None``, ``NaN``, ``NaT`` and ``pandas.NA`` are missing values.
-    n_clips : int
-        How many values there must be.
-
-    Returns
-    -------
-    ndarray (clip,)
-        Of dtype str, bool, int, float or datetime64[ns].
-
-    Raises
-    ------
-    InputError
-        If the name is taken by the schema, the length is wrong, or the values are of mixed or
-        unsupported kinds.
-
-    Examples
-    --------
-    >>> label_array("instrument", ["flute", None, "oboe"], n_clips=3)
-    array(['flute', '', 'oboe'], dtype='<U5')
-    >>> label_array("year", [1786, None], n_clips=2)
-    array([1786.,   nan])
-    """
+    """Return the values of a label (clip,) as str, bool, int, float or datetime64[ns]."""
     check_label_name(name)
     array = _one_dimensional(name, values)
     if len(array) != n_clips:
@@ -57,18 +61,7 @@ def label_array(name: str, values: Any, *, n_clips: int) -> Array:
 
 
 def check_label_name(name: Any) -> None:
-    """Refuse a label name that the schema uses or that a store cannot hold.
-
-    Parameters
-    ----------
-    name : str
-        Name of a label.
-
-    Raises
-    ------
-    InputError
-        Says which rule the name breaks.
-    """
+    """Raise InputError for a name of the schema or one that a store cannot hold."""
     if not isinstance(name, str) or not name or name != name.strip() or set(name) & set("/\0"):
         raise InputError(f"a label's name must be text without '/' or outer blanks, got {name!r}")
     if name.startswith((".", "__")):
@@ -78,24 +71,7 @@ def check_label_name(name: Any) -> None:
 
 
 def text_array(values: Iterable[Any]) -> Array:
-    r"""Return text as a ``str`` array of the shortest width that can be written as UTF-8.
-
-    Lone surrogates, which undecodable file names hold, are spelled out (``\udcff``).
-
-    Parameters
-    ----------
-    values : iterable of str
-        Text. Missing values are the caller's to fill in.
-
-    Returns
-    -------
-    ndarray of str (clip,)
-
-    Raises
-    ------
-    InputError
-        If a text holds a NUL character, which neither NumPy nor HDF5 keeps.
-    """
+    """Return text as a ``str`` array of the shortest width, ready for UTF-8."""
     texts = [str(value) for value in values]
     joined = "".join(texts)
     if "\0" in joined:
@@ -106,17 +82,7 @@ def text_array(values: Iterable[Any]) -> Array:
 
 
 def shortest_text(array: Array) -> Array:
-    """Return a ``str`` array at the shortest width that holds it; other arrays as they are.
-
-    Parameters
-    ----------
-    array : ndarray
-        Any array. One of fixed-width text may be wider than its longest entry.
-
-    Returns
-    -------
-    ndarray
-    """
+    """Return a ``str`` array at the shortest width that holds it; other arrays as they are."""
     if array.dtype.kind != "U":
         return array
     width = max(1, int(np.char.str_len(array).max(initial=1)))
@@ -124,20 +90,7 @@ def shortest_text(array: Array) -> Array:
 
 
 def missing_like(array: Array, length: int) -> Array:
-    """Return missing values that can stand beside those of `array`.
-
-    Parameters
-    ----------
-    array : ndarray
-        The values of a label.
-    length : int
-        How many missing values.
-
-    Returns
-    -------
-    ndarray (length,)
-        Empty strings, NaT, or NaN.
-    """
+    """Return missing values (length,) to concatenate with `array`: "", NaT or NaN."""
     if array.dtype.kind in "UOT":
         return np.full(length, "", dtype="<U1")
     if array.dtype.kind == "M":
@@ -169,7 +122,7 @@ def _from_pandas(values: Any) -> Array:
 
 
 def _object_array(values: list[Any]) -> Array:
-    """Hold values one by one, because NumPy would turn a list of 1 and "a" into text."""
+    """Return an object array, because NumPy would turn a list of 1 and "a" into text."""
     array = np.empty(len(values), dtype=object)
     for index, value in enumerate(values):
         array[index] = value
@@ -248,3 +201,36 @@ def _kind(value: Any) -> str:
     if isinstance(value, np.datetime64) or hasattr(value, "isoformat"):
         return "date"
     return type(value).__name__
+
+
+def _columns(ds: xr.Dataset, table: pd.DataFrame, on: str | None) -> dict[str, Any]:
+    if on is not None and on not in table.columns:
+        raise InputError(f"the table has no column {on!r}, but {list(table.columns)}")
+    rows: list[int] | slice = slice(None)
+    if on is not None:
+        rows = match_clips(ds, table[on])
+    elif not isinstance(table.index, pd.RangeIndex):
+        rows = match_clips(ds, table.index)
+    # Whole columns are converted, so that all parts of a collection get labels of one dtype.
+    return {
+        str(name): label_array(str(name), table[name], n_clips=len(table))[rows]
+        for name in table.columns
+        if name != on
+    }
+
+
+def _in_order(ds: xr.Dataset, name: str, values: Any) -> Any:
+    if not isinstance(values, Mapping):
+        return values
+    ids = ds[schema.CLIP].values.tolist()
+    if unknown := set(values) - set(ids):
+        raise InputError(f"label {name!r} names clips that are not there: {sorted(unknown)[:3]}")
+    return [values.get(clip) for clip in ids]
+
+
+def _row(rows: Mapping[tuple[str, ...], int], clip: str, source: str) -> int | None:
+    if (row := rows.get(path_parts(clip))) is not None:
+        return row
+    parts = path_parts(source)
+    tails = (parts[start:] for start in range(len(parts)))
+    return next((rows[tail] for tail in tails if tail in rows), None)

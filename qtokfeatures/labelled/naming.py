@@ -1,4 +1,4 @@
-"""Short unique names for clips."""
+"""Short unique clip ids."""
 
 from __future__ import annotations
 
@@ -10,49 +10,14 @@ _NUMBERED = re.compile(r"\w+ \d+")  # what load_many calls a clip that has no na
 
 
 def clip_ids_from_sources(sources: Sequence[str]) -> list[str]:
-    """Name each clip by the shortest tail of its source that no other source ends in.
-
-    Parameters
-    ----------
-    sources : sequence of str
-        Paths or URLs. A description in angle brackets, such as ``"<array>"``, becomes the bare
-        word and the clip's position.
-
-    Returns
-    -------
-    list of str
-        Unique ids in the order of `sources`. Clips of the very same source are told apart by
-        ``#2``, ``#3``, ….
-
-    Examples
-    --------
-    >>> clip_ids_from_sources(["/data/a/1.wav", "/data/b/1.wav", "/data/b/2.wav"])
-    ['a/1.wav', 'b/1.wav', '2.wav']
-    >>> clip_ids_from_sources(["a.wav", "a.wav", "<array>"])
-    ['a.wav', 'a.wav#2', 'array-2']
-    """
+    """Return for each path or URL its shortest tail that no other source ends in, made unique."""
     names = [_placeholder(source, index) for index, source in enumerate(sources)]
     tails = _shortest_tails(set(names))
     return unique_ids(tails[name] for name in names)
 
 
 def unique_ids(ids: Iterable[str]) -> list[str]:
-    """Tell repeated ids apart by ``#2``, ``#3``, …, leaving the first of each as it is.
-
-    Parameters
-    ----------
-    ids : iterable of str
-        Ids that may repeat.
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> unique_ids(["a", "b", "a", "a"])
-    ['a', 'b', 'a#2', 'a#3']
-    """
+    """Append ``#2``, ``#3``, … to repeated ids; the first of each stays as it is."""
     wanted = list(ids)
     taken = set(wanted)
     seen: set[str] = set()
@@ -96,20 +61,5 @@ def _shortest_tails(sources: set[str]) -> dict[str, str]:
 
 
 def path_parts(source: str) -> tuple[str, ...]:
-    r"""Return the names that a path or URL is made of, whichever way its slashes lean.
-
-    Parameters
-    ----------
-    source : str
-        Path or URL.
-
-    Returns
-    -------
-    tuple of str
-
-    Examples
-    --------
-    >>> path_parts("/data/a/1.wav"), path_parts(r"C:\a\1.wav")
-    (('data', 'a', '1.wav'), ('C:', 'a', '1.wav'))
-    """
+    """Return the names that a path or URL consists of; slashes of both kinds separate them."""
     return tuple(filter(None, source.replace("\\", "/").split("/")))

@@ -1,4 +1,4 @@
-"""The names in a codes Dataset, spelled once, and the checks that a Dataset follows them.
+"""Names of a codes Dataset, and the checks that a Dataset follows them.
 
 A codes Dataset is a CF *contiguous ragged array*: the frames of all clips lie one after another
 along ``frame``, and ``frame_count`` says how many belong to each clip
@@ -36,9 +36,9 @@ SKIPPED_ATTR = "skipped"
 VERSIONS_ATTR = "_versions"
 SAMPLE_DIMENSION_ATTR = "sample_dimension"
 
-PADDING = -1
-"""The code that stands where a padded clip has no frame."""
+PADDING = -1  # where a padded clip has no frame
 
+# Dimensions of every variable that the schema requires.
 DIMS: dict[str, tuple[str, ...]] = {
     CODES: (CODEBOOK, FRAME),
     FRAME_COUNT: (CLIP,),
@@ -50,7 +50,6 @@ DIMS: dict[str, tuple[str, ...]] = {
     TIME: (FRAME,),
     CLIP_INDEX: (FRAME,),
 }
-"""Dimensions of every variable that the schema asks for."""
 
 _KINDS = {
     CODES: ("i", "int16"),
@@ -64,6 +63,7 @@ _KINDS = {
     CLIP_INDEX: ("iu", "int64"),
 }
 
+# Attributes of the variables that build_codes makes.
 ATTRS: dict[str, dict[str, str]] = {
     CODES: {"long_name": "codebook indices", "units": "1"},
     FRAME_COUNT: {"long_name": "frames of the clip", SAMPLE_DIMENSION_ATTR: FRAME},
@@ -75,24 +75,12 @@ ATTRS: dict[str, dict[str, str]] = {
     TIME: {"long_name": "start of the frame after the start of its clip", "units": "s"},
     CLIP_INDEX: {"long_name": "position of the clip along clip", "units": "1"},
 }
-"""Attributes that :func:`build_codes` gives each variable."""
 
-RESERVED = frozenset(DIMS) | {FRAME, CODEBOOK, FEATURE}
-"""Names that no label can have."""
+RESERVED = frozenset(DIMS) | {FRAME, CODEBOOK, FEATURE}  # no label can have these names
 
 
 def label_names(ds: xr.Dataset) -> list[str]:
-    """Return the names of the user's labels: everything per clip that the schema does not own.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes.
-
-    Returns
-    -------
-    list of str
-    """
+    """Return the names of the labels: all variables per clip outside the schema."""
     return [
         str(name)
         for name, variable in ds.variables.items()
@@ -101,21 +89,7 @@ def label_names(ds: xr.Dataset) -> list[str]:
 
 
 def check_codes(ds: Any) -> None:
-    """Check everything about a codes Dataset that costs no look at its frames.
-
-    Every accessor call does this. It is cheap: the values of ``codes`` are not read.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        The Dataset to check.
-
-    Raises
-    ------
-    SchemaError
-        If a variable, dimension, dtype or attribute is not as the schema says, or the frame
-        counts do not add up to the number of frames. Names the variable and what was expected.
-    """
+    """Raise SchemaError unless the structure is valid; the values of ``codes`` are not read."""
     if not isinstance(ds, xr.Dataset):
         raise SchemaError(f"expected an xarray.Dataset of codes, got {type(ds).__name__}")
     _check_version(ds)
@@ -126,29 +100,7 @@ def check_codes(ds: Any) -> None:
 
 
 def validate_codes(ds: Any) -> None:
-    """Check a codes Dataset completely, the values of its codes and its clip ids included.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        The Dataset to check. Codes that lie in a store are read.
-
-    Raises
-    ------
-    SchemaError
-        As in the cheap check, or if clip ids repeat, or ``clip_index`` disagrees with the counts.
-    CodesError
-        If a code is outside ``0 … codebook_size - 1``. Names clip, codebook, frame and value.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> validate_codes(xr.Dataset(attrs={"schema_version": 1}))
-    Traceback (most recent call last):
-      ...
-    qtokfeatures.exceptions.SchemaError: variable 'codes' is missing: expected int16 with \
-dimensions (codebook, frame)
-    """
+    """Raise SchemaError or CodesError unless everything is valid, ids and codes included."""
     check_codes(ds)
     check_unique_ids(ds)
     counts = ds[FRAME_COUNT].values
@@ -163,18 +115,7 @@ dimensions (codebook, frame)
 
 
 def check_unique_ids(ds: xr.Dataset) -> None:
-    """Refuse clip ids that occur more than once.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes.
-
-    Raises
-    ------
-    SchemaError
-        Names an id that repeats.
-    """
+    """Raise SchemaError if a clip id repeats."""
     index = ds.indexes.get(CLIP)
     if index is not None and index.is_unique:
         return
@@ -193,24 +134,7 @@ def check_code_range(
     clip_ids: Any,
     frame_count: np.ndarray[Any, Any],
 ) -> None:
-    """Refuse codes outside ``0 … codebook_size - 1``, naming the first one.
-
-    Parameters
-    ----------
-    codes : ndarray (codebook, frame)
-        Integers of any width, clips one after another.
-    codebook_size : int
-        Codes per codebook.
-    clip_ids : sequence of str
-        Names of the clips, for the message.
-    frame_count : ndarray of int (clip,)
-        Frames of each clip.
-
-    Raises
-    ------
-    CodesError
-        Names clip, codebook, frame within the clip, and value.
-    """
+    """Raise CodesError for codes (codebook, frame) outside ``0 … codebook_size - 1``."""
     if not codes.size or (codes.min() >= 0 and codes.max() < codebook_size):
         return
     wrong = (codes < 0) | (codes >= codebook_size)

@@ -1,4 +1,4 @@
-"""Which clips: by position, id, mask, function or label; and their frames with them."""
+"""Selection of clips by position, id, mask, function or label, with their frames."""
 
 from __future__ import annotations
 
@@ -25,23 +25,7 @@ _NAMES_COMPARED = 10_000
 def select_clips(
     ds: xr.Dataset, selector: Any, labels: Mapping[str, Any] | None = None
 ) -> xr.Dataset:
-    """Return the chosen clips with all of their frames.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes that follow the schema.
-    selector : object
-        See :func:`clip_positions`.
-    labels : mapping of str to object, optional
-        See :func:`label_mask`.
-
-    Returns
-    -------
-    xarray.Dataset
-        Codes of the chosen clips, in the order asked for. A clip chosen twice gets ``#2`` after
-        its id the second time.
-    """
+    """Return the clips that `selector` and `labels` choose, with all of their frames."""
     positions = clip_positions(ds, selector)
     if labels:
         positions = positions[label_mask(ds, labels)[positions]]
@@ -49,19 +33,7 @@ def select_clips(
 
 
 def take_clips(ds: xr.Dataset, positions: Array) -> xr.Dataset:
-    """Return the clips at `positions` with all of their frames.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes that follow the schema.
-    positions : ndarray of int (clip,)
-        Positions along ``clip``, not negative.
-
-    Returns
-    -------
-    xarray.Dataset
-    """
+    """Return the clips at `positions` (not negative) with all of their frames."""
     frames = _frame_indexer(ds[schema.FRAME_COUNT].values, positions)
     # The index of clip ids is set aside, it would be built twice.
     taken = ds.drop_indexes(schema.CLIP, errors="ignore").isel(clip=positions, frame=frames)
@@ -78,47 +50,14 @@ def take_clips(ds: xr.Dataset, positions: Array) -> xr.Dataset:
 
 
 def with_variables(ds: xr.Dataset, variables: Mapping[Any, xr.Variable]) -> xr.Dataset:
-    """Return `ds` with some of its variables replaced; coordinates stay coordinates.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Any Dataset.
-    variables : mapping of str to xarray.Variable
-        New values of variables that it has.
-
-    Returns
-    -------
-    xarray.Dataset
-    """
+    """Return `ds` with some of its variables replaced; coordinates stay coordinates."""
     coords = {name: value for name, value in variables.items() if name in ds.coords}
     data = {name: value for name, value in variables.items() if name not in ds.coords}
     return ds.assign(data).assign_coords(coords)
 
 
 def clip_positions(ds: xr.Dataset, selector: Any) -> Array:
-    """Return the positions along ``clip`` that `selector` means.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes that follow the schema.
-    selector : int, str, slice, array-like of bool, int or str, callable or None
-        A position (negative from the end), an id, a slice of positions, a mask, positions, ids,
-        or a function that is given the Dataset and returns any of these. None is every clip.
-
-    Returns
-    -------
-    ndarray of int64 (selected,)
-        Not negative.
-
-    Raises
-    ------
-    InputError
-        If an id is unknown, a mask has the wrong length, or the selector is of another kind.
-    IndexError
-        If a position is out of range.
-    """
+    """Return the positions (selected,) along ``clip`` that `selector` means."""
     n_clips = ds.sizes[schema.CLIP]
     if callable(selector):
         selector = selector(ds)
@@ -143,25 +82,7 @@ def clip_positions(ds: xr.Dataset, selector: Any) -> Array:
 
 
 def label_mask(ds: xr.Dataset, labels: Mapping[str, Any]) -> Array:
-    """Return which clips have all of the given label values.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes that follow the schema.
-    labels : mapping of str to object
-        For each label a value, a collection of values, or a function that is given the array
-        (clip,) of values and returns a mask.
-
-    Returns
-    -------
-    ndarray of bool (clip,)
-
-    Raises
-    ------
-    InputError
-        If a label is unknown, or a function returns no mask.
-    """
+    """Return the mask (clip,) of the clips that have all of the given label values."""
     mask = np.ones(ds.sizes[schema.CLIP], dtype=bool)
     for name, wanted in labels.items():
         mask &= _matches(name, _label_values(ds, name), wanted)
@@ -169,20 +90,7 @@ def label_mask(ds: xr.Dataset, labels: Mapping[str, Any]) -> Array:
 
 
 def clip_values(ds: xr.Dataset, key: int | str | np.integer[Any]) -> Array:
-    """Return the codes of one clip.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes that follow the schema.
-    key : int or str
-        Position (negative from the end) or id.
-
-    Returns
-    -------
-    ndarray of int16 (codebook, frame)
-        A copy.
-    """
+    """Return a copy of one clip's codes (codebook, frame), by position or id."""
     position = int(clip_positions(ds, key)[0])
     counts = ds.variables[schema.FRAME_COUNT].values
     start = int(counts[:position].sum())
@@ -190,7 +98,7 @@ def clip_values(ds: xr.Dataset, key: int | str | np.integer[Any]) -> Array:
 
 
 def _clip_index(ds: xr.Dataset) -> xr.Variable:
-    """Number the frames anew, with the attributes that the coordinate had."""
+    """Renumber the frames, keeping the attributes of the coordinate."""
     fresh = frame_coords(ds[schema.FRAME_COUNT].values, 1.0)[schema.CLIP_INDEX]
     fresh.attrs = dict(ds[schema.CLIP_INDEX].attrs)
     return fresh
@@ -263,7 +171,7 @@ def _converted(name: str, wanted: Array, dtype: np.dtype[Any]) -> Array:
 
 
 def _frame_indexer(counts: Array, positions: Array) -> slice | Array:
-    """Return the frames of clips: a slice where they lie together, which stores read faster."""
+    """Return the frames of clips: a slice where they are adjacent, which stores read faster."""
     starts = np.cumsum(counts) - counts
     if not len(positions):
         return slice(0, 0)

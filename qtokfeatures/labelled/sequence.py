@@ -1,4 +1,4 @@
-"""Codes as a sequence of clips, which scikit-learn can count, split and shuffle."""
+"""Codes as a sequence of clips, for scikit-learn to count, split and shuffle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FRAMES_READ_AT_ONCE = 2**16
 
 
 class CodeSequence:
-    """Clips of codes, one after another, as scikit-learn wants its samples.
+    """Codes as a sequence of clips, which scikit-learn takes as samples.
 
     ``len(ds)`` of a Dataset counts its variables and ``isel(clip=…)`` leaves frames behind; a
     ``CodeSequence`` has one item per clip and keeps clips whole.
@@ -30,7 +30,7 @@ class CodeSequence:
     Parameters
     ----------
     dataset : xarray.Dataset
-        Codes. Those in a lazily opened store stay there until they are asked for.
+        Codes. A lazily opened store is read when clips are.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class CodeSequence:
 
     @property
     def shape(self) -> tuple[int]:
-        """Number of clips, as the one-element tuple that NumPy and scikit-learn look for."""
+        """Number of clips, as a tuple of one element, as NumPy and scikit-learn expect."""
         return (self.dataset.sizes[schema.CLIP],)
 
     @property
@@ -78,7 +78,7 @@ class CodeSequence:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> Any:
-        """Return one clip's codes for an int or id, a CodeSequence for everything else."""
+        """Return one clip's codes for an int or id, a CodeSequence for any other key."""
         if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
             key = key[0]  # scikit-learn indexes whatever has a shape with [rows, ...]
         if isinstance(key, (int, np.integer, str)) and not isinstance(key, bool):
@@ -103,7 +103,7 @@ class CodeSequence:
         """Return an array of objects, each the codes of one clip; there is no array of numbers."""
         if dtype is not None and np.dtype(dtype) != object:
             raise InputError(
-                f"clips of codes have different lengths and make no array of {np.dtype(dtype)}: "
+                f"clips have different lengths and cannot become an array of {np.dtype(dtype)}: "
                 "turn them into features first, for example with TokenHistogram()"
             )
         array = np.empty(len(self), dtype=object)
@@ -154,7 +154,7 @@ class CodeSequence:
 
 
 def as_code_sequence(codes: Any) -> CodeSequence:
-    """Return codes as a :class:`CodeSequence`, whichever of the two forms they come in.
+    """Return a Dataset or CodeSequence of codes as a CodeSequence.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def as_code_sequence(codes: Any) -> CodeSequence:
         return CodeSequence(codes)
     raise InputError(
         f"expected codes as a CodeSequence or Dataset, got {type(codes).__name__}: "
-        "codec.encode_many and QTokenizer().encode make one from audio, "
+        "codec.encode_many and QTokenizer().encode make them from audio, "
         "qtokfeatures.labelled.build_codes from bare arrays"
     )
 

@@ -1,4 +1,4 @@
-"""What a codec says about itself, and the check that codes belong to it."""
+"""Description of a codec, and the check that codes belong to it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _INT16_CODES = 2**15
 
 @dataclass(frozen=True)
 class CodecSpec:
-    """The facts about a codec that its codes depend on.
+    """Properties of a codec that its codes depend on.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class CodecSpec:
     revision : str
         Version of the weights.
     sample_rate : int
-        Rate that the codec works at, in Hz.
+        Sample rate of the codec, in Hz.
     frame_rate : float
         Frames per second.
     hop_length : int
@@ -49,7 +49,7 @@ class CodecSpec:
         Hash over the weights, the version of the encoder's semantics and the encode dtype. Codes
         are comparable when, and only when, their fingerprints are equal.
     embedding_dim : int
-        Width of the vector that ``codec.embed`` returns for one frame.
+        Length of the vector that ``codec.embed`` returns per frame.
 
     Raises
     ------
@@ -79,7 +79,7 @@ class CodecSpec:
     embedding_dim: int
 
     def __post_init__(self) -> None:
-        """Refuse values that no codec can have."""
+        """Raise InputError for impossible values."""
         for name in ("name", "fingerprint"):
             if not getattr(self, name):
                 raise InputError(f"a codec needs a {name}, got {getattr(self, name)!r}")
@@ -95,12 +95,12 @@ class CodecSpec:
             )
 
     def to_attrs(self) -> dict[str, str | int | float]:
-        """Return the attributes of a codes Dataset that name this codec.
+        """Return the attributes that identify the codec in a codes Dataset.
 
         Returns
         -------
         dict
-            Plain str, int and float values, which JSON, netCDF and Zarr all keep.
+            Values of str, int and float, which JSON, netCDF and Zarr keep.
         """
         values = asdict(self)
         return {attr: values[field] for field, attr in SPEC_ATTRS.items()}
@@ -126,7 +126,7 @@ class CodecSpec:
         return cls(**{field.name: _read(attrs, field.name, field.type) for field in fields(cls)})
 
     def check_matches(self, other: CodecSpec | Mapping[str, Any]) -> None:
-        """Refuse codes of another codec, or of another version of this one.
+        """Raise CodecMismatchError for another codec or another version of this one.
 
         Only the fingerprints are compared: they cover everything that codes depend on.
 

@@ -1,4 +1,4 @@
-"""How codes lie in a store: text of any length, plain attributes, dtypes written down."""
+"""The form of codes in a store: text of any length, plain attributes, recorded dtypes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from qtokfeatures.labelled.labels import check_label_name
 
 Array = npt.NDArray[Any]
 
+# The dtype of a variable, where reading the store would give another one.
 DTYPE_ATTR = "_qtok_dtype"
-"""Attribute of a stored variable whose dtype is not the one that reading it would give."""
 
+# Marks a coordinate with a blank in its name, which CF cannot list as one.
 COORDINATE_ATTR = "_qtok_coordinate"
-"""Attribute of a stored coordinate with a blank in its name, which CF cannot list as one."""
 
 # Text of any length. The metadata is how xarray recognises it where an array is empty.
 _TEXT = np.dtype("O", metadata={"element_type": str})
@@ -29,23 +29,7 @@ _NANOSECONDS = np.dtype("datetime64[ns]")
 
 
 def to_stored(ds: xr.Dataset) -> xr.Dataset:
-    """Return codes in the form that stores hold.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes that follow the schema.
-
-    Returns
-    -------
-    xarray.Dataset
-        With text as objects, which a store can append to at any length.
-
-    Raises
-    ------
-    InputError
-        If a variable or attribute is of a kind that stores do not keep. Names it.
-    """
+    """Return codes in the form of stores, or raise InputError naming what stores do not keep."""
     for name in schema.label_names(ds):
         check_label_name(name)
     stored = ds.drop_encoding().drop_indexes(schema.CLIP, errors="ignore")
@@ -57,41 +41,14 @@ def to_stored(ds: xr.Dataset) -> xr.Dataset:
 
 
 def from_stored(ds: xr.Dataset) -> xr.Dataset:
-    """Return the codes that :func:`to_stored` made `ds` of.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        As read from a store. What lies along ``frame`` stays there, everything else is loaded.
-
-    Returns
-    -------
-    xarray.Dataset
-    """
+    """Return the codes given to :func:`to_stored`; variables along ``frame`` stay lazy."""
     hidden = [name for name, variable in ds.variables.items() if COORDINATE_ATTR in variable.attrs]
     variables = {str(name): _restored(variable) for name, variable in ds.variables.items()}
     return _replaced(ds.set_coords(hidden), variables, plain_attrs(ds.attrs))
 
 
 def stored_variable(name: str, variable: xr.Variable) -> xr.Variable:
-    """Return one variable in the form that stores hold.
-
-    Parameters
-    ----------
-    name : str
-        Its name, for messages.
-    variable : xarray.Variable
-        The variable.
-
-    Returns
-    -------
-    xarray.Variable
-
-    Raises
-    ------
-    InputError
-        If stores do not keep its dtype, its values or its attributes.
-    """
+    """Return one variable in the form of stores."""
     attrs = plain_attrs(variable.attrs, of=f"variable {name!r}")
     if variable.dtype.kind in "UOT":
         return _stored_text(name, variable, attrs)
@@ -103,24 +60,7 @@ def stored_variable(name: str, variable: xr.Variable) -> xr.Variable:
 
 
 def plain_attrs(attrs: Mapping[Any, Any], *, of: str = "the Dataset") -> dict[str, Any]:
-    """Return attributes as str, int and float, which every store keeps.
-
-    Parameters
-    ----------
-    attrs : mapping
-        Attributes.
-    of : str
-        Whose they are, for the message.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    InputError
-        If a value is anything else.
-    """
+    """Return attributes as str, int and float, the types that every store keeps."""
     return {str(name): _plain(str(name), value, of) for name, value in attrs.items()}
 
 

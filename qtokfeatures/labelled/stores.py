@@ -1,4 +1,4 @@
-"""Codes on disk: netCDF files and Zarr folders that keep every Dataset bit for bit."""
+"""Stores of codes: netCDF files and Zarr folders, which keep a Dataset bit for bit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def save_codes(
 ) -> Path:
     """Write codes to a netCDF file or a Zarr folder.
 
-    The file or folder appears whole or not at all, also when the writing is interrupted.
+    The file or folder is written atomically: an interrupted write leaves no partial store.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ def save_codes(
     path : str or os.PathLike
         ``*.nc`` (netCDF 4, through h5netcdf) or ``*.zarr`` (a folder, chunked along ``frame``).
     overwrite : bool, default True
-        Whether codes that lie there may be replaced. A folder that is no Zarr store never is.
+        Whether existing codes may be replaced. A folder that is no Zarr store never is.
 
     Returns
     -------
     Path
-        Where they are.
+        `path`.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def save_codes(
     See Also
     --------
     load_codes : Read them back.
-    append_codes : Add clips to codes that are there.
+    append_codes : Add clips to a store.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def load_codes(path: str | os.PathLike[str], *, lazy: bool = False) -> xr.Datase
     path : str or os.PathLike
         ``*.nc`` or ``*.zarr``.
     lazy : bool, default False
-        Whether the codes stay in the store until they are used. Ids and labels are read at once.
+        Whether codes are read when they are used. Ids and labels are always read at once.
 
     Returns
     -------
@@ -103,9 +103,9 @@ def load_codes(path: str | os.PathLike[str], *, lazy: bool = False) -> xr.Datase
     Raises
     ------
     InputError
-        If there is nothing, or nothing readable, at `path`.
+        If `path` does not exist or cannot be read.
     SchemaError
-        If what is there are not codes.
+        If its content does not follow the schema of codes.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def load_codes(path: str | os.PathLike[str], *, lazy: bool = False) -> xr.Datase
     path = Path(path)
     kind = _format(path)
     if not path.exists():
-        raise InputError(f"there are no codes at {path}")
+        raise InputError(f"{path} does not exist: expected a .nc file or .zarr folder of codes")
     try:
         opened = _open(path, kind)
         if lazy:
@@ -142,24 +142,24 @@ def append_codes(
     *,
     on_duplicate: OnDuplicate = "raise",
 ) -> Path:
-    """Add clips to the codes in a store, or start one.
+    """Add clips to a store, which is created if it does not exist.
 
-    Readers of a Zarr store see either none or all of the new clips, and an interrupted append is
-    undone by the next one. There may be one writer at a time. A netCDF file is written anew.
+    Readers of a Zarr store see either none or all of the new clips, and the next append undoes an
+    interrupted one. Only one process may write at a time. A netCDF file is rewritten.
 
     Parameters
     ----------
     codes : xarray.Dataset or CodeSequence
-        Codes of the same codec, with the labels that are stored already or fewer.
+        Codes of the same codec, with the labels of the store or fewer.
     path : str or os.PathLike
         ``*.zarr`` or ``*.nc``.
     on_duplicate : {"raise", "rename"}
-        What to do with ids that are stored already: refuse, or add ``#2``, ``#3``, ….
+        Whether ids that are stored already raise, or get ``#2``, ``#3``, … appended.
 
     Returns
     -------
     Path
-        Where they are.
+        `path`.
 
     Raises
     ------
@@ -205,9 +205,9 @@ def _check_replaceable(path: Path, kind: Format, *, overwrite: bool) -> None:
         raise InputError(f"{path} exists: give another name, or overwrite=True")
     is_store = (path / ".zgroup").is_file() or (path / "zarr.json").is_file()
     if kind == "netcdf" and path.is_dir():
-        raise InputError(f"{path} is a folder, it is not replaced by a netCDF file")
+        raise InputError(f"{path} is a folder, which a netCDF file does not replace")
     if kind == "zarr" and not is_store:
-        raise InputError(f"{path} is not a Zarr store, it is not replaced by one")
+        raise InputError(f"{path} exists and is not a Zarr store: give another name")
 
 
 def _write_netcdf(stored: xr.Dataset, path: Path) -> None:
@@ -230,7 +230,7 @@ def _write_zarr(stored: xr.Dataset, path: Path) -> None:
 
 
 def _aligned_to_chunks(stored: xr.Dataset) -> xr.Dataset:
-    """Let the pieces of Dask arrays end where chunks of the store do."""
+    """Align the pieces of Dask arrays with the chunks of the store."""
     if not stored.chunks:
         return stored
     aligned = {

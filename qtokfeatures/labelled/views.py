@@ -1,4 +1,4 @@
-"""Other shapes of the same codes: padded to one length, and counted."""
+"""Codes padded to one length, and counts of codes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,7 @@ Array = npt.NDArray[Any]
 
 
 def clip_coords(ds: xr.Dataset) -> dict[str, xr.Variable]:
-    """Return everything per clip, to ride along with an array that has the dimension ``clip``.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes.
-
-    Returns
-    -------
-    dict of str to xarray.Variable (clip,)
-    """
+    """Return every variable (clip,), as coordinates of another array of the same clips."""
     return {
         str(name): value.to_base_variable()
         for name, value in ds.variables.items()
@@ -36,18 +26,7 @@ def clip_coords(ds: xr.Dataset) -> dict[str, xr.Variable]:
 
 
 def pad_codes(ds: xr.Dataset) -> xr.DataArray:
-    """Return the codes with all clips padded to the longest.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes that follow the schema.
-
-    Returns
-    -------
-    xarray.DataArray of int16 (clip, codebook, frame)
-        −1 where a clip has no frame. ``frame_count`` and all labels are coordinates.
-    """
+    """Return int16 codes (clip, codebook, frame), −1 where a clip has no frame."""
     counts = ds[schema.FRAME_COUNT].values
     longest = int(counts.max(initial=0))
     values = np.full((len(counts), ds.sizes[schema.CODEBOOK], longest), schema.PADDING, np.int16)
@@ -65,7 +44,7 @@ def pad_codes(ds: xr.Dataset) -> xr.DataArray:
 
 
 def unpad_codes(padded: xr.DataArray) -> xr.Dataset:
-    """Return the Dataset that :func:`pad_codes` made a padded array of.
+    """Return the Dataset of codes that ``ds.qtok.padded()`` was made from.
 
     Parameters
     ----------
@@ -82,7 +61,7 @@ def unpad_codes(padded: xr.DataArray) -> xr.Dataset:
     SchemaError
         If dimensions, coordinates or attributes are missing.
     CodesError
-        If −1 stands before a frame or in some of its codebooks only.
+        If −1 occurs before a frame, or in some codebooks of a frame only.
 
     Examples
     --------
@@ -122,19 +101,7 @@ def unpad_codes(padded: xr.DataArray) -> xr.Dataset:
 
 
 def count_codes(ds: xr.Dataset) -> xr.DataArray:
-    """Count how often each clip uses each code.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        Codes that follow the schema.
-
-    Returns
-    -------
-    xarray.DataArray of int32 (clip, codebook, code)
-        Each clip and codebook adds up to the clip's frames. 128 kB for a clip of 16 codebooks of
-        2048 codes: count large collections in pieces, or with a sparse ``TokenHistogram``.
-    """
+    """Return int32 counts (clip, codebook, code)."""
     n_clips, n_codebooks = ds.sizes[schema.CLIP], ds.sizes[schema.CODEBOOK]
     size = CodecSpec.from_attrs(ds.attrs).codebook_size
     counts = np.empty((n_clips, n_codebooks, size), dtype=np.int32)

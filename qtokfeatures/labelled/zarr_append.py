@@ -1,9 +1,8 @@
-"""Clips added to a Zarr store in a way that readers never see half of it.
+"""Clips appended to a Zarr store, of which readers see all or none."""
 
-A reader takes the sizes of arrays from the consolidated metadata, one file. Arrays are enlarged
-and written first; replacing that file is what makes the new clips visible. What an interrupted
-append left behind the old end is overwritten by the next one.
-"""
+# Readers take the sizes of arrays from the consolidated metadata, which is one file. Arrays are
+# enlarged and written first; replacing that file makes the new clips visible. The next append
+# overwrites what an interrupted one left behind the old end.
 
 from __future__ import annotations
 
@@ -25,26 +24,7 @@ Array = npt.NDArray[Any]
 def append_to_zarr(
     there: xr.Dataset, ds: xr.Dataset, path: Path, *, on_duplicate: OnDuplicate
 ) -> None:
-    """Add the clips of `ds` to the store that `there` was opened from.
-
-    Parameters
-    ----------
-    there : xarray.Dataset
-        What is stored, opened lazily.
-    ds : xarray.Dataset
-        Codes to add.
-    path : Path
-        The store.
-    on_duplicate : {"raise", "rename"}
-        What to do with ids that are stored already.
-
-    Raises
-    ------
-    CodecMismatchError
-        If the codecs differ.
-    InputError
-        If an id repeats, or a label is not in the store or of another kind there.
-    """
+    """Add the clips of `ds` to the store at `path`, which `there` was lazily opened from."""
     import zarr
 
     check_compatible([there, ds])
@@ -106,7 +86,7 @@ def _growing_dim(variable: xr.Variable) -> str:
 
 
 def _extend(array: Any, values: Array, *, axis: int, start: int) -> None:
-    """Write `values` after the first `start` entries, whatever an interrupted append left there."""
+    """Write `values` after the first `start` entries, over what an interrupted append left."""
     shape = list(array.shape)
     shape[axis] = start + values.shape[axis]
     array.resize(tuple(shape))

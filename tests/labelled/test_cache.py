@@ -10,7 +10,7 @@ import pytest
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodeCache, FolderCache, MemoryCache, NoCache, resolve_cache
-from qtokfeatures.labelled.cache_entry import serialise_entry
+from qtokfeatures.labelled.cache import serialise_entry
 
 KEY = CodeCache.key(np.zeros(4, np.float32), 24000, "f00d")
 
@@ -206,7 +206,7 @@ def test_folder_is_made_when_needed_and_leaves_no_temporary_files(tmp_path):
 def test_folder_that_cannot_be_written_warns_once(tmp_path):
     cache = FolderCache(tmp_path / "cache")
     (tmp_path / "cache").write_text("in the way")
-    with pytest.warns(UserWarning, match="cannot be kept in the cache folder") as caught:
+    with pytest.warns(UserWarning, match="cannot be written to the cache folder") as caught:
         put_twice(cache)
     assert len(caught) == 1
     assert cache.get(KEY) is None

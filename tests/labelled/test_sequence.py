@@ -30,7 +30,7 @@ class MeanCode(TransformerMixin, BaseEstimator):
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
-    """Tell low features from high ones."""
+    """Separate low features from high ones."""
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
