@@ -216,7 +216,7 @@ def test_folders_that_are_no_stores_are_never_replaced(codes, tmp_path):
     for name in ("photos.zarr", "photos.nc"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "cat.jpg").touch()
-        with pytest.raises(InputError, match="not a Zarr store|is a folder, which a netCDF file does not replace"):
+        with pytest.raises(InputError, match=r"not a Zarr store|is a folder"):
             save_codes(codes, tmp_path / name)
         assert (tmp_path / name / "cat.jpg").exists()
 
