@@ -7,6 +7,7 @@ from .classifiers import make_era_classifier as make_era_classifier
 from .classifiers import make_label_classifier as make_label_classifier
 from .classifiers import make_timbre_classifier as make_timbre_classifier
 from .clustering import Clustering as Clustering
+from .clustering import SilhouetteKMeans as SilhouetteKMeans
 from .clustering import find_clusters as find_clusters
 from .clustering import make_clustering_pipeline as make_clustering_pipeline
 from .clustering import rank_clusters as rank_clusters
@@ -17,7 +18,6 @@ from .manifest import folder_manifest as folder_manifest
 from .manifest import read_manifest as read_manifest
 from .prototypes import Prototype as Prototype
 from .prototypes import sonify_medoid as sonify_medoid
-from .silhouette import SilhouetteKMeans as SilhouetteKMeans
 from .splits import group_splits as group_splits
 from .stored_models import StoredClassifier as StoredClassifier
 from .stored_models import load_classifier as load_classifier

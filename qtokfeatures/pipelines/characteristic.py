@@ -178,23 +178,7 @@ def characteristic_table(tokens: Iterable[CharacteristicToken]) -> pd.DataFrame:
 
 
 def log_odds(here: npt.ArrayLike, elsewhere: npt.ArrayLike) -> FloatArray:
-    """Score how much more frequent each token is in one set of frames than in another.
-
-    Parameters
-    ----------
-    here, elsewhere : array_like of int, shape (token,)
-        Frames with each token.
-
-    Returns
-    -------
-    ndarray, shape (token,)
-        Log-odds ratio over its standard error: above 0 for what is more frequent here.
-
-    Examples
-    --------
-    >>> log_odds([8, 2, 0], [2, 8, 0]).round(1).tolist()
-    [3.2, -3.2, 0.0]
-    """
+    """Score how much more frequent each token is in one set of frames than in another."""
     a, b = np.asarray(here, dtype=float), np.asarray(elsewhere, dtype=float)
     both = a + b
     prior = len(both) * (both + 1e-9) / (both + 1e-9).sum()

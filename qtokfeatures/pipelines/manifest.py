@@ -109,18 +109,7 @@ def read_manifest(
 
 
 def manifest_columns(path: str | PathLike[str]) -> list[str]:
-    """Return the columns of a manifest.
-
-    Parameters
-    ----------
-    path : str or path
-        CSV with a header.
-
-    Returns
-    -------
-    list of str
-        None where it is empty.
-    """
+    """Return the columns of a manifest."""
     rows = _rows(Path(path))
     return rows[0] if rows else []
 

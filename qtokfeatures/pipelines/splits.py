@@ -106,25 +106,7 @@ def _with_lonely_split(labels: Any, groups: Any) -> Any:
 
 
 def lonely_classes(y: npt.ArrayLike, groups: npt.ArrayLike) -> list[Any]:
-    """Return the classes that have only one group.
-
-    Parameters
-    ----------
-    y : array_like, shape (clip,)
-        The class of each clip.
-    groups : array_like, shape (clip,)
-        The group of each clip.
-
-    Returns
-    -------
-    list
-        Such classes, sorted.
-
-    Examples
-    --------
-    >>> lonely_classes(["a", "a", "b", "b"], [1, 2, 3, 3])
-    ['b']
-    """
+    """Return the classes that have only one group."""
     labels = np.asarray(y)
     of = _numbered(groups, len(labels))
     return [name for name in np.unique(labels).tolist() if len(set(of[labels == name])) < 2]

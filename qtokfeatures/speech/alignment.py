@@ -16,26 +16,7 @@ Spans = npt.NDArray[np.int64]
 
 
 def align_symbols(log_probs: npt.NDArray[np.floating[Any]], symbols: npt.ArrayLike) -> Spans:
-    """Find the steps of each symbol on the most probable path (Viterbi) that spells them.
-
-    Parameters
-    ----------
-    log_probs : ndarray (step, symbol)
-        Log-probabilities.
-    symbols : array_like of int (symbol,)
-        What is spelled, no blanks; it fits: :func:`steps_needed` of it are there.
-
-    Returns
-    -------
-    ndarray of int64 (symbol, 2)
-        First step of each symbol, and the one after its last.
-
-    Examples
-    --------
-    >>> log_probs = np.log([[0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.9, 0.1]])
-    >>> align_symbols(log_probs, [1]).tolist()
-    [[1, 3]]
-    """
+    """Find the steps of each symbol on the most probable path (Viterbi) that spells them."""
     wanted = np.asarray(symbols, dtype=np.int64)
     states = np.full(2 * len(wanted) + 1, BLANK)
     states[1::2] = wanted
@@ -60,33 +41,7 @@ def label_spans(
     stride: int = 1,
     frame_rate: float | None = None,
 ) -> xr.Dataset:
-    """Label the steps of symbols with what is said, the clip and the time.
-
-    Parameters
-    ----------
-    spans : sequence of ndarray of int (symbol, 2)
-        First step of each symbol of a clip, and the one after its last.
-    symbols : sequence of sequences of str
-        The symbols of each clip.
-    clips : sequence of str (clip,)
-        What the clips are called.
-    stride : int, default=1
-        Frames a step.
-    frame_rate : float, optional
-        Frames a second, where that is known.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``start`` and ``end`` (symbol) in seconds, in frames without a rate; coordinates
-        ``symbol``, ``clip`` and ``clip_index`` (symbol).
-
-    Examples
-    --------
-    >>> times = label_spans([np.array([[3, 5]])], [["yes"]], clips=["a.wav"], frame_rate=25)
-    >>> times.sel(symbol="yes").end.item()
-    0.2
-    """
+    """Label the steps of symbols with what is said, the clip and the time."""
     index = np.repeat(np.arange(len(symbols)), [len(own) for own in symbols])
     edges = np.concatenate([np.zeros((0, 2)), *spans]) * stride / (frame_rate or 1)
     attrs = {"units": "frame" if frame_rate is None else "s"}
@@ -101,22 +56,7 @@ def label_spans(
 
 
 def steps_needed(symbols: npt.ArrayLike) -> int:
-    """Return how many steps symbols need at the least: one each, and a blank between equal ones.
-
-    Parameters
-    ----------
-    symbols : array_like of int (symbol,)
-        Numbers of symbols.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> steps_needed([3, 3, 5])
-    4
-    """
+    """Return how many steps symbols need at the least: one each, and a blank between equal ones."""
     array = np.asarray(symbols)
     return len(array) + int(np.sum(array[1:] == array[:-1]))
 

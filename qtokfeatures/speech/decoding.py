@@ -34,19 +34,7 @@ class Scorer(Protocol):
 
 
 class WordScorer:
-    """Words that there are, and how likely they follow each other.
-
-    Parameters
-    ----------
-    alphabet : Alphabet
-        The symbols.
-    lexicon : iterable of str, optional
-        Words that there are; all by default.
-    language_model : NGram, optional
-        How likely words follow each other.
-    weight : float, default=0.5
-        Of the language model's log-probabilities.
-    """
+    """Words that there are, and how likely they follow each other."""
 
     def __init__(
         self,
@@ -104,22 +92,7 @@ class WordScorer:
 
 
 def best_path(log_probs: LogProbs) -> Prefix:
-    """Return the symbols of the most probable path: repeats and blanks taken out.
-
-    Parameters
-    ----------
-    log_probs : ndarray (step, symbol)
-        Log-probabilities.
-
-    Returns
-    -------
-    tuple of int
-
-    Examples
-    --------
-    >>> best_path(np.log([[0.1, 0.9], [0.1, 0.9], [0.9, 0.1], [0.4, 0.6]]))
-    (1, 1)
-    """
+    """Return the symbols of the most probable path: repeats and blanks taken out."""
     best = np.asarray(log_probs).argmax(axis=1)
     changed = np.diff(best, prepend=-1) != 0
     return tuple(int(symbol) for symbol in best[changed] if symbol != BLANK)
@@ -128,31 +101,7 @@ def best_path(log_probs: LogProbs) -> Prefix:
 def beam_search(
     log_probs: LogProbs, *, beam_width: int = 16, scorer: Scorer | None = None
 ) -> Prefix:
-    """Return the most probable symbols, all paths that spell them taken together.
-
-    Prefix beam search (Graves, "Sequence Transduction with Recurrent Neural Networks", 2012, and
-    Hannun et al., "First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional
-    Recurrent DNNs", 2014). Exact where `beam_width` is at least the number of prefixes.
-
-    Parameters
-    ----------
-    log_probs : ndarray (step, symbol)
-        Log-probabilities.
-    beam_width : int, default=16
-        Prefixes that are kept.
-    scorer : Scorer, optional
-        What is known beside the sound.
-
-    Returns
-    -------
-    tuple of int
-        Nothing where the scorer allows nothing that was kept.
-
-    Examples
-    --------
-    >>> beam_search(np.log([[0.6, 0.4], [0.6, 0.4]]))  # 1, 1 and 1 are 0.64; nothing is 0.36
-    (1,)
-    """
+    """Return the most probable symbols, all paths that spell them taken together."""
     beam: dict[Prefix, tuple[float, float]] = {(): (0.0, _NEVER)}  # ends in blank, in a symbol
     extra: dict[Prefix, float] = {(): 0.0}
     for frame in np.asarray(log_probs, dtype=np.float64):
@@ -189,20 +138,7 @@ def _add(
 
 
 def log_probs_of(network: SpeechNetwork, batch: FrameBatch) -> list[npt.NDArray[np.float32]]:
-    """Return the log-probabilities of symbols, clips of similar length together.
-
-    Parameters
-    ----------
-    network : SpeechNetwork
-        Trained.
-    batch : FrameBatch
-        The clips.
-
-    Returns
-    -------
-    list of ndarray of float32 (step, symbol)
-        One a clip, in their order.
-    """
+    """Return the log-probabilities of symbols, clips of similar length together."""
     found: dict[int, npt.NDArray[np.float32]] = {}
     for rows in batch.groups():
         frames, counts = torch.from_numpy(batch.padded(rows)), torch.from_numpy(batch.counts[rows])
@@ -216,21 +152,7 @@ def log_probs_of(network: SpeechNetwork, batch: FrameBatch) -> list[npt.NDArray[
 def spell(
     log_probs: Sequence[LogProbs], *, beam_width: int | None, scorer: Scorer | None
 ) -> list[Prefix]:
-    """Return the symbols of each clip.
-
-    Parameters
-    ----------
-    log_probs : list of ndarray (step, symbol)
-        Log-probabilities of each clip.
-    beam_width : int or None
-        Prefixes of the beam search; None takes the best path, or 16 if there is a scorer.
-    scorer : Scorer or None
-        What is known beside the sound.
-
-    Returns
-    -------
-    list of tuple of int
-    """
+    """Return the symbols of each clip."""
     if beam_width is None and scorer is None:
         return [best_path(each) for each in log_probs]
     width = _BEAM_WIDTH if beam_width is None else beam_width

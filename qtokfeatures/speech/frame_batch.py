@@ -29,17 +29,7 @@ IDENTITY = (KIND, FRAME_RATE, "fingerprint")
 
 @dataclass(frozen=True, eq=False)
 class FrameBatch:
-    """Frames of clips, one array each.
-
-    Parameters
-    ----------
-    frames : list of ndarray (frame, feature)
-        float32, or integers where they are tokens.
-    names : list of str
-        What to call each clip.
-    attrs : dict
-        What is known of the features.
-    """
+    """Frames of clips, one array each."""
 
     frames: list[npt.NDArray[Any]]
     names: list[str]
@@ -90,26 +80,7 @@ class FrameBatch:
 
 
 def as_frame_batch(X: Any) -> FrameBatch:
-    """Take frames as a padded or ragged array or as a list, and check them.
-
-    Parameters
-    ----------
-    X : DataArray, ndarray or sequence of ndarray
-        What :class:`~qtokfeatures.speech.ASRFrontEnd` gives: ``(clip, frame, feature)`` with
-        ``frame_count``, or ``(frame, feature)`` with ``clip_index``; or one array ``(frame,
-        feature)`` a clip. A bare array (clip, frame, feature) has NaN, or −1 in tokens, behind
-        the end of a clip.
-
-    Returns
-    -------
-    FrameBatch
-
-    Raises
-    ------
-    InputError
-        If they are something else, of different width, not finite, or a clip has none. Names the
-        clip.
-    """
+    """Take frames as a padded or ragged array or as a list, and check them."""
     batch = _labelled(X) if isinstance(X, xr.DataArray) else _bare(X)
     if not batch.frames:
         raise InputError("X holds no clips; at least one is needed")
@@ -186,24 +157,7 @@ def padded_frames(
     names: npt.ArrayLike,
     attrs: dict[str, Any],
 ) -> xr.DataArray:
-    """Put clips below each other, shorter ones filled up with NaN, or −1 where frames are tokens.
-
-    Parameters
-    ----------
-    frames : sequence of ndarray (frame, feature)
-        Of each clip.
-    coords : dict of str to Variable
-        Coordinates of the clips.
-    names : array_like of str (feature,)
-        Names of the features.
-    attrs : dict
-        Attributes; the frame rate is one.
-
-    Returns
-    -------
-    xarray.DataArray (clip, frame, feature)
-        With ``frame_count`` (clip) and ``time`` (frame) in seconds.
-    """
+    """Put clips below each other, shorter ones filled up with NaN, or −1 where frames are tokens."""
     counts = np.array([len(each) for each in frames], dtype=np.int64)
     there = np.arange(counts.max()) < counts[:, None]
     are_tokens = np.issubdtype(frames[0].dtype, np.integer)
@@ -229,24 +183,7 @@ def ragged_frames(
     names: npt.ArrayLike,
     attrs: dict[str, Any],
 ) -> xr.DataArray:
-    """Put the frames of clips one after another; parameters as of :func:`padded_frames`.
-
-    Parameters
-    ----------
-    frames : sequence of ndarray (frame, feature)
-        Of each clip.
-    coords : dict of str to Variable
-        Coordinates of the clips.
-    names : array_like of str (feature,)
-        Names of the features.
-    attrs : dict
-        Attributes; the frame rate is one.
-
-    Returns
-    -------
-    xarray.DataArray (frame, feature)
-        With ``clip_index``, ``clip`` and ``time`` (frame), in seconds from the clip's start.
-    """
+    """Put the frames of clips one after another; parameters as of :func:`padded_frames`."""
     counts = [len(each) for each in frames]
     index = np.repeat(np.arange(len(frames)), counts)
     return xr.DataArray(

@@ -29,18 +29,7 @@ def _is_number(value: Any) -> bool:
 
 
 def check_parameters(recognizer: CTCRecognizer) -> None:
-    """Refuse parameters that are out of range.
-
-    Parameters
-    ----------
-    recognizer : CTCRecognizer
-        Whose.
-
-    Raises
-    ------
-    InputError
-        Names the parameter.
-    """
+    """Refuse parameters that are out of range."""
     for name in _COUNTS:
         value = getattr(recognizer, name)
         if not _is_count(value, 1):
@@ -58,18 +47,7 @@ def check_parameters(recognizer: CTCRecognizer) -> None:
 
 
 def check_decoding(recognizer: CTCRecognizer) -> None:
-    """Refuse parameters of decoding that are out of range.
-
-    Parameters
-    ----------
-    recognizer : CTCRecognizer
-        Whose.
-
-    Raises
-    ------
-    InputError
-        Names the parameter.
-    """
+    """Refuse parameters of decoding that are out of range."""
     width, model = recognizer.beam_width, recognizer.language_model
     if width is not None and not _is_count(width, 1):
         raise InputError(f"beam_width must be a whole number, 1 or more, or None; got {width!r}")
@@ -82,24 +60,7 @@ def check_decoding(recognizer: CTCRecognizer) -> None:
 
 
 def check_transcripts(y: Any, batch: FrameBatch) -> list[str]:
-    """Return transcripts, one for each clip.
-
-    Parameters
-    ----------
-    y : sequence of str (clip,)
-        What is said.
-    batch : FrameBatch
-        The clips.
-
-    Returns
-    -------
-    list of str
-
-    Raises
-    ------
-    InputError
-        If there are not as many, or one is not text. Names the clip.
-    """
+    """Return transcripts, one for each clip."""
     if y is None or isinstance(y, str):
         raise InputError(f"y must be one transcript for each clip, got {y!r}")
     texts = list(y)
@@ -112,24 +73,7 @@ def check_transcripts(y: Any, batch: FrameBatch) -> list[str]:
 
 
 def check_lengths(batch: FrameBatch, targets: Targets, *, unit: str, stride: int) -> None:
-    """Refuse a clip that is too short for its transcript.
-
-    Parameters
-    ----------
-    batch : FrameBatch
-        The clips.
-    targets : list of ndarray of int (symbol,)
-        What is said in each.
-    unit : str
-        What a symbol stands for.
-    stride : int
-        Frames a step.
-
-    Raises
-    ------
-    InputError
-        Names the clip.
-    """
+    """Refuse a clip that is too short for its transcript."""
     for frames, target, name in zip(batch.frames, targets, batch.names, strict=True):
         steps, needed = (len(frames) - 1) // stride + 1, steps_needed(target)
         if steps < needed:
@@ -141,22 +85,7 @@ def check_lengths(batch: FrameBatch, targets: Targets, *, unit: str, stride: int
 
 
 def check_like_fitted(recognizer: CTCRecognizer, batch: FrameBatch) -> None:
-    """Refuse frames that are not such as a recogniser was fitted on.
-
-    Parameters
-    ----------
-    recognizer : CTCRecognizer
-        A fitted one.
-    batch : FrameBatch
-        The clips.
-
-    Raises
-    ------
-    InputError
-        If other features were made, or there are more or fewer of them.
-    CodecMismatchError
-        If another codec made them.
-    """
+    """Refuse frames that are not such as a recogniser was fitted on."""
     for key, known in recognizer.frames_attrs_.items():
         if key in batch.attrs and batch.attrs[key] != known:
             kind = CodecMismatchError if key == "fingerprint" else InputError

@@ -40,17 +40,7 @@ class PieceStream(Protocol):
 
 
 class FrameSource(ABC):
-    """Makes frames of audio at one rate.
-
-    Attributes
-    ----------
-    sr : int
-        Rate of the audio that it takes, in Hz.
-    frame_rate : float
-        Frames a second.
-    names : list of str
-        Names of the features.
-    """
+    """Makes frames of audio at one rate."""
 
     sr: int
     frame_rate: float
@@ -72,18 +62,7 @@ class FrameSource(ABC):
 
 
 class CodecFrames(FrameSource):
-    """What a codec knows of each frame.
-
-    Parameters
-    ----------
-    codec : Codec
-        The codec.
-    kind : {"semantic", "tokens", "embedding", "latent"}
-        Of the encoder's vector what codebook 0 quantises; indices of codes; the vectors they stand
-        for; or the encoder's vector, before quantisation.
-    codebooks : list of int
-        Which codebooks of tokens and embeddings.
-    """
+    """What a codec knows of each frame."""
 
     def __init__(self, codec: Codec, kind: str, codebooks: list[int]) -> None:
         self._codec, self._kind, self._codebooks = codec, kind, codebooks
@@ -167,23 +146,7 @@ class _CodeStream:
 
 
 class AcousticFrames(FrameSource):
-    """Log-mel spectra or MFCC, as librosa computes them, every 10 ms.
-
-    Windows of 25 ms, their middles 10 ms apart, the first at the start; natural logarithm of mel
-    power plus 1e-6.
-
-    Parameters
-    ----------
-    kind : {"logmel", "mfcc"}
-        80 mel bands, or 13 coefficients of 40.
-    sr : int
-        Rate, in Hz.
-
-    Raises
-    ------
-    MissingExtraError
-        If librosa is not installed (extra ``asr``).
-    """
+    """Log-mel spectra or MFCC, as librosa computes them, every 10 ms."""
 
     def __init__(self, kind: str, sr: int) -> None:
         self.sr, window = sr, round(_WINDOW_S * sr)

@@ -32,15 +32,7 @@ class FrameStep(Protocol):
 
 
 class Deltas:
-    """Append the slopes of some columns: regression over five frames, edges repeated.
-
-    ``sum(n * (x[t + n] - x[t - n])) / (2 * sum(n ** 2))`` with n = 1, 2 (HTK Book 3.4, eq. 5.16).
-
-    Parameters
-    ----------
-    columns : slice
-        Of which columns.
-    """
+    """Append the slopes of some columns: regression over five frames, edges repeated."""
 
     def __init__(self, columns: slice) -> None:
         self._columns = columns
@@ -80,15 +72,7 @@ class Deltas:
 
 
 class RunningNormalisation:
-    """Mean 0 and variance 1 by all frames so far, which start as some seconds of typical ones.
-
-    Parameters
-    ----------
-    mean, std : ndarray (feature,)
-        Of typical frames.
-    weight : float
-        How many frames these count for.
-    """
+    """Mean 0 and variance 1 by all frames so far, which start as some seconds of typical ones."""
 
     def __init__(self, mean: Frames, std: Frames, weight: float) -> None:
         typical = np.asarray(mean, dtype=np.float64)
@@ -115,15 +99,7 @@ class RunningNormalisation:
 
 
 class Upsampling:
-    """Several frames for one: repeated, or interpolated linearly between the frames' middles.
-
-    Parameters
-    ----------
-    factor : int
-        How many.
-    linear : bool
-        Whether to interpolate.
-    """
+    """Several frames for one: repeated, or interpolated linearly between the frames' middles."""
 
     def __init__(self, factor: int, *, linear: bool) -> None:
         self._factor, self._linear = factor, linear
@@ -162,40 +138,13 @@ class Upsampling:
 
 
 def normalise_utterance(frames: Frames) -> Frames:
-    """Return frames with mean 0 and variance 1 in each feature that varies.
-
-    Parameters
-    ----------
-    frames : ndarray (frame, feature)
-        All frames of a clip.
-
-    Returns
-    -------
-    ndarray of float32 (frame, feature)
-
-    Examples
-    --------
-    >>> normalise_utterance(np.array([[0.0, 5.0], [2.0, 5.0]])).tolist()
-    [[-1.0, 0.0], [1.0, 0.0]]
-    """
+    """Return frames with mean 0 and variance 1 in each feature that varies."""
     x = frames.astype(np.float64)
     return np.asarray((x - x.mean(axis=0)) / _safe(x.std(axis=0)), dtype=np.float32)
 
 
 def run_through(steps: Sequence[FrameStep], frames: Frames) -> Frames:
-    """Send a whole clip through steps.
-
-    Parameters
-    ----------
-    steps : sequence of FrameStep
-        Fresh ones.
-    frames : ndarray (frame, feature)
-        All frames of a clip.
-
-    Returns
-    -------
-    ndarray (frame, feature)
-    """
+    """Send a whole clip through steps."""
     for step in steps:
         pushed = step.push(frames)
         rest = step.flush()
@@ -208,57 +157,19 @@ def _safe(std: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 class FrontEndStream:
-    """Audio in pieces → frames in pieces; made by :meth:`ASRFrontEnd.stream`.
-
-    Parameters
-    ----------
-    source : PieceStream
-        What makes frames.
-    steps : list of FrameStep
-        What is done to them.
-    nothing : ndarray (0, feature)
-        No frames.
-    """
+    """Audio in pieces → frames in pieces; made by :meth:`ASRFrontEnd.stream`."""
 
     def __init__(self, source: PieceStream, steps: list[FrameStep], nothing: Frames) -> None:
         self._source, self._steps, self._nothing = source, steps, nothing
         self._open = True
 
     def push(self, y: npt.ArrayLike) -> Frames:
-        """Take more samples, and return the frames that became ready.
-
-        Parameters
-        ----------
-        y : array_like, shape (sample,)
-            Mono samples at the front end's ``input_sr_``, any number: floats, or integers, which
-            are divided by their full scale.
-
-        Returns
-        -------
-        ndarray (frame, feature)
-
-        Raises
-        ------
-        AudioError
-            If they are not mono, not finite or no audio.
-        StreamClosedError
-            After :meth:`flush`.
-        """
+        """Take more samples, and return the frames that became ready."""
         self._check_open()
         return self._through(self._source.push(stream_piece(y)), 0)
 
     def flush(self) -> Frames:
-        """Return the frames that were waiting, and end the stream.
-
-        Returns
-        -------
-        ndarray (frame, feature)
-
-        Raises
-        ------
-        StreamClosedError
-            If it has ended already.
-        """
+        """Return the frames that were waiting, and end the stream."""
         self._check_open()
         self._open = False
         parts = [self._through(self._source.flush(), 0)]

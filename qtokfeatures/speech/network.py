@@ -21,23 +21,7 @@ _KERNEL = 5
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of a :class:`SpeechNetwork`.
-
-    Parameters
-    ----------
-    n_inputs : int
-        Features of a frame; codebooks, where frames are tokens.
-    n_symbols : int
-        Symbols, the blank among them.
-    token_count : int
-        Entries of a codebook; 0 for features that are numbers.
-    hidden : int
-        Width of the layers.
-    stride : int
-        Frames that become one.
-    dropout : float
-        Share of activations dropped in training.
-    """
+    """Sizes of a :class:`SpeechNetwork`."""
 
     n_inputs: int
     n_symbols: int
@@ -52,13 +36,7 @@ class NetworkConfig:
 
 
 class SpeechNetwork(nn.Module):
-    """Frames → log-probabilities of symbols.
-
-    Parameters
-    ----------
-    config : NetworkConfig
-        Its sizes.
-    """
+    """Frames → log-probabilities of symbols."""
 
     mean: Tensor
     scale: Tensor
@@ -83,22 +61,7 @@ class SpeechNetwork(nn.Module):
         self.head = nn.Linear(2 * width, config.n_symbols)
 
     def forward(self, frames: Tensor, counts: Tensor, masked: Tensor | None = None) -> Tensor:
-        """Tell symbols from frames.
-
-        Parameters
-        ----------
-        frames : Tensor (clip, frame, feature)
-            Numbers, or indices where frames are tokens; padded with anything.
-        counts : Tensor of int (clip,)
-            Frames of each clip.
-        masked : Tensor of bool (clip, frame, feature), optional
-            What is hidden in training.
-
-        Returns
-        -------
-        Tensor (clip, step, symbol)
-            Log-probabilities; ``steps_of(counts)`` of each clip count.
-        """
+        """Tell symbols from frames."""
         there = torch.arange(frames.shape[1], device=frames.device) < counts[:, None]
         x = self._inputs(frames, masked) * there[..., None]
         x = self.convolution(x.transpose(1, 2)).transpose(1, 2)

@@ -15,13 +15,7 @@ from torch import Tensor, nn
 
 
 class BidirectionalGRU(nn.Module):
-    """Gated recurrent units (Cho et al., 2014), onward and backward, side by side.
-
-    Parameters
-    ----------
-    width : int
-        Features that go in, and that come out of each direction.
-    """
+    """Gated recurrent units (Cho et al., 2014), onward and backward, side by side."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -34,20 +28,7 @@ class BidirectionalGRU(nn.Module):
         self.hidden_weight, self.hidden_bias = drawn(2, width, 3 * width), drawn(2, 1, 3 * width)
 
     def forward(self, x: Tensor, steps: Tensor) -> Tensor:
-        """Run over clips in both directions.
-
-        Parameters
-        ----------
-        x : Tensor (clip, step, feature)
-            Padded with anything.
-        steps : Tensor of int (clip,)
-            Steps of each clip.
-
-        Returns
-        -------
-        Tensor (clip, step, 2 * feature)
-            What is behind the end of a clip means nothing.
-        """
+        """Run over clips in both directions."""
         n_clips, length, width = x.shape
         # Each clip is turned round within its own length: what pads it comes last both ways.
         turned = _turned_round(length, steps)
@@ -62,11 +43,7 @@ class BidirectionalGRU(nn.Module):
 
 
 class _Recurrence(torch.autograd.Function):
-    """``(step, direction, clip, 3 * width)`` → ``(step, direction, clip, width)``.
-
-    With the gates r (reset), z (update) and n (new) in this order, as in :class:`torch.nn.GRU`:
-    ``h = (1 - z) * n + z * h``, ``n = tanh(x_n + r * h_n)``.
-    """
+    """``(step, direction, clip, 3 * width)`` → ``(step, direction, clip, width)``."""
 
     @staticmethod
     def forward(ctx: Any, gates: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -28,20 +28,7 @@ _LEFT_OUT: Final = ("checkpoint", "progress")
 
 
 def save_recognizer(model: CTCRecognizer, folder: Path) -> Path:
-    """Write a fitted recogniser.
-
-    Parameters
-    ----------
-    model : CTCRecognizer
-        The recogniser.
-    folder : Path
-        Where to; its files appear when they are complete.
-
-    Returns
-    -------
-    Path
-        The folder.
-    """
+    """Write a fitted recogniser."""
     parameters = {k: v for k, v in model.get_params(deep=False).items() if k not in _LEFT_OUT}
     if model.language_model is not None:
         parameters["language_model"] = model.language_model.to_dict()
@@ -66,24 +53,7 @@ def save_recognizer(model: CTCRecognizer, folder: Path) -> Path:
 
 
 def load_recognizer(folder: Path) -> CTCRecognizer:
-    """Read what :func:`save_recognizer` wrote.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
-
-    Returns
-    -------
-    CTCRecognizer
-
-    Raises
-    ------
-    InputError
-        If a file is missing or damaged. Names it.
-    UnsupportedVersionError
-        If it was stored in another format.
-    """
+    """Read what :func:`save_recognizer` wrote."""
     from qtokfeatures.speech.recognizer import CTCRecognizer
 
     path = folder / DESCRIPTION

@@ -48,23 +48,7 @@ Targets = Sequence[npt.NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how a network is trained.
-
-    Parameters
-    ----------
-    epochs : int
-        Rounds through the clips, at the most.
-    batch_size : int
-        Clips a step.
-    learning_rate : float
-        Its peak; it rises over the first fifth of the epochs and falls as a cosine.
-    spec_augment : bool
-        Hide stretches of time and of features (Park et al., "SpecAugment", 2019).
-    patience : int
-        Epochs without a lower loss of the held-out clips before training ends.
-    seed : int
-        Seed of order, masks and dropout.
-    """
+    """How long and how a network is trained."""
 
     epochs: int
     batch_size: int
@@ -75,25 +59,7 @@ class Schedule:
 
 
 class CTCTrainer:
-    """Fit a network by CTC (Graves et al., 2006).
-
-    Parameters
-    ----------
-    network : SpeechNetwork
-        What is trained.
-    batch : FrameBatch
-        Frames of all clips.
-    targets : sequence of ndarray of int (symbol,)
-        What is said in each.
-    held_out : ndarray of bool (clip,)
-        Clips that are not trained on, but tell when to end; none is allowed.
-    schedule : Schedule
-        How.
-    folder : Path, optional
-        Where the state is kept after each epoch, and looked for first.
-    alphabet : Alphabet, optional
-        What the targets stand for: a state that was kept with another one is refused.
-    """
+    """Fit a network by CTC (Graves et al., 2006)."""
 
     def __init__(
         self,
@@ -116,18 +82,7 @@ class CTCTrainer:
         self.best = {name: value.clone() for name, value in network.state_dict().items()}
 
     def run(self, *, progress: bool) -> list[dict[str, float]]:
-        """Train, from the last epoch that was stored on.
-
-        Parameters
-        ----------
-        progress : bool
-            Whether to show a bar.
-
-        Returns
-        -------
-        list of dict of str to float
-            ``loss`` of each epoch, and ``held_out_loss`` where clips are held out.
-        """
+        """Train, from the last epoch that was stored on."""
         if self.folder is not None and self.folder.is_file():
             raise InputError(f"checkpoint must name a folder, {self.folder} is a file")
         self._resume()
@@ -270,21 +225,7 @@ class CTCTrainer:
 def hidden_parts(
     counts: npt.NDArray[np.int64], shape: Sequence[int], rng: np.random.Generator
 ) -> Tensor:
-    """Choose what is hidden from the network: two stretches of frames and of features a clip.
-
-    Parameters
-    ----------
-    counts : ndarray of int (clip,)
-        Frames of each clip.
-    shape : (int, int, int)
-        Shape of the padded frames.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    Tensor of bool (clip, frame, feature)
-    """
+    """Choose what is hidden from the network: two stretches of frames and of features a clip."""
     hidden = torch.zeros(tuple(shape), dtype=torch.bool)
     for own, count in zip(hidden, counts, strict=True):
         for _ in range(_MASKS):
@@ -315,29 +256,7 @@ def seeded_network(config: Any, seed: int) -> SpeechNetwork:
 
 
 def choose_held_out(n_clips: int, groups: Any, share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Choose whole groups that are not trained on.
-
-    Parameters
-    ----------
-    n_clips : int
-        Number of clips.
-    groups : array_like, shape (clip,), or None
-        Group of each clip; None is a group for each.
-    share : float
-        Share of the groups.
-    seed : int
-        Seed of the choice.
-
-    Returns
-    -------
-    ndarray of bool (clip,)
-        None is, where the share is 0 or there is only one group.
-
-    Raises
-    ------
-    InputError
-        If there is not one group for each clip.
-    """
+    """Choose whole groups that are not trained on."""
     given = np.arange(n_clips) if groups is None else np.asarray(groups)
     if given.shape != (n_clips,):
         raise InputError(f"groups has shape {given.shape} for {n_clips} clips")

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtokfeatures.exceptions import MissingExtraError
-from qtokfeatures.pipelines.period_scores import (
+from examples.period_scores import (
     NO_NOTICE,
     PERIODS,
     cut_excerpts,
     render_periods,
     score_licence,
 )
+from qtokfeatures.exceptions import MissingExtraError
 from qtokfeatures.rendering import missing_tools
 
 notes = st.lists(
