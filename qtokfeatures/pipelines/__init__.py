@@ -1,7 +1,7 @@
-"""Factories of ordinary scikit-learn pipelines: clustering, timbre, era, any label, speech.
+"""Factories of scikit-learn pipelines for clustering and classification.
 
-Beside them: validation and splits that keep groups whole, the tokens that tell classes apart,
-sounds that stand for a group, manifests, and classifiers as files.
+Also group-wise validation and splits, characteristic tokens, medoids as sound, manifests, and
+classifiers stored as files.
 """
 
 from __future__ import annotations

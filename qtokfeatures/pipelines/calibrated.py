@@ -1,4 +1,4 @@
-"""A classifier whose probabilities are calibrated on groups that it was not trained on."""
+"""Classifier with probabilities calibrated on held-out groups."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
 
 
 class LonelyClassWarning(UserWarning):
-    """A class has only one group, so that nothing is known of others."""
+    """A class has a single group, so its probabilities are calibrated on training data."""
 
 
 class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
-    """Fit a classifier, and calibrate its probabilities on groups left out in turn.
+    """Fit a classifier and calibrate its probabilities on held-out groups.
 
-    It is scikit-learn's :class:`~sklearn.calibration.CalibratedClassifierCV` with folds that keep
-    groups whole: a classifier that has heard an instrument is surer about its other notes than
-    about another instrument, and probabilities calibrated on those notes would promise too much.
+    This is scikit-learn's :class:`~sklearn.calibration.CalibratedClassifierCV` with folds that keep
+    groups whole. A classifier is more confident about further notes of an instrument in its
+    training data than about a new instrument, so calibration on such notes is overconfident.
 
     Parameters
     ----------
     estimator : classifier
-        With ``decision_function`` or ``predict_proba``. It is cloned.
+        Classifier with ``decision_function`` or ``predict_proba``. It is cloned by :meth:`fit`.
     method : {"sigmoid", "isotonic"}, default="sigmoid"
-        As in CalibratedClassifierCV; isotonic needs a thousand clips or more.
+        Calibration method, as in CalibratedClassifierCV. Isotonic needs 1000 clips or more.
     n_splits : int, default=5
-        Folds, at the most: no more than the class with the fewest groups has.
+        Largest number of folds. The class with the fewest groups limits it further.
     seed : int, default=0
-        Seed of the folds.
+        Seed of the fold assignment.
 
     Attributes
     ----------
     classes_ : ndarray
-        The classes, sorted.
+        Sorted classes.
     calibrated_ : CalibratedClassifierCV
-        What was fitted: one classifier on all clips, and its calibration.
+        One classifier fitted on all clips, with its calibration.
 
     Examples
     --------
@@ -59,7 +59,7 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
     ['low', 'high']
     """
 
-    # With metadata routing, pipe.fit(X, y, groups=...) reaches this step without being told.
+    # With metadata routing enabled, pipe.fit(X, y, groups=...) passes the groups to this step.
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": True}
 
     def __init__(
@@ -71,17 +71,17 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         self.seed = seed
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
-        """Fit the classifier on all clips, its calibration on groups left out.
+        """Fit the classifier on all clips and its calibration on held-out groups.
 
         Parameters
         ----------
         X : array_like, shape (clip, feature)
             Features.
         y : array_like, shape (clip,)
-            Classes.
+            Class of each clip.
         groups : array_like, shape (clip,), default=None
-            What each clip comes from; in a pipeline ``classifier__groups=…``. None is a group
-            for each clip.
+            Group of each clip, such as its instrument or speaker. In a pipeline, pass
+            ``classifier__groups=…``. None treats each clip as a group of its own.
 
         Returns
         -------
@@ -95,14 +95,15 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         Warns
         -----
         LonelyClassWarning
-            If a class has only one group, or one clip: that clip is trained on and calibrated on.
+            If a class has a single group or a single clip. Its clips are then used for both
+            training and calibration.
         """
         X = _plain(X)
         y = _checked_classes(y)
         if groups is not None and (lonely := lonely_classes(y, groups)):
             warnings.warn(
-                f"only one group has {', '.join(map(str, lonely))}: probabilities of that are "
-                "calibrated on clips of the group it was trained on, and promise too much",
+                f"only one group has {', '.join(map(str, lonely))}: their probabilities are "
+                "calibrated on a group that is also in the training data, and are too high",
                 LonelyClassWarning,
                 stacklevel=2,
             )
@@ -116,7 +117,7 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         return self
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
-        """Return calibrated probabilities.
+        """Return the calibrated probability of each class.
 
         Parameters
         ----------
@@ -126,7 +127,7 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         Returns
         -------
         ndarray, shape (clip, class)
-            In the order of ``classes_``; each row sums to 1.
+            Probabilities in the order of ``classes_``; each row sums to 1.
         """
         check_is_fitted(self)
         return np.asarray(self.calibrated_.predict_proba(_plain(X)))
@@ -142,6 +143,7 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
         Returns
         -------
         ndarray, shape (clip,)
+            Predicted classes.
         """
         check_is_fitted(self)
         return np.asarray(self.calibrated_.predict(_plain(X)))
@@ -157,15 +159,15 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
 def _with_single_clips_twice(
     X: Any, y: npt.NDArray[Any], groups: Any
 ) -> tuple[Any, npt.NDArray[Any], Any]:
-    """Repeat each clip that is the only one of its class, so that its class can be calibrated."""
+    """Duplicate the only clip of a class, which two folds need."""
     classes, first, counts = np.unique(y, return_index=True, return_counts=True)
     single = counts == 1
     if not single.any() or len(classes) < 2 or single.all():
         return X, y, groups
     if groups is None:
         warnings.warn(
-            f"only one clip is of {', '.join(map(str, classes[single]))}: probabilities of that "
-            "are calibrated on the clip it was trained on, and promise too much",
+            f"only one clip has {', '.join(map(str, classes[single]))}: their probabilities are "
+            "calibrated on a clip that is also in the training data, and are too high",
             LonelyClassWarning,
             stacklevel=3,
         )
@@ -189,5 +191,5 @@ def _checked_classes(y: Any) -> npt.NDArray[Any]:
 
 
 def _plain(X: Any) -> Any:
-    """Take the labels off a DataArray, which scikit-learn cannot split by rows."""
+    """Convert a DataArray, which scikit-learn cannot index by rows, to NumPy."""
     return X if isinstance(X, pd.DataFrame) or not hasattr(X, "dims") else np.asarray(X)

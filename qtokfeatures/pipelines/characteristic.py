@@ -1,4 +1,4 @@
-"""The tokens that tell a class from the others, where they occur, and how often."""
+"""Characteristic tokens of classes: their scores, frequencies and occurrences."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A frame in which a token is heard.
+    """Frame in which a characteristic token occurs.
 
     Parameters
     ----------
     clip : str
         Id of the clip.
     source : str
-        Its path or URL.
+        Path or URL of the clip.
     time_s : float
-        Start of the frame in the clip, in seconds.
+        Start of the frame, in seconds from the start of the clip.
     """
 
     clip: str
@@ -40,26 +40,26 @@ class Occurrence:
 
 @dataclass(frozen=True)
 class CharacteristicToken:
-    """A bin of similar codes that is more frequent in one class than in the others.
+    """Bin of similar codes that is more frequent in one class than in the others.
 
     Parameters
     ----------
     label : str
-        The class.
+        Class.
     codebook : int
-        The codebook, 0 being the coarsest.
+        Number of the codebook; 0 is the coarsest.
     bin : int
-        The bin of that codebook; the code itself where codes are not merged.
+        Bin within the codebook; the code itself when codes are not merged.
     codes : tuple of int
-        The codes that were merged into it.
+        Codes that are merged into the bin.
     score : float
-        Log-odds against the other classes over its standard error.
+        Log-odds against the other classes, divided by its standard error.
     share_here, share_elsewhere : float
-        Share of the frames in which it occurs, in this class and in the others.
+        Fraction of frames with the token, in this class and in the other classes.
     n_clips : int
-        Clips of the class in which it occurs.
+        Number of clips of the class that contain the token.
     examples : tuple of Occurrence
-        Frames of the class in which it occurs, in different clips.
+        Occurrences in different clips of the class.
     """
 
     label: str
@@ -82,39 +82,39 @@ def characteristic_tokens(
     per_class: int = 5,
     n_examples: int = 3,
 ) -> list[CharacteristicToken]:
-    """Find the tokens that are most typical of each class.
+    """Find the most characteristic tokens of each class.
 
     The score is the log-odds ratio of Monroe, Colaresi and Quinn ("Fightin' Words", Political
-    Analysis 16, 2008, section 3.5.1), with a Dirichlet prior of one frame a bin in the proportions
-    of all classes together. Frames of one clip are not independent, so it ranks tokens; it is no
-    test. A token that only one group of a class has is of that instrument or speaker, and is left
-    out.
+    Analysis 16, 2008, section 3.5.1). Its Dirichlet prior has one frame per bin on average, in the
+    proportions of all classes together. Frames of one clip are not independent, so the score ranks
+    tokens but is not a significance test. Tokens that occur in only one group of a class are
+    attributed to that instrument or speaker and left out.
 
     Parameters
     ----------
     pipe : Pipeline
-        Whose first step is a fitted QTokenizer. Its TokenHistogram says which bins are counted;
-        with other features, those of ``TokenHistogram(codebooks=2)`` are.
+        Pipeline whose first step is a fitted QTokenizer. Its TokenHistogram determines the bins;
+        with other features, the bins of ``TokenHistogram(codebooks=2)`` are counted.
     X : list of audio or codes
-        Clips, such as those that it was fitted on.
+        Clips, for example those that `pipe` was fitted on.
     y : array_like, shape (clip,)
-        Their classes.
+        Class of each clip.
     groups : array_like, shape (clip,), default=None
-        What each clip comes from. None is a group for each clip.
+        Group of each clip. None treats each clip as a group of its own.
     per_class : int, default=5
-        Tokens a class, at the most.
+        Largest number of tokens per class.
     n_examples : int, default=3
-        Frames a token, at the most.
+        Largest number of occurrences per token.
 
     Returns
     -------
     list of CharacteristicToken
-        Class by class, the most typical first.
+        Tokens by class; within a class, the highest score first.
 
     Raises
     ------
     InputError
-        If there is not one class, or group, for each clip.
+        If `y` or `groups` has another length than `X`.
 
     Examples
     --------
@@ -136,22 +136,22 @@ def characteristic_tokens(
     return [
         _described(label, column, score, counts, histogram, codes, truth == label, n_examples)
         for label in np.unique(truth)
-        for column, score in _most_telling(counts, truth == label, of, per_class)
+        for column, score in _most_characteristic(counts, truth == label, of, per_class)
     ]
 
 
 def characteristic_table(tokens: Iterable[CharacteristicToken]) -> pd.DataFrame:
-    """Return characteristic tokens as a table, for people and for CSV.
+    """Return characteristic tokens as a table.
 
     Parameters
     ----------
     tokens : iterable of CharacteristicToken
-        From :func:`characteristic_tokens`.
+        Result of :func:`characteristic_tokens`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a token; the column ``examples`` reads ``clip @ time s``.
+        One row per token. The column ``examples`` contains text of the form ``clip @ time s``.
 
     Examples
     --------
@@ -178,9 +178,12 @@ def characteristic_table(tokens: Iterable[CharacteristicToken]) -> pd.DataFrame:
 
 
 def log_odds(here: npt.ArrayLike, elsewhere: npt.ArrayLike) -> FloatArray:
-    """Score how much more frequent each token is in one set of frames than in another."""
+    """Return the log-odds ratio of each token over its standard error, (token,)."""
     a, b = np.asarray(here, dtype=float), np.asarray(elsewhere, dtype=float)
     both = a + b
+    # With the prior a_w and a_0 = sum(a_w), the log-odds of token w are
+    # log((n_w + a_w) / (n + a_0 - n_w - a_w)); the variance of the difference between two sets is about
+    # 1 / (n1_w + a_w) + 1 / (n2_w + a_w). Adding 1e-9 avoids 0 / 0 for tokens in neither set.
     prior = len(both) * (both + 1e-9) / (both + 1e-9).sum()
     odds_here = (a + prior) / (a.sum() - a + prior.sum() - prior)
     odds_elsewhere = (b + prior) / (b.sum() - b + prior.sum() - prior)
@@ -189,7 +192,7 @@ def log_odds(here: npt.ArrayLike, elsewhere: npt.ArrayLike) -> FloatArray:
 
 
 def _histogram(tokenizer: Any) -> TokenHistogram:
-    """Count what the pipeline counts, as it is, if it counts single tokens."""
+    """Return a histogram with the bins of the pipeline, if it counts single tokens."""
     own = getattr(tokenizer, "features_", None)
     if isinstance(own, TokenHistogram) and own.ngram == 1:
         codec, codebooks, bins = own.codec, own.codebooks, own.bins
@@ -201,7 +204,7 @@ def _histogram(tokenizer: Any) -> TokenHistogram:
     return counted
 
 
-def _most_telling(
+def _most_characteristic(
     counts: xr.DataArray, here: Any, groups: Any, per_class: int
 ) -> list[tuple[int, float]]:
     table, codebook = counts.values, counts["codebook"].values
@@ -250,7 +253,7 @@ def _described(
 def _examples(
     codes: CodeSequence, codebook: int, members: tuple[int, ...], share: FloatArray, most: int
 ) -> tuple[Occurrence, ...]:
-    """Name a frame in each of the clips in which a token takes the largest share."""
+    """Return one occurrence in each clip with the largest fraction of the token."""
     ds = codes.dataset
     rows = [int(row) for row in np.argsort(-share, kind="stable")[:most] if share[row] > 0]
     found = []

@@ -1,4 +1,4 @@
-"""Pipelines from audio to labels: timbre, era, emotion, or any other."""
+"""Pipelines from audio to labels: timbre, era, emotion and others."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ def make_label_classifier(
     device: str = "auto",
     seed: int = 0,
 ) -> Pipeline:
-    """Make a pipeline that tells labels from audio, with calibrated probabilities.
+    """Make a pipeline that classifies audio, with calibrated probabilities.
 
     Parameters
     ----------
     codec : str, path or Codec, default="mini"
-        As in :class:`~qtokfeatures.QTokenizer`.
+        Codec, as in :class:`~qtokfeatures.QTokenizer`.
     features : {"histogram", "embedding", "both"} or transformer, default="embedding"
-        As in QTokenizer; embeddings told most kinds of labels best (``docs/feature-defaults.md``).
-        Behind everything but a histogram stands a StandardScaler.
+        Features, as in QTokenizer. Embeddings were best for most kinds of labels
+        (``docs/feature-defaults.md``). All features but a histogram are standardised.
     classifier : classifier, default=None
-        Whose scores are calibrated; ``SVC(C=10, class_weight="balanced")`` by default.
+        Classifier to calibrate. None selects ``SVC(C=10, class_weight="balanced")``.
     method : {"sigmoid", "isotonic"}, default="sigmoid"
-        How they are calibrated.
+        Calibration method. Isotonic needs 1000 clips or more.
     n_splits : int, default=5
-        Folds of the calibration, at the most.
+        Largest number of folds of the calibration.
     cache : "memory", path or None, default="memory"
-        As in QTokenizer.
+        Where codes are cached, as in QTokenizer.
     device : str, default="auto"
-        As in QTokenizer.
+        Device that encodes, as in QTokenizer.
     seed : int, default=0
         Seed of the folds.
 
     Returns
     -------
     Pipeline
-        Its last step is named ``classifier``: fit it with
-        ``pipe.fit(files, labels, classifier__groups=instruments)``, so that the probabilities are
-        calibrated on instruments, speakers or tracks that were left out.
+        Pipeline whose last step is named ``classifier``. Fit it with
+        ``pipe.fit(files, labels, classifier__groups=instruments)`` to calibrate the probabilities
+        on held-out instruments, speakers or tracks.
 
     See Also
     --------
-    qtokfeatures.pipelines.validate_groups : How well it does on new groups.
-    qtokfeatures.pipelines.characteristic_tokens : Which tokens are typical of a class.
+    qtokfeatures.pipelines.validate_groups : Accuracy on new groups.
+    qtokfeatures.pipelines.characteristic_tokens : Tokens that are typical of a class.
 
     Examples
     --------
@@ -79,22 +79,23 @@ def make_label_classifier(
 
 
 def make_timbre_classifier(codec: Any = "mini", **options: Any) -> Pipeline:
-    """Make a pipeline that tells instruments, or other sources of sound.
+    """Make a pipeline that classifies instruments or other sound sources.
 
-    Give the physical instrument of each clip as its group: a classifier is asked about
-    instruments that it has not heard, not about other notes of the same one.
+    Pass the physical instrument of each clip as its group, so that the classifier is evaluated
+    and calibrated on new instruments rather than on other notes of the same ones.
 
     Parameters
     ----------
     codec : str, path or Codec, default="mini"
-        As in :class:`~qtokfeatures.QTokenizer`.
+        Codec, as in :class:`~qtokfeatures.QTokenizer`.
     **options : dict
-        Those of :func:`make_label_classifier`; `features` is ``CodeEmbedding(pooling=BY_LOUDNESS)``
-        by default, which told instruments apart best (``docs/tasks.md``).
+        Parameters of :func:`make_label_classifier`. The default of `features` is
+        ``CodeEmbedding(pooling=BY_LOUDNESS)``, the best for instruments (``docs/tasks.md``).
 
     Returns
     -------
     Pipeline
+        As returned by :func:`make_label_classifier`.
 
     Examples
     --------
@@ -107,23 +108,24 @@ def make_timbre_classifier(codec: Any = "mini", **options: Any) -> Pipeline:
 
 
 def make_era_classifier(codec: Any = "mini", **options: Any) -> Pipeline:
-    """Make a pipeline that tells when music was recorded, or composed.
+    """Make a pipeline that classifies the era in which music was recorded or composed.
 
-    For recordings, give the track of each clip as its group; for scores, the composer. What it
-    learns from simulated recordings (:mod:`qtokfeatures.evaluation.recording_chains`) is the
-    simulation: labelled historical recordings were not at hand to check it against.
+    Pass the track of each recording, or the composer of each score, as its group. Trained on
+    simulated recordings (:mod:`qtokfeatures.evaluation.recording_chains`), the classifier learns
+    the simulation; it has not been validated on historical recordings.
 
     Parameters
     ----------
     codec : str, path or Codec, default="mini"
-        As in :class:`~qtokfeatures.QTokenizer`.
+        Codec, as in :class:`~qtokfeatures.QTokenizer`.
     **options : dict
-        Those of :func:`make_label_classifier`. Embeddings, its default, told simulated recordings
-        apart better than a histogram (``docs/pipelines.md``).
+        Parameters of :func:`make_label_classifier`. On simulated recordings, embeddings (the
+        default) were better than a histogram (``docs/pipelines.md``).
 
     Returns
     -------
     Pipeline
+        As returned by :func:`make_label_classifier`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Pipelines from audio to clusters, and what a clustering found."""
+"""Pipelines from audio to clusters, and ranked clusterings."""
 
 from __future__ import annotations
 
@@ -24,26 +24,30 @@ if TYPE_CHECKING:
 
 METHODS: Final = ("kmeans", "hdbscan")
 REDUCTIONS: Final = ("svd", "umap")
-NOISE: Final = -1
-"""The label of clips that HDBSCAN puts into no cluster."""
+NOISE: Final = -1  # HDBSCAN's label of clips outside all clusters
 
 _COMPONENTS: Final = {"svd": 20, "umap": 5}
 
 
 @dataclass(frozen=True, eq=False)
 class Clustering:
-    """Groups of clips.
+    """Clusters of clips, numbered by size.
 
     Parameters
     ----------
-    labels : ndarray of int (clip,)
-        Cluster of each clip; cluster 0 is the largest, −1 is none.
-    distances : ndarray (clip,)
-        Distance of each clip to its cluster's centre; NaN where it has none.
-    space : ndarray (clip, dimension)
-        Where the clips lie: features, or what a reduction left of them.
+    labels : ndarray of int, shape (clip,)
+        Cluster of each clip. Cluster 0 is the largest; −1 means no cluster.
+    distances : ndarray, shape (clip,)
+        Distance of each clip to the centre of its cluster; NaN without a cluster.
+    space : ndarray, shape (clip, dimension)
+        Coordinates of the clips: features, after the reduction if the pipeline has one.
     fitted_labels : tuple of int
-        What the fitted estimator calls cluster 0, 1, ….
+        Labels that the fitted estimator uses for clusters 0, 1, ….
+
+    Examples
+    --------
+    >>> rank_clusters([7, 7, 2, -1], [[0.0], [2.0], [5.0], [9.0]]).n_clusters
+    2
     """
 
     labels: npt.NDArray[np.int64]
@@ -53,15 +57,32 @@ class Clustering:
 
     @property
     def n_clusters(self) -> int:
-        """How many clusters there are, not counting clips that are in none."""
+        """Number of clusters."""
         return len(self.fitted_labels)
 
     def most_typical(self) -> list[int]:
-        """Return, cluster by cluster, the clip that is nearest to the centre."""
+        """Return the clip nearest to the centre of each cluster.
+
+        Returns
+        -------
+        list of int
+            One row number per cluster.
+        """
         return [self.nearest(cluster)[0] for cluster in range(self.n_clusters)]
 
     def nearest(self, cluster: int) -> list[int]:
-        """Return the clips of a cluster, the one nearest to the centre first."""
+        """Return the clips of a cluster by distance to its centre.
+
+        Parameters
+        ----------
+        cluster : int
+            Number of the cluster.
+
+        Returns
+        -------
+        list of int
+            Row numbers, the nearest clip first.
+        """
         by_distance = self.distances.argsort(kind="stable")
         return [int(row) for row in by_distance if self.labels[row] == cluster]
 
@@ -79,45 +100,45 @@ def make_clustering_pipeline(
     device: str = "auto",
     seed: int = 0,
 ) -> Pipeline:
-    """Make a pipeline that clusters audio by its tokens.
+    """Make a pipeline that clusters audio.
 
     Parameters
     ----------
     codec : str, path or Codec, default="mini"
-        As in :class:`~qtokfeatures.QTokenizer`.
+        Codec, as in :class:`~qtokfeatures.QTokenizer`.
     n_clusters : int, default=None
-        Clusters of k-means. None finds the number, 2 to 12, whose clusters stand apart best
-        (:class:`~qtokfeatures.pipelines.SilhouetteKMeans`). HDBSCAN finds it always.
+        Number of clusters of k-means. None selects the number from 2 to 12 with the best silhouette
+        (:class:`~qtokfeatures.pipelines.SilhouetteKMeans`). HDBSCAN determines its own number.
     method : {"kmeans", "hdbscan"}, default="kmeans"
-        k-means puts every clip into a cluster; HDBSCAN finds dense ones of any shape, and gives
-        the label −1 to clips in none.
+        k-means assigns every clip to a cluster. HDBSCAN finds dense clusters of any shape and
+        labels the remaining clips −1.
     reduce : {"svd", "umap"}, default=None
-        What stands between features and clusters: TruncatedSVD, or UMAP (extra ``viz``), which
-        suits HDBSCAN. Neither by default.
+        Dimension reduction before clustering: TruncatedSVD, or UMAP (extra ``viz``), which suits
+        HDBSCAN. None clusters the features themselves.
     n_components : int, default=None
-        Dimensions that are left: 20 for SVD, 5 for UMAP by default.
+        Number of dimensions after the reduction. None selects 20 for SVD and 5 for UMAP.
     min_cluster_size : int, default=5
-        Fewest clips that HDBSCAN calls a cluster.
+        Smallest number of clips in a cluster of HDBSCAN.
     features : {"histogram", "embedding", "both"} or transformer, default="histogram"
-        As in QTokenizer.
+        Features, as in QTokenizer.
     cache : "memory", path or None, default="memory"
-        As in QTokenizer.
+        Where codes are cached, as in QTokenizer.
     device : str, default="auto"
-        As in QTokenizer.
+        Device that encodes, as in QTokenizer.
     seed : int, default=0
         Seed of k-means, SVD and UMAP.
 
     Returns
     -------
     Pipeline
-        ``fit_predict(files)`` returns the cluster of each.
+        Unfitted pipeline; ``fit_predict(files)`` returns the cluster of each file.
 
     Raises
     ------
     InputError
         If `method` or `reduce` is unknown, or `n_clusters` is given to HDBSCAN.
     MissingExtraError
-        If UMAP is asked for and not installed.
+        If `reduce` is "umap" and UMAP is not installed.
 
     Examples
     --------
@@ -135,24 +156,24 @@ def make_clustering_pipeline(
 
 
 def find_clusters(pipe: Pipeline, X: Any) -> Clustering:
-    """Fit a clustering pipeline, and name its clusters by size.
+    """Fit a clustering pipeline and number its clusters by size.
 
     Parameters
     ----------
     pipe : Pipeline
-        From :func:`make_clustering_pipeline`; it is fitted.
+        Result of :func:`make_clustering_pipeline`. It is fitted in place.
     X : list of audio or codes
-        What its first step takes.
+        Clips, as the first step of `pipe` takes them.
 
     Returns
     -------
     Clustering
-        Fewer clusters than asked for when fewer clips differ.
+        Has fewer clusters than requested when fewer clips differ.
 
     Raises
     ------
     InputError
-        If there are too few clips for what the pipeline is to do with them.
+        If there are too few clips for the clusters or dimensions of the pipeline.
 
     Examples
     --------
@@ -168,31 +189,35 @@ def find_clusters(pipe: Pipeline, X: Any) -> Clustering:
         space = space.toarray() if scipy.sparse.issparse(space) else space
         table = np.asarray(space, dtype=np.float64)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different ones than asked
+            warnings.simplefilter(
+                "ignore", ConvergenceWarning
+            )  # fewer distinct clips than clusters
             fitted = np.asarray(pipe[-1].fit_predict(table))
     except (ValueError, TypeError) as error:  # UMAP's solvers raise either
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"{features.shape[0]} clips with {features.shape[1]} features cannot be clustered so: "
-            f"{error}; give more clips, or ask for fewer clusters, dimensions or clips a cluster"
+            f"{features.shape[0]} clips with {features.shape[1]} features cannot be clustered with "
+            f"these parameters: {error}; give more clips, or reduce n_clusters, n_components or "
+            "min_cluster_size"
         ) from error
     return rank_clusters(fitted, table)
 
 
 def rank_clusters(fitted: npt.ArrayLike, space: npt.ArrayLike) -> Clustering:
-    """Name clusters by size, and measure how far clips lie from the middle of their own.
+    """Number clusters by size and measure the distance of each clip to its centre.
 
     Parameters
     ----------
     fitted : array_like of int, shape (clip,)
-        Labels as an estimator gave them; negative ones are no cluster.
+        Labels of a clustering estimator. Negative labels mean no cluster.
     space : array_like, shape (clip, dimension)
-        Where the clips lie.
+        Coordinates of the clips.
 
     Returns
     -------
     Clustering
+        Cluster 0 is the largest.
 
     Examples
     --------
@@ -216,8 +241,8 @@ def _clusterer(method: str, n_clusters: int | None, min_cluster_size: int, seed:
     if method == "hdbscan":
         if n_clusters is not None:
             raise InputError(
-                f"HDBSCAN finds the number of clusters itself; n_clusters={n_clusters} is for "
-                "method='kmeans', min_cluster_size for HDBSCAN"
+                f"HDBSCAN determines the number of clusters itself, got n_clusters={n_clusters}; "
+                "use method='kmeans', or min_cluster_size"
             )
         return HDBSCAN(min_cluster_size=min_cluster_size, copy=True)
     if method != "kmeans":
@@ -241,25 +266,23 @@ def _reduction(reduce: str, n_components: int | None, seed: int) -> Any:
 
 
 class SilhouetteKMeans(ClusterMixin, BaseEstimator):
-    """k-means with the number of clusters whose members lie closest to their own.
-
-    The number is the one with the highest mean silhouette (Rousseeuw 1987).
+    """k-means with the number of clusters of the highest mean silhouette (Rousseeuw 1987).
 
     Parameters
     ----------
     most : int, default=12
-        Largest number tried; the smallest is 2.
+        Largest number of clusters to try. The smallest is 2.
     random_state : int, default=0
         Seed of k-means.
 
     Attributes
     ----------
     n_clusters_ : int
-        The number found; 1 where there are fewer than three different clips.
+        Selected number of clusters; 1 for fewer than three distinct clips.
     labels_ : ndarray of int, shape (clip,)
-        The cluster of each clip.
+        Cluster of each clip.
     cluster_centers_ : ndarray, shape (cluster, feature)
-        The centres.
+        Centres of the clusters.
 
     Examples
     --------
@@ -274,12 +297,12 @@ class SilhouetteKMeans(ClusterMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Try every number of clusters and keep the best.
+        """Fit k-means for each number of clusters and keep the best model.
 
         Parameters
         ----------
         X : array_like or sparse, shape (clip, feature)
-            Finite numbers.
+            Finite features.
         y : object, default=None
             Ignored.
 
@@ -307,11 +330,12 @@ class SilhouetteKMeans(ClusterMixin, BaseEstimator):
         Parameters
         ----------
         X : array_like or sparse, shape (clip, feature)
-            Finite numbers.
+            Finite features.
 
         Returns
         -------
         ndarray of int, shape (clip,)
+            Cluster of each clip.
         """
         check_is_fitted(self)
         return np.asarray(self.kmeans_.predict(_table(X)))
@@ -323,7 +347,7 @@ class SilhouetteKMeans(ClusterMixin, BaseEstimator):
 
 
 def _table(X: Any) -> npt.NDArray[np.float64]:
-    """Check X, and make it dense: all distances between clips are needed."""
+    """Check X and make it dense, as all distances between clips are needed."""
     checked = check_array(X, dtype=np.float64, accept_sparse="csr")
     return np.asarray(checked.toarray() if scipy.sparse.issparse(checked) else checked)
 

@@ -1,4 +1,4 @@
-"""Labelled recordings as a table: from a CSV file, or from one folder a class."""
+"""Labelled recordings, read from a CSV file or from one folder per class."""
 
 from __future__ import annotations
 
@@ -12,27 +12,25 @@ from typing import Final
 from qtokfeatures.audio import find_audio
 from qtokfeatures.exceptions import InputError
 
+# Default names of the columns, in order of preference.
 PATH_COLUMNS: Final = ("path", "file", "filename", "filepath", "audio")
-"""Names under which a manifest may have the recordings, the first found is taken."""
-
 GROUP_COLUMNS: Final = ("instance", "speaker", "track", "title", "composer", "group")
-"""Names under which groups are looked for when none is named."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A labelled recording.
+    """Labelled recording.
 
     Parameters
     ----------
     path : str
-        Where it is.
+        Path or URL.
     label : str
-        Its class.
+        Class.
     group : str
-        What it comes from; empty where groups are not asked for.
+        Group, such as the speaker; empty without groups.
     place : str
-        Where it was named, such as ``"songs.csv, row 7"``, for errors.
+        Location in the manifest, such as ``"songs.csv, row 7"``, for error messages.
     """
 
     path: str
@@ -43,14 +41,14 @@ class Recording:
 
 @dataclass
 class Manifest:
-    """Recordings, and the rows that could not be used.
+    """Labelled recordings and unusable rows of a manifest.
 
     Parameters
     ----------
     recordings : list of Recording
         Usable rows.
     errors : list of (str, str)
-        Of the others: the file and row, and what is wrong with it.
+        File and row number of each unusable row, and the reason.
     """
 
     recordings: list[Recording] = field(default_factory=list)
@@ -65,23 +63,24 @@ def read_manifest(
     Parameters
     ----------
     path : str or path
-        CSV with a header. Paths in it are relative to its folder.
+        CSV file in UTF-8 with a header. Paths in it are relative to its folder.
     label : str
         Column of the classes.
     group : str or None
-        Column of the groups. None asks for none.
+        Column of the groups. None reads no groups.
     audio : str, default=None
-        Column of the recordings; one of :data:`PATH_COLUMNS` by default.
+        Column of the recordings. None selects the first of "path", "file", "filename", "filepath"
+        and "audio".
 
     Returns
     -------
     Manifest
-        Rows are counted as a spreadsheet does: the header is row 1.
+        Recordings and unusable rows. Rows are numbered as in a spreadsheet; the header is row 1.
 
     Raises
     ------
     InputError
-        If it is no CSV with these columns. Bad rows are not raised but listed.
+        If the file is not a CSV file with these columns. Unusable rows do not raise.
 
     Examples
     --------
@@ -94,7 +93,7 @@ def read_manifest(
     """
     source = Path(path)
     rows = _rows(source)
-    columns = rows[0] if rows else []
+    columns = rows[0]
     wanted = {"path": _path_column(source, columns, audio), "label": label, "group": group}
     for column in filter(None, wanted.values()):
         if column not in columns:
@@ -110,49 +109,54 @@ def read_manifest(
 
 def manifest_columns(path: str | PathLike[str]) -> list[str]:
     """Return the columns of a manifest."""
-    rows = _rows(Path(path))
-    return rows[0] if rows else []
+    return _rows(Path(path))[0]
 
 
 def default_group(path: str | PathLike[str]) -> str | None:
-    """Return the column of a manifest that looks like groups.
+    r"""Return the column of a manifest that contains groups, judged by its name.
 
     Parameters
     ----------
     path : str or path
-        CSV with a header.
+        CSV file with a header.
 
     Returns
     -------
     str or None
-        The first of :data:`GROUP_COLUMNS` that it has.
+        First of "instance", "speaker", "track", "title", "composer" and "group" that is present.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("songs.csv").write_text("path,label,speaker\n")
+    >>> default_group("songs.csv")
+    'speaker'
     """
     columns = manifest_columns(path)
     return next((name for name in GROUP_COLUMNS if name in columns), None)
 
 
 def folder_manifest(folder: str | PathLike[str], *, group_pattern: str | None = None) -> Manifest:
-    """List a corpus that has one folder for each class.
+    """List the recordings of a corpus with one folder per class.
 
     Parameters
     ----------
     folder : str or path
-        ``folder/class/….wav``, or ``folder/class/group/….wav``, the usual form of corpora of
-        emotions.
+        Folder with files ``class/….wav`` or ``class/group/….wav``.
     group_pattern : str, default=None
-        Regular expression whose first parenthesis takes the group (the speaker) from a file's
-        name, for corpora that write it there. By default, the folder below that of the class.
+        Regular expression whose first group matches the group, such as the speaker, in the name of
+        a file. None takes the folder below that of the class.
 
     Returns
     -------
     Manifest
-        Groups are empty where neither tells them.
+        Recordings, with empty groups where neither the pattern nor a folder provides one.
 
     Raises
     ------
     InputError
-        If it holds no folders with audio, or the pattern is no regular expression with a
-        parenthesis.
+        If the folder contains no audio, or `group_pattern` is not a regular expression with a
+        group.
 
     Examples
     --------
@@ -170,14 +174,16 @@ def folder_manifest(folder: str | PathLike[str], *, group_pattern: str | None = 
     for path in find_audio([root]):
         parts = Path(path).resolve().relative_to(root.resolve()).parts
         if len(parts) < 2:
-            found.errors.append((str(path), "lies in no folder of a class"))
+            found.errors.append((str(path), "is not in the folder of a class"))
             continue
         group = parts[1] if len(parts) > 2 else ""
         if pattern is not None:
             match = pattern.search(parts[-1])
             group = match.group(1) if match else ""
             if not group:
-                found.errors.append((str(path), f"{group_pattern!r} finds no group in its name"))
+                found.errors.append(
+                    (str(path), f"its name does not match the group pattern {group_pattern!r}")
+                )
                 continue
         found.recordings.append(Recording(str(path), parts[0], group, str(path)))
     return found
@@ -211,7 +217,7 @@ def _add(
 ) -> None:
     empty = [str(column) for name, column in wanted.items() if column and not values[name]]
     if empty:
-        found.errors.append((place, f"nothing in column {', '.join(empty)}"))
+        found.errors.append((place, f"empty column {', '.join(empty)}"))
         return
     named = values["path"]
     remote = named.startswith(("http://", "https://"))
@@ -230,5 +236,5 @@ def _compiled(group_pattern: str | None) -> re.Pattern[str] | None:
     except re.error as error:
         raise InputError(f"group_pattern {group_pattern!r}: {error}") from error
     if not pattern.groups:
-        raise InputError(f"group_pattern {group_pattern!r} needs a parenthesis around the group")
+        raise InputError(f"group_pattern {group_pattern!r} must contain a group in parentheses")
     return pattern

@@ -1,4 +1,4 @@
-"""What a cluster or class sounds like: the clip in the middle of it, made from its tokens."""
+"""Prototypes: the medoid of a group of clips, decoded from its tokens."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from qtokfeatures.labelled import CodeSequence, as_code_sequence
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
 
-_LONGEST_S: Final = 6.0
+_LONGEST_S: Final = 6.0  # enough to recognise a sound; reports embed one per cluster
 
 
 @dataclass(frozen=True, eq=False)
 class Prototype:
-    """A sound that stands for a group of clips.
+    """Decoded clip that represents a group of clips.
 
     Parameters
     ----------
     y : ndarray of float32, shape (sample,)
-        The sound.
+        Waveform.
     sr : int
-        Its rate, in Hz.
+        Sample rate in Hz.
     clip : str
-        Id of the clip whose tokens it was decoded from.
+        Id of the clip.
     row : int
-        Which clip that is.
+        Row number of the clip.
     """
 
     y: npt.NDArray[np.float32]
@@ -42,23 +42,23 @@ class Prototype:
 def sonify_medoid(
     codec: Codec, codes: Any, space: npt.ArrayLike, members: npt.ArrayLike
 ) -> Prototype:
-    """Decode the clip that is nearest to the middle of a group.
+    """Decode the clip that is nearest to the mean of a group.
 
     Parameters
     ----------
     codec : Codec
-        The codec that made the codes.
+        Codec that encoded the clips.
     codes : CodeSequence or xarray.Dataset
-        All clips.
+        Codes of all clips.
     space : array_like, shape (clip, dimension)
-        Where they lie: features, or what a reduction left of them.
+        Coordinates of all clips, such as their features.
     members : array_like of bool, shape (clip,)
-        Which of them are in the group.
+        True for the clips of the group.
 
     Returns
     -------
     Prototype
-        At most 6 s of it.
+        The first 6 s of the clip at most.
 
     Raises
     ------
@@ -71,13 +71,13 @@ def sonify_medoid(
     >>> import qtokfeatures as qt
     >>> codec = qt.load_codec("mini")
     >>> codes = codec.encode_many(list(np.zeros((3, 24000), np.float32)), sr=24000)
-    >>> heard = sonify_medoid(codec, codes, [[0.0], [4.0], [5.0]], [True, True, True])
-    >>> heard.row, heard.sr
+    >>> medoid = sonify_medoid(codec, codes, [[0.0], [4.0], [5.0]], [True, True, True])
+    >>> medoid.row, medoid.sr
     (1, 24000)
     """
     rows = np.flatnonzero(np.asarray(members))
     if not len(rows):
-        raise InputError("a prototype needs at least one clip in its group, got none")
+        raise InputError("expected a group of at least one clip, got none")
     table = np.asarray(space, dtype=np.float64)[rows]
     row = int(rows[np.linalg.norm(table - table.mean(axis=0), axis=1).argmin()])
     sequence: CodeSequence = as_code_sequence(codes)

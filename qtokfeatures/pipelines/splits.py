@@ -1,4 +1,4 @@
-"""Splits that never put clips of one group (an instrument, a speaker, a track) on both sides."""
+"""Cross-validation splits that keep groups such as instruments, speakers or tracks whole."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from qtokfeatures.exceptions import InputError
 
-Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
-"""Rows to train on, rows to test on."""
+Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # training rows, test rows
 
-_ATTEMPTS: Final = 20
-_DRAWS: Final = 500
+_ATTEMPTS: Final = 20  # stratified folds of different seeds
+_DRAWS: Final = 500  # random folds, where no stratified ones keep every class in training
 _MOST_NAMED: Final = 5
 
 
@@ -28,32 +27,34 @@ def group_splits(
     seed: int = 0,
     strict: bool = True,
 ) -> list[Split]:
-    """Split clips into folds: classes in equal shares, groups whole.
+    """Split clips into stratified folds that keep groups whole.
 
     Parameters
     ----------
     y : array_like, shape (clip,)
-        The class of each clip.
+        Class of each clip.
     groups : array_like, shape (clip,), default=None
-        What each clip comes from: the instrument, speaker, track or composer. None is a group for
-        each clip, which says nothing about new instruments or speakers.
+        Group of each clip, such as the instrument, speaker, track or composer. None treats each
+        clip as a group of its own; the result then does not generalise to new groups.
     n_splits : int, default=5
-        Folds, at the most: no more than the class with the fewest groups has.
+        Largest number of folds. The class with the fewest groups limits it further.
     seed : int, default=0
         Seed of the shuffling.
     strict : bool, default=True
-        Whether a class of one group is an error. Otherwise its clips are split singly.
+        If True, a class with a single group raises an error. If False, its clips are split
+        individually.
 
     Returns
     -------
     list of (ndarray, ndarray)
-        Rows to train on and rows to test on. Each row is tested once, and every class is among
-        the rows of every training part.
+        Row numbers of the training and test clips of each fold. Each clip is tested once, and
+        every training part contains all classes.
 
     Raises
     ------
     InputError
-        If there are fewer than two classes, or a class has only one group. Names the classes.
+        If there are fewer than two classes, a class has only one group, or no split keeps groups
+        whole. Names the classes.
 
     Examples
     --------
@@ -80,8 +81,8 @@ def group_splits(
             if _are_complete(splits, labels, len(classes)):
                 return splits
     raise InputError(
-        "no split keeps groups whole and leaves every class in training: too many classes share "
-        "their groups; give more groups, or leave out classes that share all of theirs"
+        "no split keeps groups whole and every class in training, because too many classes share "
+        "their groups; add groups, or leave out classes that share all of their groups"
     )
 
 
@@ -97,7 +98,7 @@ def _numbered(groups: npt.ArrayLike, n_clips: int) -> npt.NDArray[np.int64]:
 
 
 def _with_lonely_split(labels: Any, groups: Any) -> Any:
-    """Make a group of each clip of the classes that have one group."""
+    """Turn each clip of a class with a single group into a group of its own."""
     split = groups.copy()
     for label in lonely_classes(labels, groups):
         rows = np.flatnonzero(labels == label)
@@ -106,14 +107,14 @@ def _with_lonely_split(labels: Any, groups: Any) -> Any:
 
 
 def lonely_classes(y: npt.ArrayLike, groups: npt.ArrayLike) -> list[Any]:
-    """Return the classes that have only one group."""
+    """Return the sorted classes with a single group."""
     labels = np.asarray(y)
     of = _numbered(groups, len(labels))
     return [name for name in np.unique(labels).tolist() if len(set(of[labels == name])) < 2]
 
 
 def _fewest_groups(classes: Any, labels: Any, groups: Any) -> int:
-    """Count the groups of each class; with one group it is trained on or tested, not both."""
+    """Return the number of groups of the class with the fewest, which must be 2 or more."""
     lonely = [str(classes[label]) for label in lonely_classes(labels, groups)]
     if lonely:
         named = ", ".join(lonely[:_MOST_NAMED]) + (", …" if len(lonely) > _MOST_NAMED else "")
@@ -132,7 +133,7 @@ def _folds(labels: Any, groups: Any, n_splits: int, seed: int) -> list[Split]:
 
 
 def _drawn_folds(groups: Any, n_splits: int, seed: int) -> list[Split]:
-    """Any folds that keep groups whole: where classes share groups, balanced ones may not do."""
+    """Draw folds of whole groups at random, for classes that share groups."""
     numbers = np.unique(groups, return_inverse=True)[1]
     fold = np.random.default_rng(seed).integers(n_splits, size=numbers.max() + 1)[numbers]
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_splits)]

@@ -1,8 +1,7 @@
-"""Classifiers as files: skops, never pickle, and the codec by name, revision and fingerprint.
+"""Classifiers stored as skops files, with the codec by name, revision and fingerprint.
 
-skops writes a zip of arrays and a description of the objects they belong to; on reading, only
-types that are named beforehand are made (https://skops.readthedocs.io/en/stable/persistence.html).
-Named here are scikit-learn's, as skops knows them, and those of this package.
+skops instantiates only types that are trusted by name
+(https://skops.readthedocs.io/en/stable/persistence.html): scikit-learn's and those listed here.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 FORMAT: Final = "qtokfeatures-classifier-1"
 SUFFIX: Final = ".skops"
 
+# Types that a file may contain beside those that skops trusts by default.
 TRUSTED: Final = (
     "qtokfeatures.estimators.codec_source.CodecReference",
     "qtokfeatures.estimators.embedding.CodeEmbedding",
@@ -41,25 +41,24 @@ TRUSTED: Final = (
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
 )
-"""What may be in a file besides what skops trusts itself: all of it is listed, by name."""
 
 
 @dataclass(frozen=True, eq=False)
 class StoredClassifier:
-    """A fitted classifier, and what is to be known of it.
+    """Fitted classifier with its description.
 
     Parameters
     ----------
     pipeline : Pipeline
-        Fitted; its first step is a QTokenizer.
+        Fitted pipeline whose first step is a QTokenizer.
     label : str
-        What it tells, such as ``"instrument"``.
-    group : str
-        What was kept whole in validation, such as ``"instance"``; empty for nothing.
-    n_clips : int
-        How many clips it was fitted on.
-    balanced_accuracy : float, optional
-        Of its validation, if there was one.
+        Name of the predicted label, such as ``"instrument"``.
+    group : str, default=""
+        Name of the groups held out in validation, such as ``"instance"``; empty for none.
+    n_clips : int, default=0
+        Number of clips that the pipeline was fitted on.
+    balanced_accuracy : float, default=None
+        Balanced accuracy in validation; None without validation.
     """
 
     pipeline: Pipeline
@@ -70,12 +69,12 @@ class StoredClassifier:
 
     @property
     def classes(self) -> list[str]:
-        """The classes, in the order of the probabilities."""
+        """Classes, in the order of the probabilities."""
         return [str(name) for name in self.pipeline.classes_]
 
     @property
     def codec(self) -> CodecReference:
-        """The codec that it was fitted with."""
+        """Name, revision and fingerprint of the codec."""
         return CodecReference.of(self.pipeline[0].spec_)
 
 
@@ -84,30 +83,31 @@ def save_classifier(
 ) -> Path:
     """Write a fitted classifier to a file.
 
-    The codec itself is not in it, only what names it; nor is the path of a cache.
+    The file contains the name, revision and fingerprint of the codec, but neither its weights nor
+    the path of a cache.
 
     Parameters
     ----------
     model : StoredClassifier
-        A fitted classifier.
+        Fitted classifier.
     path : str or path
-        Ends in ``.skops``.
+        File to write, with the suffix ``.skops``.
     trusted : iterable of str, default=()
-        Full names of types of your own that are part of it; :func:`load_classifier` needs them
-        again.
+        Full names of types outside scikit-learn and this package to allow in the file. Pass them to
+        :func:`load_classifier` as well.
 
     Returns
     -------
     pathlib.Path
-        Where it was written.
+        The written file.
 
     Raises
     ------
     InputError
-        If the suffix is another one, the first step is no QTokenizer, or a type is in it that
-        could not be read again.
+        If the suffix is not ``.skops``, the first step is not a QTokenizer, or the pipeline
+        contains a type that is not trusted.
     NotFittedError
-        If it is not fitted.
+        If the pipeline is not fitted.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def save_classifier(
     """
     target = Path(path)
     if target.suffix.lower() != SUFFIX:
-        raise InputError(f"a classifier is written as {SUFFIX}, not as {target.suffix!r}: {target}")
+        raise InputError(f"{target}: expected the suffix {SUFFIX}, got {target.suffix!r}")
     card = {
         "format": FORMAT,
         "label": model.label,
@@ -133,8 +133,8 @@ def save_classifier(
     unknown = _unknown_types(content, trusted)
     if unknown:
         raise InputError(
-            f"the pipeline holds {', '.join(unknown)}, which would not be read again; name such "
-            "types in trusted=, here and in load_classifier, if you trust whoever made the file"
+            f"the pipeline contains types that load_classifier does not trust: "
+            f"{', '.join(unknown)}; pass their names as trusted= when saving and loading"
         )
     with atomic_write(target) as fresh:
         fresh.write_bytes(content)
@@ -144,24 +144,26 @@ def save_classifier(
 def load_classifier(path: str | PathLike[str], *, trusted: Iterable[str] = ()) -> StoredClassifier:
     """Read a classifier from a file.
 
-    The codec is looked up when it is first needed, by name and revision; a codec of other weights
-    is refused then.
+    The codec is loaded by name and revision on first use, which raises CodecError if its weights
+    differ.
 
     Parameters
     ----------
     path : str or path
-        A file of :func:`save_classifier`.
+        File written by :func:`save_classifier`.
     trusted : iterable of str, default=()
-        Full names of types of your own that may be in it.
+        Full names of further types to allow in the file. Only name types of authors you trust.
 
     Returns
     -------
     StoredClassifier
+        The classifier and its description.
 
     Raises
     ------
     InputError
-        If it is no such file, or holds types that are not trusted; nothing of it is run.
+        If the file is not a stored classifier, is damaged, or contains types that are not trusted.
+        No code from the file is run.
     """
     source = Path(path)
     content = source.read_bytes()
@@ -170,9 +172,7 @@ def load_classifier(path: str | PathLike[str], *, trusted: Iterable[str] = ()) -
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise InputError(f"{source}: expected a classifier of `qtok classify train`") from error
     if unknown:
-        raise InputError(
-            f"{source}: holds types that are not trusted, and is not read: {', '.join(unknown)}"
-        )
+        raise InputError(f"{source}: contains types that are not trusted: {', '.join(unknown)}")
     found = skops.io.loads(content, trusted=[*TRUSTED, *trusted])
     if not (isinstance(found, dict) and found.pop("format", None) == FORMAT):
         raise InputError(
@@ -183,11 +183,11 @@ def load_classifier(path: str | PathLike[str], *, trusted: Iterable[str] = ()) -
 
 def _detached(pipe: Pipeline) -> Pipeline:
     """Return a copy whose tokenizer names its codec, and neither a cache nor a device."""
-    found: Any = getattr(pipe, "best_estimator_", pipe)  # of a search
+    found: Any = getattr(pipe, "best_estimator_", pipe)  # a fitted search
     steps = getattr(found, "steps", None)
     if not (steps and isinstance(steps[0][1], QTokenizer)):
         raise InputError(
-            "expected a Pipeline whose first step is a QTokenizer, got "
+            "expected a pipeline whose first step is a QTokenizer, got "
             + type(steps[0][1] if steps else found).__name__
         )
     tokenizer = steps[0][1]

@@ -1,4 +1,4 @@
-"""How well a classifier does on groups that it has not heard."""
+"""Cross-validation of classifiers on held-out groups."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from qtokfeatures.pipelines.splits import group_splits
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """Predictions for clips whose group was left out of training.
+    """Cross-validated predictions of a classifier.
 
     Parameters
     ----------
     clips : list of str
         Ids of the clips.
     truth : ndarray, shape (clip,)
-        Their classes.
+        True class of each clip.
     predicted : ndarray, shape (clip,)
-        What was predicted.
+        Predicted class of each clip.
     probabilities : ndarray, shape (clip, class)
-        Calibrated; in the order of `classes`.
+        Calibrated probabilities, in the order of `classes`.
     fold : ndarray of int, shape (clip,)
-        In which fold a clip was left out.
+        Fold in which each clip was held out.
     classes : ndarray, shape (class,)
-        All classes, sorted.
+        Sorted classes.
     grouped : bool
-        Whether groups were kept whole.
+        True if whole groups were held out.
     """
 
     clips: list[str]
@@ -50,16 +50,22 @@ class Validation:
 
     @property
     def balanced_accuracy(self) -> float:
-        """Share of clips told right, each class counting the same; chance is 1 / classes."""
+        """Mean recall of the classes, 0 to 1; chance is 1 / number of classes."""
         return float(balanced_accuracy_score(self.truth, self.predicted))
 
     @property
     def log_loss(self) -> float:
-        """Mean negative logarithm of the probability that the true class was given; nats."""
+        """Mean negative log-probability of the true class, in nats."""
         return float(log_loss(self.truth, self.probabilities, labels=self.classes))
 
     def confusion(self) -> pd.DataFrame:
-        """Count the clips by true class (rows) and predicted class (columns)."""
+        """Count the clips by true and predicted class.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Number of clips by true class (rows) and predicted class (columns).
+        """
         counts = confusion_matrix(self.truth, self.predicted, labels=self.classes)
         return pd.DataFrame(
             counts,
@@ -68,7 +74,13 @@ class Validation:
         )
 
     def table(self) -> pd.DataFrame:
-        """Return one row a clip: truth, prediction, its probability, and the fold."""
+        """Return the predictions as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per clip: id, true class, predicted class, its probability, and the fold.
+        """
         return pd.DataFrame(
             {
                 "clip": self.clips,
@@ -89,37 +101,39 @@ def validate_groups(
     n_splits: int = 5,
     seed: int = 0,
 ) -> Validation:
-    """Cross-validate a classifier, leaving out groups.
+    """Cross-validate a classifier with held-out groups.
 
     Parameters
     ----------
     pipe : Pipeline
-        From :func:`make_label_classifier` or its kin; it stays as it is.
+        Classifier, such as the result of :func:`make_label_classifier`. It is cloned.
     X : list of audio or codes
-        What ``pipe.fit`` takes; encoded once.
+        Clips, as ``pipe.fit`` takes them. They are encoded once.
     y : array_like, shape (clip,)
-        Classes.
+        Class of each clip.
     groups : array_like, shape (clip,), or None
-        What each clip comes from. None, which has to be said, leaves out clips instead: other
-        clips of the same instrument or speaker are then trained on, and the result flatters.
+        Group of each clip, such as its instrument or speaker. None holds out single clips, so that
+        clips of the same instrument or speaker remain in training and the result is too high.
     n_splits : int, default=5
-        Folds, at the most.
+        Largest number of folds. The class with the fewest groups limits it further.
     seed : int, default=0
         Seed of the folds.
 
     Returns
     -------
     Validation
+        Predictions for all usable clips.
 
     Raises
     ------
     InputError
-        If a class has only one group, or there is not one label and one group a clip.
+        If a class has a single group, no split keeps groups whole, or `y` or `groups` has another
+        length than `X`.
 
     Warns
     -----
     SkippedClipWarning
-        If the pipeline leaves out clips that cannot be used; their labels are left out too.
+        If the pipeline skips unusable clips. Their labels are skipped as well.
 
     Examples
     --------
@@ -142,7 +156,7 @@ def validate_groups(
     fold = np.zeros(len(truth), dtype=np.int64)
     for number, (train, test) in enumerate(group_splits(truth, of, n_splits=n_splits, seed=seed)):
         with warnings.catch_warnings():
-            # A class of two groups has one left here; what is stored is fitted on both.
+            # A class of two groups has one left in training, which is no fault of the corpus.
             warnings.simplefilter("ignore", LonelyClassWarning)
             fitted = clone(pipe).fit(codes[train], truth[train], **_groups_of(of, train))
         probabilities[test] = fitted.predict_proba(codes[test])

@@ -78,7 +78,7 @@ def test_hdbscan_calls_what_is_alone_noise(paper, codes) -> None:
     [
         ({"method": "gmm"}, "kmeans, hdbscan; got 'gmm'"),
         ({"reduce": "tsne"}, "svd, umap; got 'tsne'"),
-        ({"method": "hdbscan", "n_clusters": 3}, "finds the number of clusters itself"),
+        ({"method": "hdbscan", "n_clusters": 3}, "determines the number of clusters itself"),
     ],
 )
 def test_unknown_ways_are_refused(options, match) -> None:
@@ -112,7 +112,7 @@ def test_the_prototype_is_the_clip_in_the_middle(paper, codes) -> None:
 
 
 def test_an_empty_group_has_no_prototype(paper, codes) -> None:
-    with pytest.raises(InputError, match="at least one clip"):
+    with pytest.raises(InputError, match="a group of at least one clip"):
         sonify_medoid(paper, codes, np.zeros((36, 1)), np.zeros(36, dtype=bool))
 
 
@@ -123,7 +123,7 @@ def test_an_empty_group_has_no_prototype(paper, codes) -> None:
 )
 def test_too_few_clips_for_what_is_asked(paper, codes, options: dict) -> None:
     pipe = make_clustering_pipeline(paper, **options)
-    with pytest.raises(InputError, match="4 clips with 256 features cannot be clustered so"):
+    with pytest.raises(InputError, match="4 clips with 256 features cannot be clustered with"):
         find_clusters(pipe, codes[:4])
 
 

@@ -41,9 +41,9 @@ def test_each_bad_row_is_named_and_the_rest_is_kept(here: Path) -> None:
     found = read_manifest(path, label="what", group="who")
     assert len(found.recordings) == 1
     assert found.errors == [
-        (f"{path}, row 3", "nothing in column path"),
+        (f"{path}, row 3", "empty column path"),
         (f"{path}, row 4", "no such file: gone.wav"),
-        (f"{path}, row 5", "nothing in column what, who"),
+        (f"{path}, row 5", "empty column what, who"),
     ]
 
 
@@ -88,7 +88,7 @@ def test_folders_are_classes_and_those_below_groups(here: Path) -> None:
         ("glad", "ann"), ("glad", "bob"), ("sad", "ann"),
     }  # fmt: skip
     assert sorted(Path(path).name for path, _ in found.errors) == ["a.wav", "b c.wav"]
-    assert {error for _, error in found.errors} == {"lies in no folder of a class"}
+    assert {error for _, error in found.errors} == {"is not in the folder of a class"}
 
 
 def test_groups_can_be_read_from_names(tmp_path: Path) -> None:
@@ -98,11 +98,11 @@ def test_groups_can_be_read_from_names(tmp_path: Path) -> None:
         path.write_bytes(b"")
     found = folder_manifest(tmp_path, group_pattern=r"^(\d+)-")
     assert [one.group for one in found.recordings] == ["03"]
-    assert "finds no group in its name" in found.errors[0][1]
+    assert "does not match the group pattern" in found.errors[0][1]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "match"), [("(", "missing|unterminated"), ("x", "needs a parenthesis")]
+    ("pattern", "match"), [("(", "missing|unterminated"), ("x", "must contain a group")]
 )
 def test_wrong_patterns_are_refused(here: Path, pattern: str, match: str) -> None:
     with pytest.raises(InputError, match=match):

@@ -90,14 +90,14 @@ def test_a_type_that_is_not_listed_is_not_made(tmp_path: Path) -> None:
     path.write_bytes(skops.io.dumps({"format": "?", "pipeline": FunctionTransformer(print)}))
     skops.io.dump(Own(), tmp_path / "own.skops")
     for name in ("evil.skops", "own.skops"):
-        with pytest.raises(InputError, match=f"{name}: holds types that are not trusted"):
+        with pytest.raises(InputError, match=f"{name}: contains types that are not trusted"):
             load_classifier(tmp_path / name)
 
 
 def test_what_could_not_be_read_again_is_not_written(paper, codes, labels, tmp_path) -> None:
     pipe = make_label_classifier(paper, features=Own()).fit(codes, labels)
     model = StoredClassifier(pipe, "instrument")
-    with pytest.raises(InputError, match="Own, which would not be read again"):
+    with pytest.raises(InputError, match="does not trust: .*Own; pass their names"):
         save_classifier(model, tmp_path / "m.skops")
     assert list(tmp_path.iterdir()) == []
     name = f"{Own.__module__}.Own"
@@ -120,7 +120,7 @@ def test_other_things_of_skops_are_no_classifiers(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_stored_is_said(model, paper, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"as \.skops, not as '\.pkl'"):
+    with pytest.raises(InputError, match=r"expected the suffix \.skops, got '\.pkl'"):
         save_classifier(model, tmp_path / "m.pkl")
     with pytest.raises(NotFittedError, match="not fitted"):
         save_classifier(StoredClassifier(make_label_classifier(paper), "x"), tmp_path / "m.skops")
