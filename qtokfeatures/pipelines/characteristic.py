@@ -182,8 +182,8 @@ def log_odds(here: npt.ArrayLike, elsewhere: npt.ArrayLike) -> FloatArray:
     a, b = np.asarray(here, dtype=float), np.asarray(elsewhere, dtype=float)
     both = a + b
     # With the prior a_w and a_0 = sum(a_w), the log-odds of token w are
-    # log((n_w + a_w) / (n + a_0 - n_w - a_w)); the variance of the difference between two sets is about
-    # 1 / (n1_w + a_w) + 1 / (n2_w + a_w). Adding 1e-9 avoids 0 / 0 for tokens in neither set.
+    # log((n_w + a_w) / (n + a_0 - n_w - a_w)). The variance of the difference between two sets
+    # is about 1 / (n1_w + a_w) + 1 / (n2_w + a_w). Adding 1e-9 avoids 0 / 0.
     prior = len(both) * (both + 1e-9) / (both + 1e-9).sum()
     odds_here = (a + prior) / (a.sum() - a + prior.sum() - prior)
     odds_elsewhere = (b + prior) / (b.sum() - b + prior.sum() - prior)

@@ -189,9 +189,7 @@ def find_clusters(pipe: Pipeline, X: Any) -> Clustering:
         space = space.toarray() if scipy.sparse.issparse(space) else space
         table = np.asarray(space, dtype=np.float64)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", ConvergenceWarning
-            )  # fewer distinct clips than clusters
+            warnings.simplefilter("ignore", ConvergenceWarning)  # too few distinct clips
             fitted = np.asarray(pipe[-1].fit_predict(table))
     except (ValueError, TypeError) as error:  # UMAP's solvers raise either
         if isinstance(error, InputError):

@@ -1,4 +1,4 @@
-"""Speech: frames for recognisers, a recogniser, and a classifier of single words."""
+"""Speech: front end, recogniser and classifier of isolated words."""
 
 from __future__ import annotations
 

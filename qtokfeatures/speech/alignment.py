@@ -1,4 +1,4 @@
-"""When each symbol was said: the most probable path that spells a transcript."""
+"""Alignment of transcripts with frames by the most probable CTC path."""
 
 from __future__ import annotations
 
@@ -9,26 +9,31 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import schema
+from qtokfeatures.speech.frame_batch import FrameBatch
 from qtokfeatures.speech.network import BLANK
 
 Spans = npt.NDArray[np.int64]
+Targets = Sequence[npt.NDArray[np.int64]]
 
 
 def align_symbols(log_probs: npt.NDArray[np.floating[Any]], symbols: npt.ArrayLike) -> Spans:
-    """Find the steps of each symbol on the most probable path (Viterbi) that spells them."""
+    """Return first step and end of each symbol, (symbol, 2), on the best path (Viterbi)."""
     wanted = np.asarray(symbols, dtype=np.int64)
+    # CTC's graph: a blank before, between and after the symbols. A state may repeat, follow its
+    # predecessor, or skip a blank between two different symbols.
     states = np.full(2 * len(wanted) + 1, BLANK)
     states[1::2] = wanted
     emitted = np.asarray(log_probs, dtype=np.float64)[:, states]
-    came_from = _best_predecessors(emitted, states)
+    jump, score = _best_predecessors(emitted, states)
     state = len(states) - 1
-    if len(states) > 1 and came_from.score[-2] > came_from.score[-1]:
+    if len(states) > 1 and score[-2] > score[-1]:
         state -= 1
     path = np.empty(len(emitted), dtype=np.int64)
     for step in range(len(emitted) - 1, -1, -1):
         path[step] = state
-        state -= int(came_from.jump[step, state])
+        state -= int(jump[step, state])
     steps = [np.flatnonzero(path == 2 * k + 1) for k in range(len(wanted))]
     return np.array([(own[0], own[-1] + 1) for own in steps], dtype=np.int64).reshape(-1, 2)
 
@@ -41,7 +46,7 @@ def label_spans(
     stride: int = 1,
     frame_rate: float | None = None,
 ) -> xr.Dataset:
-    """Label the steps of symbols with what is said, the clip and the time."""
+    """Label the steps of symbols, (symbol, 2) per clip, with symbol, clip and time."""
     index = np.repeat(np.arange(len(symbols)), [len(own) for own in symbols])
     edges = np.concatenate([np.zeros((0, 2)), *spans]) * stride / (frame_rate or 1)
     attrs = {"units": "frame" if frame_rate is None else "s"}
@@ -56,19 +61,27 @@ def label_spans(
 
 
 def steps_needed(symbols: npt.ArrayLike) -> int:
-    """Return how many steps symbols need at the least: one each, and a blank between equal ones."""
+    """Return the least number of steps: one per symbol, and a blank between equal symbols."""
     array = np.asarray(symbols)
     return len(array) + int(np.sum(array[1:] == array[:-1]))
 
 
-class _Predecessors:
-    """How far back each state came from at each step, and the scores at the end."""
+def check_lengths(batch: FrameBatch, targets: Targets, *, unit: str, stride: int) -> None:
+    """Raise an error that names the first clip which is too short for its transcript."""
+    for frames, target, name in zip(batch.frames, targets, batch.names, strict=True):
+        steps, needed = (len(frames) - 1) // stride + 1, steps_needed(target)
+        if steps < needed:
+            raise InputError(
+                f"{name}: its transcript of {len(target)} {unit}s needs {needed} steps, "
+                f"but its {len(frames)} frames have {steps}; use a smaller stride, a larger "
+                "upsample of ASRFrontEnd, or remove the clip"
+            )
 
-    def __init__(self, jump: Spans, score: npt.NDArray[np.float64]) -> None:
-        self.jump, self.score = jump, score
 
-
-def _best_predecessors(emitted: npt.NDArray[np.float64], states: Spans) -> _Predecessors:
+def _best_predecessors(
+    emitted: npt.NDArray[np.float64], states: Spans
+) -> tuple[Spans, npt.NDArray[np.float64]]:
+    """Return how many states each step jumps from its predecessor, and the final scores."""
     n_steps, n_states = emitted.shape
     can_skip = np.zeros(n_states, dtype=bool)
     can_skip[2:] = (states[2:] != BLANK) & (states[2:] != states[:-2])
@@ -83,4 +96,4 @@ def _best_predecessors(emitted: npt.NDArray[np.float64], states: Spans) -> _Pred
         options = np.stack([score, one, two])
         jump[step] = options.argmax(axis=0)
         score = options.max(axis=0) + emitted[step]
-    return _Predecessors(jump, score)
+    return jump, score

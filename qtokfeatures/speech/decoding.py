@@ -1,4 +1,4 @@
-"""From log-probabilities to symbols: the best path, or a beam over prefixes."""
+"""Decoding of log-probabilities: best path and prefix beam search."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ LogProbs: TypeAlias = npt.NDArray[np.floating[Any]]
 
 _NEVER = -np.inf
 
-_BEAM_WIDTH: Final = 16
+_BEAM_WIDTH: Final = 16  # of searches that only a scorer requires
 
 
 class Scorer(Protocol):
-    """What a beam is told about prefixes, beside the sound."""
+    """Scores of prefixes that do not depend on the audio; −inf forbids a prefix."""
 
     def step(self, prefix: Prefix, symbol: int) -> float:
-        """Return what appending a symbol adds to the log-score; −inf forbids it."""
+        """Return the log-score that appending a symbol adds."""
 
     def end(self, prefix: Prefix) -> float:
-        """Return what ending here adds; −inf forbids it."""
+        """Return the log-score that ending after a prefix adds."""
 
 
-class WordScorer:
-    """Words that there are, and how likely they follow each other."""
+class WordScorer(Scorer):
+    """Scores by a lexicon and by an n-gram model with a weight."""
 
     def __init__(
         self,
@@ -48,18 +48,20 @@ class WordScorer:
         self._words = None if lexicon is None else set(lexicon)
         self._beginnings = {w[:n] for w in self._words or () for n in range(len(w) + 1)}
         if self._words is not None and not self._words:
-            raise InputError("the lexicon has no words: give some, or None for any words")
+            raise InputError(
+                "the lexicon has no words; pass some, or None to allow any word"
+            )
         if self._words is not None and not any(map(self._can_be_said, self._words)):
             raise InputError(
                 f"no word of the lexicon ({some_of(sorted(self._words))}) can be spelled with the "
-                f"{alphabet.unit}s that were learnt: {some_of(alphabet.symbols)}"
+                f"learned {alphabet.unit}s: {some_of(alphabet.symbols)}"
             )
 
     def _can_be_said(self, word: str) -> bool:
         return all(symbol in self._alphabet.symbols for symbol in split(word, self._alphabet.unit))
 
     def step(self, prefix: Prefix, symbol: int) -> float:
-        """Return what appending a symbol adds to the log-score; −inf forbids it."""
+        """Return the log-score that appending a symbol adds."""
         added = self._alphabet.symbols[symbol - 1]
         if self._alphabet.unit != "character":
             return self._word(self._history(prefix), added)
@@ -70,7 +72,7 @@ class WordScorer:
         return 0.0 if known else _NEVER
 
     def end(self, prefix: Prefix) -> float:
-        """Return what ending here adds; −inf forbids it."""
+        """Return the log-score that ending after a prefix adds."""
         words, last = self._history(prefix), 0.0
         if self._alphabet.unit == "character" and prefix:
             words = self._spelled(prefix)
@@ -92,7 +94,7 @@ class WordScorer:
 
 
 def best_path(log_probs: LogProbs) -> Prefix:
-    """Return the symbols of the most probable path: repeats and blanks taken out."""
+    """Return the symbols of the most probable path, without repeats and blanks."""
     best = np.asarray(log_probs).argmax(axis=1)
     changed = np.diff(best, prepend=-1) != 0
     return tuple(int(symbol) for symbol in best[changed] if symbol != BLANK)
@@ -101,8 +103,13 @@ def best_path(log_probs: LogProbs) -> Prefix:
 def beam_search(
     log_probs: LogProbs, *, beam_width: int = 16, scorer: Scorer | None = None
 ) -> Prefix:
-    """Return the most probable symbols, all paths that spell them taken together."""
-    beam: dict[Prefix, tuple[float, float]] = {(): (0.0, _NEVER)}  # ends in blank, in a symbol
+    """Return the symbols with the highest total probability of all paths that spell them."""
+    # Prefix beam search (Graves, "Sequence Transduction with Recurrent Neural Networks", 2012;
+    # Hannun et al., "First-Pass Large Vocabulary Continuous Speech Recognition", 2014). Each
+    # prefix keeps two log-probabilities, of paths that end in a blank and of those that end in its
+    # last symbol: after a blank, that symbol is a new one, otherwise it is a repeat. The search is
+    # exact if beam_width is at least the number of prefixes.
+    beam: dict[Prefix, tuple[float, float]] = {(): (0.0, _NEVER)}
     extra: dict[Prefix, float] = {(): 0.0}
     for frame in np.asarray(log_probs, dtype=np.float64):
         grown: dict[Prefix, tuple[float, float]] = {}
@@ -134,11 +141,8 @@ def _add(
     )
 
 
-"""Of the beam search, where only a scorer asks for one."""
-
-
 def log_probs_of(network: SpeechNetwork, batch: FrameBatch) -> list[npt.NDArray[np.float32]]:
-    """Return the log-probabilities of symbols, clips of similar length together."""
+    """Return the log-probabilities (step, symbol) of each clip; similar lengths share a batch."""
     found: dict[int, npt.NDArray[np.float32]] = {}
     for rows in batch.groups():
         frames, counts = torch.from_numpy(batch.padded(rows)), torch.from_numpy(batch.counts[rows])
@@ -152,7 +156,7 @@ def log_probs_of(network: SpeechNetwork, batch: FrameBatch) -> list[npt.NDArray[
 def spell(
     log_probs: Sequence[LogProbs], *, beam_width: int | None, scorer: Scorer | None
 ) -> list[Prefix]:
-    """Return the symbols of each clip."""
+    """Return the symbols of each clip by best path, or by beam search with a width or scorer."""
     if beam_width is None and scorer is None:
         return [best_path(each) for each in log_probs]
     width = _BEAM_WIDTH if beam_width is None else beam_width

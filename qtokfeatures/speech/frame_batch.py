@@ -1,4 +1,4 @@
-"""The frames of clips, in whatever shape they came."""
+"""Frames of clips as padded, ragged or listed arrays."""
 
 from __future__ import annotations
 
@@ -10,26 +10,22 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.exceptions import CodecMismatchError, InputError
 from qtokfeatures.labelled import schema
 
-_FRAMES_AT_ONCE = 2**14
-
-FRAME_RATE = "frame_rate"
-
 Frames = npt.NDArray[Any]
-"""Attribute of a labelled array of frames: how many there are in a second."""
 
+# Attributes of frames. A recogniser requires equal IDENTITY in training and use.
+FRAME_RATE = "frame_rate"  # frames per second
 KIND = "features"
-"""Attribute that says which features they are."""
-
-#: Attributes that must be alike where a recogniser is trained and where it is used.
 IDENTITY = (KIND, FRAME_RATE, "fingerprint")
+
+_FRAMES_AT_ONCE = 2**14  # of a batch of the network: bounds its memory, padding included
 
 
 @dataclass(frozen=True, eq=False)
 class FrameBatch:
-    """Frames of clips, one array each."""
+    """Frames of clips, one array (frame, feature) each: float32, or integers for tokens."""
 
     frames: list[npt.NDArray[Any]]
     names: list[str]
@@ -40,27 +36,27 @@ class FrameBatch:
 
     @property
     def are_tokens(self) -> bool:
-        """Whether frames are indices into codebooks."""
+        """True if frames are indices into codebooks."""
         return bool(np.issubdtype(self.frames[0].dtype, np.integer))
 
     @property
     def n_features(self) -> int:
-        """Features of a frame."""
+        """Features per frame."""
         return int(self.frames[0].shape[1])
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
-        """Frames of each clip."""
+        """Frames per clip."""
         return np.array([len(frames) for frames in self.frames], dtype=np.int64)
 
     @property
     def frame_rate(self) -> float | None:
-        """Frames a second, where it is known."""
+        """Frames per second, or None if unknown."""
         rate = self.attrs.get(FRAME_RATE)
         return None if rate is None else float(rate)
 
     def groups(self) -> list[list[int]]:
-        """Return clips of similar length together, some frames at once."""
+        """Return batches of clips of similar length."""
         counts = self.counts
         groups: list[list[int]] = [[]]
         for row in np.argsort(counts, kind="stable").tolist():
@@ -70,7 +66,7 @@ class FrameBatch:
         return groups
 
     def padded(self, rows: Sequence[int]) -> npt.NDArray[Any]:
-        """Return some clips as one array (clip, frame, feature), filled up with zeros."""
+        """Return some clips as one array (clip, frame, feature), padded with zeros."""
         chosen = [self.frames[row] for row in rows]
         shape = (len(chosen), max(map(len, chosen)), self.n_features)
         filled = np.zeros(shape, dtype=np.int64 if self.are_tokens else np.float32)
@@ -78,12 +74,35 @@ class FrameBatch:
             row[: len(frames)] = frames
         return filled
 
+    def check_matches(self, attrs: dict[str, Any], n_features: int, token_count: int) -> None:
+        """Raise an error if a recogniser was fitted on frames of another kind or width."""
+        for key, known in attrs.items():
+            if key in self.attrs and self.attrs[key] != known:
+                kind = CodecMismatchError if key == "fingerprint" else InputError
+                raise kind(
+                    f"the recogniser was fitted on frames with {key}={known!r}, got "
+                    f"{key}={self.attrs[key]!r}"
+                )
+        if self.n_features != n_features:
+            raise InputError(
+                f"the recogniser was fitted on {n_features} features per frame, got "
+                f"{self.n_features}"
+            )
+        if bool(token_count) != self.are_tokens:
+            fitted, got = ("tokens", "numbers") if token_count else ("numbers", "tokens")
+            raise InputError(f"the recogniser was fitted on {fitted}, got {got}")
+        highest = max(int(frames.max()) for frames in self.frames) if token_count else 0
+        if token_count and highest >= token_count:
+            raise InputError(
+                f"the recogniser was fitted on tokens from 0 to {token_count - 1}, got {highest}"
+            )
+
 
 def as_frame_batch(X: Any) -> FrameBatch:
-    """Take frames as a padded or ragged array or as a list, and check them."""
+    """Check a padded or ragged array or a list of frames; an error names the clip."""
     batch = _labelled(X) if isinstance(X, xr.DataArray) else _bare(X)
     if not batch.frames:
-        raise InputError("X holds no clips; at least one is needed")
+        raise InputError("expected at least one clip in X, got none")
     for name, frames in zip(batch.names, batch.frames, strict=True):
         _check(name, frames, batch)
     return batch
@@ -95,7 +114,7 @@ def _labelled(X: xr.DataArray) -> FrameBatch:
         counts = X[schema.FRAME_COUNT].values
         if len(counts) and (counts.min() < 0 or counts.max() > X.shape[1]):
             raise InputError(
-                f"frame_count must lie between 0 and the {X.shape[1]} frames that there are, got "
+                f"frame_count must be from 0 to {X.shape[1]}, the padded number of frames, got "
                 f"{counts.min()} to {counts.max()}"
             )
         frames = [row[:count] for row, count in zip(X.values, counts, strict=True)]
@@ -117,7 +136,7 @@ def _bare(X: Any) -> FrameBatch:
     if isinstance(X, np.ndarray) and X.ndim == 3:
         frames = [row[: _last_frame(row)] for row in X]
     elif isinstance(X, str) or not isinstance(X, Iterable):
-        raise InputError(f"frames must be one array (frame, feature) a clip, got {X!r}")
+        raise InputError(f"frames must be one array (frame, feature) per clip, got {X!r}")
     else:
         frames = [np.asarray(each) for each in X]
     return FrameBatch(frames, [f"clip {row}" for row in range(len(frames))])
@@ -134,11 +153,11 @@ def _check(name: str, frames: npt.NDArray[Any], batch: FrameBatch) -> None:
     if frames.ndim != 2 or not np.issubdtype(frames.dtype, np.number):
         raise InputError(f"{name}: frames must be numbers (frame, feature), got {frames.shape}")
     if not len(frames):
-        raise InputError(f"{name}: has no frames; leave the clip out")
+        raise InputError(f"{name}: has no frames; remove the clip")
     if np.issubdtype(frames.dtype, np.integer) != batch.are_tokens:
         raise InputError(
-            f"{name}: frames of tokens are integers and others are not, in all clips alike; got "
-            f"{frames.dtype} beside {first.dtype}"
+            f"{name}: all clips must be tokens (integers) or all numbers (floats), got "
+            f"{frames.dtype} and {first.dtype}"
         )
     if first.ndim == 2 and frames.shape[1] != first.shape[1]:
         raise InputError(
@@ -148,7 +167,7 @@ def _check(name: str, frames: npt.NDArray[Any], batch: FrameBatch) -> None:
         where = np.argwhere(~np.isfinite(frames))[0].tolist()
         raise InputError(f"{name}: feature {where[1]} of frame {where[0]} is not finite")
     if batch.are_tokens and frames.min() < 0:
-        raise InputError(f"{name}: a token is {frames.min()}; tokens are 0 or more")
+        raise InputError(f"{name}: tokens must be 0 or more, got {frames.min()}")
 
 
 def padded_frames(
@@ -157,7 +176,7 @@ def padded_frames(
     names: npt.ArrayLike,
     attrs: dict[str, Any],
 ) -> xr.DataArray:
-    """Put clips below each other, shorter ones filled up with NaN, or −1 where frames are tokens."""
+    """Stack clips as (clip, frame, feature), padded with NaN, or with −1 for tokens."""
     counts = np.array([len(each) for each in frames], dtype=np.int64)
     there = np.arange(counts.max()) < counts[:, None]
     are_tokens = np.issubdtype(frames[0].dtype, np.integer)
@@ -183,7 +202,7 @@ def ragged_frames(
     names: npt.ArrayLike,
     attrs: dict[str, Any],
 ) -> xr.DataArray:
-    """Put the frames of clips one after another; parameters as of :func:`padded_frames`."""
+    """Concatenate the frames of clips as (frame, feature), with clip, clip_index and time."""
     counts = [len(each) for each in frames]
     index = np.repeat(np.arange(len(frames)), counts)
     return xr.DataArray(

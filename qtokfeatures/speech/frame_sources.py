@@ -1,10 +1,10 @@
-"""Where frames come from: a codec, or librosa."""
+"""Sources of frames: the vectors and codes of a codec, log-mel spectra and MFCC."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
 
 Samples = npt.NDArray[np.float32]
-Frames = npt.NDArray[Any]
+Frames: TypeAlias = npt.NDArray[Any]
 
 CODEC_FEATURES: Final = ("semantic", "tokens", "embedding", "latent")
-"""What a codec can tell of a frame."""
 ACOUSTIC_FEATURES: Final = ("logmel", "mfcc")
 
 N_MELS: Final = 80
@@ -30,17 +29,17 @@ _N_FFT: Final = 512
 
 
 class PieceStream(Protocol):
-    """Audio in pieces → frames in pieces."""
+    """Incremental computation: samples or frames in, frames (frame, feature) out."""
 
-    def push(self, y: Samples) -> Frames:
-        """Take more samples, and return the frames that are complete."""
+    def push(self, piece: Frames, /) -> Frames:
+        """Return the frames that the next piece completes."""
 
     def flush(self) -> Frames:
-        """Return the frames that were waiting; nothing follows."""
+        """Return the remaining frames at the end."""
 
 
 class FrameSource(ABC):
-    """Makes frames of audio at one rate."""
+    """Computation of frames, `frame_rate` per second, from audio at the rate `sr` in Hz."""
 
     sr: int
     frame_rate: float
@@ -48,7 +47,7 @@ class FrameSource(ABC):
 
     @abstractmethod
     def stream(self) -> PieceStream:
-        """Start a stream."""
+        """Start a stream of samples."""
 
     def frames_of(self, y: Samples) -> Frames:
         """Return the frames of a whole clip (frame, feature)."""
@@ -62,7 +61,7 @@ class FrameSource(ABC):
 
 
 class CodecFrames(FrameSource):
-    """What a codec knows of each frame."""
+    """Vectors or codes of a codec; "semantic" is what codebook 0 quantises, before it does."""
 
     def __init__(self, codec: Codec, kind: str, codebooks: list[int]) -> None:
         self._codec, self._kind, self._codebooks = codec, kind, codebooks
@@ -81,26 +80,24 @@ class CodecFrames(FrameSource):
         return self._codec.embed(codes, codebooks=self._codebooks)
 
     def of_latents(self, latents: Frames) -> Frames:
-        """Return the frames of the encoder's vectors (frame, dim)."""
+        """Return the frames of vectors of the encoder (frame, dim)."""
         if self._kind == "latent" or not len(latents):
             return latents
         projected = self._codec.project(latents)
         return np.ascontiguousarray(projected[:, self._codec.semantic_dims])
 
     def stream(self) -> PieceStream:
-        """Start a stream."""
+        from qtokfeatures.codecs.streaming import LatentStream, StreamEncoder
+
         if self._is_before_quantisation:
-            return _LatentFrames(self, self._codec)
-        return _CodeStream(self, self._codec)
+            return _MappedStream(LatentStream(self._codec), self.of_latents)
+        return _MappedStream(StreamEncoder(self._codec), self.of_codes)
 
     def frames_of_all(self, waves: Sequence[Samples]) -> list[Frames]:
-        """Return the frames of each of several clips."""
+        from qtokfeatures.codecs.batching import encode_waves, latents_of
+
         if self._is_before_quantisation:
-            from qtokfeatures.codecs.batching import latents_of
-
             return [self.of_latents(latents) for latents in latents_of(self._codec, waves)]
-        from qtokfeatures.codecs.batching import encode_waves
-
         return [self.of_codes(codes) for codes in encode_waves(self._codec, waves)]
 
     @property
@@ -115,38 +112,21 @@ class CodecFrames(FrameSource):
         return self.of_latents(self._codec.latents(silence, sr=spec.sample_rate))
 
 
-class _LatentFrames:
-    """The encoder's vectors as they come, and what is made of them."""
+class _MappedStream:
+    """Output of a streaming encoder, converted to frames."""
 
-    def __init__(self, source: CodecFrames, codec: Codec) -> None:
-        from qtokfeatures.codecs.streaming import LatentStream
-
-        self._source, self._encoder = source, LatentStream(codec)
+    def __init__(self, encoder: Any, frames_of: Callable[[Any], Frames]) -> None:
+        self._encoder, self._frames_of = encoder, frames_of
 
     def push(self, y: Samples) -> Frames:
-        return self._source.of_latents(self._encoder.push(y))
+        return self._frames_of(self._encoder.push(y))
 
     def flush(self) -> Frames:
-        return self._source.of_latents(self._encoder.flush())
-
-
-class _CodeStream:
-    """Codes as they come, and what is made of them."""
-
-    def __init__(self, source: CodecFrames, codec: Codec) -> None:
-        from qtokfeatures.codecs.streaming import StreamEncoder
-
-        self._source, self._encoder = source, StreamEncoder(codec)
-
-    def push(self, y: Samples) -> Frames:
-        return self._source.of_codes(self._encoder.push(y))
-
-    def flush(self) -> Frames:
-        return self._source.of_codes(self._encoder.flush())
+        return self._frames_of(self._encoder.flush())
 
 
 class AcousticFrames(FrameSource):
-    """Log-mel spectra or MFCC, as librosa computes them, every 10 ms."""
+    """Log-mel spectra or MFCC of centred windows of 25 ms, every 10 ms."""
 
     def __init__(self, kind: str, sr: int) -> None:
         self.sr, window = sr, round(_WINDOW_S * sr)
@@ -159,12 +139,11 @@ class AcousticFrames(FrameSource):
         self.names = [f"{kind}_{i}" for i in range(self.of_windows.n_features)]
 
     def stream(self) -> PieceStream:
-        """Start a stream."""
         return _WindowStream(self)
 
 
 class _WindowStream:
-    """Windows over what came, with zeros before the start and behind the end."""
+    """Frames of windows, with zeros before the start and after the end."""
 
     def __init__(self, source: AcousticFrames) -> None:
         self._source = source

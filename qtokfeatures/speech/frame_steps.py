@@ -1,45 +1,34 @@
-"""What is done to frames one after another, piece by piece: deltas, normalisation, upsampling.
+"""Incremental steps on frames: deltas, normalisation, upsampling.
 
-A whole clip goes through the same steps as a stream, in one piece; so both give the same frames.
+Whole clips pass through the same steps as streams, so both yield the same frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio.waveforms import stream_piece
 from qtokfeatures.exceptions import StreamClosedError
-from qtokfeatures.speech.frame_sources import PieceStream
+from qtokfeatures.speech.frame_sources import Frames, PieceStream
 
-Frames = npt.NDArray[Any]
-
-_REACH = 2
+_REACH = 2  # frames on either side of a slope, as in HTK
 _SQUARES = 2 * sum(n * n for n in range(1, _REACH + 1))
 
 
-class FrameStep(Protocol):
-    """Frames in, frames out; some may come later."""
-
-    def push(self, frames: Frames) -> Frames:
-        """Take more frames (frame, feature), and return those that are ready."""
-
-    def flush(self) -> Frames:
-        """Return those that were waiting; nothing follows."""
-
-
 class Deltas:
-    """Append the slopes of some columns: regression over five frames, edges repeated."""
+    """Append the slopes of some columns, by regression over five frames with repeated edges."""
+
+    # sum(n * (x[t + n] - x[t - n])) / (2 * sum(n ** 2)) with n = 1, 2 (HTK Book 3.4, eq. 5.16).
 
     def __init__(self, columns: slice) -> None:
         self._columns = columns
         self._kept: Frames | None = None
 
     def push(self, frames: Frames) -> Frames:
-        """Take more frames (frame, feature), and return those that are ready."""
+        """Return the frames that the next frames complete."""
         if not len(frames):
             return self._empty(frames)
         if self._kept is None:
@@ -47,7 +36,7 @@ class Deltas:
         return self._ready(np.concatenate([self._kept, frames]))
 
     def flush(self) -> Frames:
-        """Return those that were waiting; nothing follows."""
+        """Return the remaining frames at the end."""
         if self._kept is None:
             return np.zeros((0, 0), np.float32)
         end = np.repeat(self._kept[-1:], _REACH, axis=0)
@@ -72,7 +61,7 @@ class Deltas:
 
 
 class RunningNormalisation:
-    """Mean 0 and variance 1 by all frames so far, which start as some seconds of typical ones."""
+    """Normalise by the mean and variance of all frames so far and of `weight` typical frames."""
 
     def __init__(self, mean: Frames, std: Frames, weight: float) -> None:
         typical = np.asarray(mean, dtype=np.float64)
@@ -81,7 +70,7 @@ class RunningNormalisation:
         self._squares = weight * (np.square(np.asarray(std, dtype=np.float64)) + typical**2)
 
     def push(self, frames: Frames) -> Frames:
-        """Take more frames (frame, feature), and return those that are ready."""
+        """Return the frames that the next frames complete."""
         if not len(frames):
             return frames
         x = frames.astype(np.float64)
@@ -94,12 +83,12 @@ class RunningNormalisation:
         return np.asarray((x - mean) / _safe(std), dtype=np.float32)
 
     def flush(self) -> Frames:
-        """Return those that were waiting; nothing follows."""
+        """Return no frames, as none are held back."""
         return np.zeros((0, len(self._sum)), np.float32)
 
 
 class Upsampling:
-    """Several frames for one: repeated, or interpolated linearly between the frames' middles."""
+    """Repeat each frame, or interpolate linearly between the centres of frames."""
 
     def __init__(self, factor: int, *, linear: bool) -> None:
         self._factor, self._linear = factor, linear
@@ -107,7 +96,7 @@ class Upsampling:
         self._n_in = self._n_out = 0
 
     def push(self, frames: Frames) -> Frames:
-        """Take more frames (frame, feature), and return those that are ready."""
+        """Return the frames that the next frames complete."""
         if not self._linear:
             return np.repeat(frames, self._factor, axis=0)
         if not len(frames):
@@ -116,21 +105,22 @@ class Upsampling:
         first = self._n_in - (0 if self._last is None else 1)
         self._n_in += len(frames)
         self._last = known[-1:]
-        # The last moment that lies between frames that are there.
+        # Output frame j lies at (j + 0.5) / factor - 0.5 on the axis of input frames. Those up to
+        # the centre of the last input frame are known.
         until = self._factor * (self._n_in - 1) + (self._factor + 1) // 2
         return self._between(known, first, until)
 
     def flush(self) -> Frames:
-        """Return those that were waiting; nothing follows."""
+        """Return the remaining frames at the end."""
         if self._last is None:
             return np.zeros((0, 0), np.float32)
         return self._between(self._last, self._n_in - 1, self._factor * self._n_in)
 
     def _between(self, known: Frames, first: int, until: int) -> Frames:
-        """Frames up to, not including, number `until`; `known` starts with frame `first`."""
-        moments = (np.arange(self._n_out, until) + 0.5) / self._factor - 0.5
+        """Return output frames up to number `until`; `known` starts with input frame `first`."""
+        at = (np.arange(self._n_out, until) + 0.5) / self._factor - 0.5
         self._n_out = max(self._n_out, until)
-        at = np.clip(moments - first, 0, len(known) - 1)
+        at = np.clip(at - first, 0, len(known) - 1)
         left = np.floor(at).astype(np.int64)
         right = np.minimum(left + 1, len(known) - 1)
         share = (at - left)[:, None]
@@ -138,13 +128,13 @@ class Upsampling:
 
 
 def normalise_utterance(frames: Frames) -> Frames:
-    """Return frames with mean 0 and variance 1 in each feature that varies."""
+    """Normalise each feature that varies to mean 0 and variance 1."""
     x = frames.astype(np.float64)
     return np.asarray((x - x.mean(axis=0)) / _safe(x.std(axis=0)), dtype=np.float32)
 
 
-def run_through(steps: Sequence[FrameStep], frames: Frames) -> Frames:
-    """Send a whole clip through steps."""
+def run_through(steps: Sequence[PieceStream], frames: Frames) -> Frames:
+    """Return a whole clip (frame, feature) after new steps."""
     for step in steps:
         pushed = step.push(frames)
         rest = step.flush()
@@ -157,19 +147,19 @@ def _safe(std: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 class FrontEndStream:
-    """Audio in pieces → frames in pieces; made by :meth:`ASRFrontEnd.stream`."""
+    """Stream of samples to frames, as returned by :meth:`ASRFrontEnd.stream`."""
 
-    def __init__(self, source: PieceStream, steps: list[FrameStep], nothing: Frames) -> None:
+    def __init__(self, source: PieceStream, steps: list[PieceStream], nothing: Frames) -> None:
         self._source, self._steps, self._nothing = source, steps, nothing
         self._open = True
 
     def push(self, y: npt.ArrayLike) -> Frames:
-        """Take more samples, and return the frames that became ready."""
+        """Return the frames (frame, feature) that the next samples at ``input_sr_`` complete."""
         self._check_open()
         return self._through(self._source.push(stream_piece(y)), 0)
 
     def flush(self) -> Frames:
-        """Return the frames that were waiting, and end the stream."""
+        """Return the remaining frames and end the stream."""
         self._check_open()
         self._open = False
         parts = [self._through(self._source.flush(), 0)]
@@ -179,7 +169,7 @@ class FrontEndStream:
 
     def _check_open(self) -> None:
         if not self._open:
-            raise StreamClosedError("this stream has ended: open another one")
+            raise StreamClosedError("this stream has ended; open another one")
 
     def _through(self, frames: Frames, first: int) -> Frames:
         for step in self._steps[first:]:

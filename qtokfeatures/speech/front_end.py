@@ -1,4 +1,4 @@
-"""From audio to frames that a recogniser of speech takes."""
+"""Front end of speech recognisers: audio to frames."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ from qtokfeatures.labelled import CodeSequence, schema
 from qtokfeatures.labelled.labels import text_array
 from qtokfeatures.labelled.naming import clip_ids_from_sources
 from qtokfeatures.labelled.views import clip_coords
+from qtokfeatures.parameters import one_of, whole
 from qtokfeatures.speech.frame_batch import FRAME_RATE, KIND, padded_frames, ragged_frames
 from qtokfeatures.speech.frame_sources import (
     ACOUSTIC_FEATURES,
     CODEC_FEATURES,
     AcousticFrames,
     CodecFrames,
+    Frames,
     FrameSource,
+    PieceStream,
 )
 from qtokfeatures.speech.frame_steps import (
     Deltas,
-    FrameStep,
     FrontEndStream,
     RunningNormalisation,
     Upsampling,
@@ -41,68 +43,66 @@ from qtokfeatures.speech.frame_steps import (
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Frames = npt.NDArray[Any]
-
-_TYPICAL_S: Final = 1.0
-
-_MOST_DELTAS: Final = 2
+_TYPICAL_S: Final = 1.0  # weight of the frames seen by fit in running normalisation
 
 _ALLOWED: Final = {
     "features": (*CODEC_FEATURES, *ACOUSTIC_FEATURES),
     "interpolation": ("repeat", "linear"),
     "output": ("padded", "ragged", "list"),
     "cmvn": ("utterance", "running", None),
-    "deltas": tuple(range(_MOST_DELTAS + 1)),
 }
+# Parameters that determine the values of frames.
 _MADE_BY: Final = ("features", "codebooks", "upsample", "interpolation", "deltas", "cmvn", "sr")
 
 
-# Frames are no table: scikit-learn's set_output, which makes tables, has no part in them.
+# Frames are not a table, so scikit-learn's set_output does not apply to them.
 class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Turn speech into the frames that a recogniser takes.
+    """Convert speech to frames for a recogniser.
 
     Parameters
     ----------
     features : {"semantic", "embedding", "tokens", "latent", "logmel", "mfcc"}, default="semantic"
-        What a frame is: that part of the encoder's vector which codebook 0 quantises, before it
-        does; the vector that the codes stand for; the codes themselves, for an embedding layer;
-        the whole of the encoder's vector; or, every 10 ms, 80 mel bands or 13 MFCC as librosa
-        computes them (extra ``asr``). The semantic part of mini was trained to withstand noise.
+        Kind of frames. "semantic": the part of the encoder's vector that codebook 0 quantises,
+        before quantisation; in mini it is trained for robustness to noise. "embedding": the vector
+        of the codes. "tokens": the codes themselves, for an embedding layer. "latent": the whole
+        vector of the encoder. "logmel" and "mfcc": 80 mel bands or 13 MFCC every 10 ms, computed
+        by librosa (extra ``asr``).
     codec : str, path or Codec, default="mini"
-        As in :class:`~qtokfeatures.QTokenizer`; of no use to log-mel spectra and MFCC.
+        Codec, as in :class:`~qtokfeatures.QTokenizer`. Log-mel spectra and MFCC do not use it.
     codebooks : int or sequence of int, default=1
-        Codebooks of tokens and embeddings, 0 being the coarsest: the first so many, or these. None
-        is all.
+        Codebooks of tokens and embeddings: a number of codebooks from the coarsest, 0, or their
+        numbers. None selects all codebooks.
     upsample : int, default=1
-        Frames that each becomes. CTC needs a frame a symbol, and a codec has 12.5 a second.
+        Output frames per input frame. CTC needs at least one frame per symbol, and a codec has
+        12.5 frames per second.
     interpolation : {"repeat", "linear"}, default="repeat"
-        How: tokens can only be repeated.
+        Method of upsampling. Tokens can only be repeated.
     deltas : {0, 1, 2}, default=0
-        Append slopes (1), and slopes of slopes (2).
+        Append slopes (1), or slopes and second-order slopes (2).
     cmvn : {"utterance", "running"} or None, default=None
-        Bring each feature to mean 0 and variance 1: over the clip, or over the frames so far,
-        which start as one second of what :meth:`fit` saw.
+        Normalise each feature to mean 0 and variance 1, over the clip or over all frames so far.
+        "running" starts with the statistics of :meth:`fit`, weighted as one second.
     output : {"padded", "ragged", "list"}, default="padded"
-        Shape of what :meth:`transform` returns.
+        Format of the result of :meth:`transform`.
     sr : int, default=24000
-        Rate of bare arrays in Hz. Log-mel spectra and MFCC are computed at 16 kHz, or at `sr`
-        where it is lower.
+        Sample rate of bare arrays in Hz. Log-mel spectra and MFCC are computed at 16 kHz, or at
+        `sr` if it is lower.
     cache : "memory", path or None, default="memory"
-        Where codes are kept, as in QTokenizer. What is not made of codes is not kept.
+        Where codes are cached, as in QTokenizer. Only tokens and embeddings are cached.
 
     Attributes
     ----------
     frame_rate_ : float
-        Frames a second that come out.
+        Output frames per second.
     input_sr_ : int
-        Rate that :meth:`stream` takes, in Hz.
+        Sample rate of the input of :meth:`stream`, in Hz.
     mean_, std_ : ndarray (feature,)
-        Of the frames that it was fitted on, with ``cmvn="running"``.
+        Statistics of the fitted frames with ``cmvn="running"``.
 
     See Also
     --------
-    CTCRecognizer : What takes the frames.
-    FrameFeatures : Embeddings of the frames of codes, nothing more.
+    CTCRecognizer : Recogniser that takes these frames.
+    FrameFeatures : Embeddings of the frames of codes.
 
     Examples
     --------
@@ -141,12 +141,12 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         self.cache = cache
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters; with ``cmvn="running"``, learn what frames are like.
+        """Check the parameters and, with ``cmvn="running"``, compute the statistics of frames.
 
         Parameters
         ----------
         X : list of audio, or codes
-            What :class:`~qtokfeatures.QTokenizer` takes. Codes are enough for tokens and
+            Clips, as :class:`~qtokfeatures.QTokenizer` takes them. Codes suffice for tokens and
             embeddings.
         y : object, default=None
             Ignored.
@@ -158,14 +158,14 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         Raises
         ------
         InputError
-            If a parameter is none of those above. Names it.
+            If a parameter is invalid. Names the parameter.
         """
-        check_front_end(self)
+        self._check_parameters()
         source = self._source()
         self.frame_rate_ = source.frame_rate * self.upsample
         self.input_sr_ = source.sr
         self.base_names_ = source.names
-        self._fitted_with = fitted_with(self)
+        self._fitted_with = self._frame_parameters()
         if self.cmvn == "running":
             frames = [
                 run_through(self._delta_steps(), each) for each in self._base_frames(X, source)[0]
@@ -181,25 +181,25 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         Parameters
         ----------
         X : list of audio, or codes
-            As in :meth:`fit`.
+            Clips, as in :meth:`fit`.
 
         Returns
         -------
         DataArray or list of ndarray
-            ``"padded"``: (clip, frame, feature) filled up with NaN, or −1 where frames are tokens,
-            with ``frame_count`` (clip) and ``time`` (frame) in seconds; ``"ragged"``: (frame,
-            feature), one clip after another, with ``clip_index``, ``clip`` and ``time`` (frame);
-            ``"list"``: an array (frame, feature) a clip. float32, tokens int64. ``time`` is where
-            a frame of a codec begins, and the middle of a window of librosa.
+            float32, or int64 for tokens. ``"padded"``: (clip, frame, feature), padded with NaN, or
+            with −1 for tokens, with ``frame_count`` (clip) and ``time`` (frame) in seconds.
+            ``"ragged"``: (frame, feature), clips concatenated, with ``clip_index``, ``clip`` and
+            ``time`` (frame). ``"list"``: one array (frame, feature) per clip. ``time`` is the start
+            of a codec's frame, or the centre of a window of log-mel spectra and MFCC.
 
         Raises
         ------
         AudioError
-            If a clip cannot be used. Names it.
+            If a clip cannot be read. Names the clip.
         NotFittedError
             If :meth:`fit` was not called.
         InputError
-            If a parameter that frames depend on was changed since.
+            If a parameter that determines frames was changed after :meth:`fit`.
         """
         self._check_fitted()
         base, coords, attrs = self._base_frames(X, self._source())
@@ -211,19 +211,19 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         return label(frames, coords, self.get_feature_names_out(), attrs)
 
     def stream(self) -> FrontEndStream:
-        """Start a stream: the same frames as :meth:`transform`, as the audio comes.
+        """Start a stream that yields the same frames as :meth:`transform`.
 
         Returns
         -------
         FrontEndStream
-            ``push(y)`` takes samples at ``input_sr_`` and returns the frames (frame, feature) that
-            became ready, ``flush()`` the rest. Deltas wait for two frames each, linear
-            interpolation for one.
+            ``push(y)`` takes mono samples at ``input_sr_`` and returns the frames (frame, feature)
+            that they complete; ``flush()`` returns the remaining frames. Each order of deltas
+            delays frames by two, linear interpolation by one.
 
         Raises
         ------
         InputError
-            If the features of a clip depend on its end: ``cmvn="utterance"``.
+            If ``cmvn="utterance"``, which depends on the whole clip.
 
         Examples
         --------
@@ -236,14 +236,14 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         self._check_fitted()
         if self.cmvn == "utterance":
             raise InputError(
-                "a stream cannot know the mean of a whole utterance; use cmvn='running' or None"
+                "cmvn='utterance' needs the whole clip, not a stream; use 'running' or None"
             )
         dtype = np.dtype(np.int64 if self.features == "tokens" else np.float32)
         nothing = np.zeros((0, self._width()), dtype)
         return FrontEndStream(self._source().stream(), self._steps(), nothing)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
-        """Name the features, such as ``mfcc_3``, ``delta_mfcc_3``, ``delta2_mfcc_3``.
+        """Return the names of the features, such as ``mfcc_3`` and ``delta_mfcc_3``.
 
         Parameters
         ----------
@@ -253,6 +253,7 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         Returns
         -------
         ndarray of str (object), shape (feature,)
+            Names of the features.
         """
         self._check_fitted()
         prefixes = ("", "delta_", "delta2_")[: 1 + self.deltas]
@@ -282,11 +283,13 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         self, X: Any, source: FrameSource
     ) -> tuple[list[Frames], dict[str, xr.Variable], dict[str, Any]]:
         if are_codes(X):
-            raise InputError(f"{self.features} are made of audio, not of codes")
+            raise InputError(
+                f"{self.features!r} frames are computed from audio, got codes; pass audio"
+            )
         loaded = load_many(clip_items(X), sr=self.sr, on_error="raise")
         clips = [clip for _, clip in loaded if isinstance(clip, AudioClip)]
         if not clips:
-            raise InputError("X holds no clips; at least one is needed")
+            raise InputError("expected at least one clip in X, got none")
         waves = [resample(c.y, orig_sr=c.sr, target_sr=source.sr) for c in clips]
         sources = [clip.source for clip in clips]
         columns = {
@@ -306,18 +309,18 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
             return run_through(self._upsampling(), normalised)
         return run_through(self._steps(), base)
 
-    def _steps(self) -> list[FrameStep]:
-        steps: list[FrameStep] = list(self._delta_steps())
+    def _steps(self) -> list[PieceStream]:
+        steps: list[PieceStream] = list(self._delta_steps())
         if self.cmvn == "running":
             weight = _TYPICAL_S * self.frame_rate_ / self.upsample
             steps.append(RunningNormalisation(self.mean_, self.std_, weight))
         return [*steps, *self._upsampling()]
 
-    def _delta_steps(self) -> list[FrameStep]:
+    def _delta_steps(self) -> list[PieceStream]:
         width = len(self.base_names_)
         return [Deltas(slice(k * width, (k + 1) * width)) for k in range(self.deltas)]
 
-    def _upsampling(self) -> list[FrameStep]:
+    def _upsampling(self) -> list[PieceStream]:
         if self.upsample == 1:
             return []
         return [Upsampling(self.upsample, linear=self.interpolation == "linear")]
@@ -328,45 +331,31 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
     def _check_fitted(self) -> None:
         if not hasattr(self, "frame_rate_"):
             raise NotFittedError("this ASRFrontEnd is not fitted yet; call fit or fit_transform")
-        check_as_fitted(self, self._fitted_with)
+        for name, now in self._frame_parameters().items():
+            if now != self._fitted_with[name]:
+                raise InputError(
+                    f"this ASRFrontEnd was fitted with {name}={self._fitted_with[name]}, and is "
+                    f"now set to {now}; fit it again"
+                )
+
+    def _frame_parameters(self) -> dict[str, str]:
+        return {name: repr(getattr(self, name)) for name in _MADE_BY}
+
+    def _check_parameters(self) -> None:
+        for name, allowed in _ALLOWED.items():
+            one_of(name, getattr(self, name), allowed)
+        whole("deltas", self.deltas, at_least=0, at_most=2)
+        whole("sr", self.sr, at_least=1, unit="hertz")
+        whole("upsample", self.upsample, at_least=1)
+        changes_values = self.deltas or self.cmvn or self.interpolation != "repeat"
+        if self.features == "tokens" and changes_values:
+            raise InputError(
+                "tokens are indices, which allow neither deltas, cmvn nor linear interpolation; "
+                "use features='embedding'"
+            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def check_front_end(front_end: ASRFrontEnd) -> None:
-    """Refuse parameters that are out of range or do not go together."""
-    for name, known in _ALLOWED.items():
-        value = getattr(front_end, name)
-        if isinstance(value, bool) or value not in known:
-            allowed = ", ".join(map(repr, known))
-            raise InputError(f"{name} must be one of {allowed}; got {value!r}")
-    sr, upsample = front_end.sr, front_end.upsample
-    if isinstance(sr, bool) or not isinstance(sr, (int, np.integer)) or sr < 1:
-        raise InputError(f"sr must be a whole number of hertz, got {sr!r}")
-    if not isinstance(upsample, (int, np.integer)) or upsample < 1:
-        raise InputError(f"upsample must be a whole number, 1 or more; got {upsample!r}")
-    changes_values = front_end.deltas or front_end.cmvn or front_end.interpolation != "repeat"
-    if front_end.features == "tokens" and changes_values:
-        raise InputError(
-            "tokens are indices: they have no deltas and no mean, and can only be repeated; "
-            "use features='embedding' for those"
-        )
-
-
-def fitted_with(front_end: ASRFrontEnd) -> dict[str, str]:
-    """Return the parameters that decide what its frames are."""
-    return {name: repr(getattr(front_end, name)) for name in _MADE_BY}
-
-
-def check_as_fitted(front_end: ASRFrontEnd, fitted: dict[str, str]) -> None:
-    """Refuse to go on with other parameters than it was fitted with."""
-    for name, now in fitted_with(front_end).items():
-        if now != fitted[name]:
-            raise InputError(
-                f"this {type(front_end).__name__} was fitted with {name}={fitted[name]}, and is "
-                f"now set to {now}: fit it again"
-            )

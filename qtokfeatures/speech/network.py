@@ -1,4 +1,4 @@
-"""From frames to symbols: convolution, a GRU both ways, a linear layer."""
+"""Network from frames to symbols: convolution, bidirectional GRU, linear layer."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from torch.nn import functional as F
 
 from qtokfeatures.speech.recurrent import BidirectionalGRU
 
-BLANK = 0
-"""Index of CTC's blank among the symbols."""
+BLANK = 0  # index of CTC's blank among the symbols
 
 _KERNEL = 5
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes of a :class:`SpeechNetwork`."""
+    """Sizes of a :class:`SpeechNetwork`; `token_count` is 0 for numeric features."""
 
     n_inputs: int
     n_symbols: int
@@ -36,7 +35,7 @@ class NetworkConfig:
 
 
 class SpeechNetwork(nn.Module):
-    """Frames → log-probabilities of symbols."""
+    """Frames (clip, frame, feature) → log-probabilities (clip, step, symbol)."""
 
     mean: Tensor
     scale: Tensor
@@ -48,7 +47,7 @@ class SpeechNetwork(nn.Module):
         self.register_buffer("mean", torch.zeros(config.n_inputs))
         self.register_buffer("scale", torch.ones(config.n_inputs))
         if config.token_count:
-            # One entry more a codebook is what a frame is replaced by where it is masked.
+            # One more entry per codebook replaces masked tokens.
             self.tokens = nn.Embedding(config.n_inputs * (config.token_count + 1), width)
             nn.init.normal_(self.tokens.weight, std=config.n_inputs**-0.5)
         n_in = width if config.token_count else config.n_inputs
@@ -61,7 +60,7 @@ class SpeechNetwork(nn.Module):
         self.head = nn.Linear(2 * width, config.n_symbols)
 
     def forward(self, frames: Tensor, counts: Tensor, masked: Tensor | None = None) -> Tensor:
-        """Tell symbols from frames."""
+        """Return log-probabilities; ``steps_of(counts)`` steps of each clip are valid."""
         there = torch.arange(frames.shape[1], device=frames.device) < counts[:, None]
         x = self._inputs(frames, masked) * there[..., None]
         x = self.convolution(x.transpose(1, 2)).transpose(1, 2)
@@ -70,11 +69,11 @@ class SpeechNetwork(nn.Module):
         return F.log_softmax(self.head(self.drop(x)), dim=-1)
 
     def steps_of(self, counts: Tensor) -> Tensor:
-        """Return how many steps so many frames become."""
+        """Return the number of steps for a number of frames."""
         return torch.div(counts - 1, self.config.stride, rounding_mode="floor") + 1
 
     def standardise(self, frames: npt.NDArray[np.float32]) -> None:
-        """Bring features like those of `frames`, (frame, feature), to mean 0 and variance 1."""
+        """Normalise features by the mean and variance of `frames`, (frame, feature)."""
         scale = frames.std(axis=0, dtype=np.float64)
         self.mean.copy_(torch.from_numpy(frames.mean(axis=0, dtype=np.float64)))
         self.scale.copy_(torch.from_numpy(np.where(scale > 1e-5, scale, 1.0)))

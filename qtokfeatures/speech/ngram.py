@@ -1,4 +1,4 @@
-"""How likely words follow each other: a small n-gram model."""
+"""N-gram model of words or phones."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.parameters import whole
 from qtokfeatures.speech.symbols import split
 
 _START, _END = "<s>", "</s>"
 
 
 class NGram:
-    """An n-gram model of words, or of phones, interpolated with shorter ones.
+    """N-gram model of words or phones, interpolated with lower orders.
 
     The probability of a word is ``(count(history, word) + p(word | shorter history)) /
     (count(history) + 1)``: the prior of MacKay and Peto ("A hierarchical Dirichlet language
@@ -23,7 +24,7 @@ class NGram:
     Parameters
     ----------
     order : int, default=2
-        Words that count, the last included: 2 is a bigram.
+        Length of the n-grams, 1 or more. 2 is a bigram model.
 
     Examples
     --------
@@ -33,9 +34,7 @@ class NGram:
     """
 
     def __init__(self, order: int = 2) -> None:
-        if order < 1:
-            raise InputError(f"order must be 1 or more, got {order}")
-        self.order = order
+        self.order = whole("order", order, at_least=1)
         self.counts: dict[tuple[str, ...], Counter[str]] = {}
 
     def fit(self, transcripts: Iterable[str]) -> NGram:
@@ -44,11 +43,16 @@ class NGram:
         Parameters
         ----------
         transcripts : iterable of str
-            What was said; words stand apart by spaces.
+            Transcripts with words separated by spaces.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        InputError
+            If there are no transcripts, or one is not text.
         """
         self.counts = {}
         for transcript in transcripts:
@@ -60,45 +64,73 @@ class NGram:
                     self.counts.setdefault(key, Counter())[word] += 1
                 history = [*history, word][1:] if self.order > 1 else []
         if not self.counts:
-            raise InputError("an n-gram model needs at least one transcript, got none")
+            raise InputError("expected at least one transcript, got none")
         return self
 
     @property
     def words(self) -> list[str]:
-        """All words it has met, sorted."""
+        """Sorted words of the fitted transcripts."""
         return sorted(set(self.counts.get((), ())) - {_END})
 
     def log_prob(self, word: str, history: Sequence[str]) -> float:
-        """Return the log-probability of a word after others.
+        """Return the log-probability of a word given the words before it.
 
         Parameters
         ----------
         word : str
-            The word.
+            Next word.
         history : sequence of str
-            The words before it, from the beginning on.
+            All previous words of the sentence.
 
         Returns
         -------
         float
-            Natural logarithm.
+            Natural logarithm of the probability.
         """
         padded = [*[_START] * (self.order - 1), *history]
         kept = tuple(padded[len(padded) - self.order + 1 :]) if self.order > 1 else ()
         return math.log(self._probability(word, kept))
 
     def log_prob_end(self, history: Sequence[str]) -> float:
-        """Return the log-probability that nothing follows."""
+        """Return the log-probability that a sentence ends.
+
+        Parameters
+        ----------
+        history : sequence of str
+            All words of the sentence.
+
+        Returns
+        -------
+        float
+            Natural logarithm of the probability.
+        """
         return self.log_prob(_END, history)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the model as JSON types."""
+        """Return the model as JSON types.
+
+        Returns
+        -------
+        dict
+            Order and counts.
+        """
         counts = [[list(history), dict(found)] for history, found in self.counts.items()]
         return {"order": self.order, "counts": counts}
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> NGram:
-        """Return the model that :meth:`to_dict` stored."""
+        """Return the model stored by :meth:`to_dict`.
+
+        Parameters
+        ----------
+        stored : dict
+            Result of :meth:`to_dict`.
+
+        Returns
+        -------
+        NGram
+            Fitted model.
+        """
         model = cls(stored["order"])
         model.counts = {tuple(history): Counter(found) for history, found in stored["counts"]}
         return model
@@ -108,5 +140,5 @@ class NGram:
         if history:
             prior = self._probability(word, history[1:])
         else:
-            prior = 1 / (len(self.counts.get((), ())) + 1)  # one more for all words never met
+            prior = 1 / (len(self.counts.get((), ())) + 1)  # one more for all unknown words
         return (found[word] + prior) / (found.total() + 1)

@@ -1,108 +1,102 @@
-"""A recogniser of speech: frames in, transcripts out."""
+"""Speech recogniser from frames to transcripts."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from qtokfeatures.exceptions import MissingExtraError, NotFittedError
-from qtokfeatures.speech.alignment import align_symbols, label_spans
-from qtokfeatures.speech.decoding import Prefix, WordScorer, log_probs_of, spell
+from qtokfeatures.exceptions import InputError, MissingExtraError, NotFittedError
+from qtokfeatures.parameters import number, optional, share, whole
+from qtokfeatures.speech.alignment import Targets, align_symbols, check_lengths, label_spans
+from qtokfeatures.speech.decoding import LogProbs, Prefix, WordScorer, log_probs_of, spell
 from qtokfeatures.speech.frame_batch import IDENTITY, FrameBatch, as_frame_batch
-from qtokfeatures.speech.frame_checks import (
-    check_decoding,
-    check_lengths,
-    check_like_fitted,
-    check_parameters,
-    check_transcripts,
-)
 from qtokfeatures.speech.network import NetworkConfig
 from qtokfeatures.speech.ngram import NGram
-from qtokfeatures.speech.symbols import Alphabet
-from qtokfeatures.speech.training import (
-    CTCTrainer,
-    Schedule,
-    Targets,
-    choose_held_out,
-    seeded_network,
-)
+from qtokfeatures.speech.stored import StoredRecognizer
+from qtokfeatures.speech.symbols import Alphabet, check_transcripts
+from qtokfeatures.speech.training import CTCTrainer, Schedule, choose_held_out, seeded_network
 
 if TYPE_CHECKING:
     import xarray as xr
     from typing_extensions import Self
 
+_COUNTS: Final = ("hidden", "stride", "epochs", "batch_size", "patience")
+_NOT_STORED: Final = ("checkpoint", "progress")  # parameters of one training run
+
 
 class CTCRecognizer(BaseEstimator):
-    """Recognise speech: a small network trained by CTC from frames to transcripts.
+    """Recognise speech with a small CTC network from frames to transcripts.
 
-    A convolution, a GRU in both directions and a linear layer (Graves et al., "Connectionist
-    Temporal Classification", 2006). It learns its alphabet from the transcripts it is fitted on.
+    The network is a convolution, a bidirectional GRU and a linear layer, trained by connectionist
+    temporal classification (CTC; Graves et al., 2006). Its symbols are those of the transcripts
+    that it is fitted on.
 
     Parameters
     ----------
     unit : {"word", "character", "phone"}, default="word"
-        What it spells with. Words are right where there are few of them, such as digits; words
-        and phones stand apart by spaces in transcripts.
+        Symbols of the transcripts. Words suit small vocabularies such as digits. Words and phones
+        are separated by spaces in transcripts.
     hidden : int, default=96
         Width of the network.
     stride : int, default=1
-        Frames that become one: 4 suits frames of 10 ms and words, 2 characters.
+        Frames per step of the output. With frames of 10 ms, 4 suits words and 2 characters.
     dropout : float, default=0.3
-        Share of activations dropped in training.
+        Fraction of activations dropped in training, 0 to below 1.
     epochs : int, default=60
-        Rounds through the clips, at the most.
+        Largest number of passes through the clips.
     batch_size : int, default=16
-        Clips a step.
+        Clips per optimisation step.
     learning_rate : float, default=0.003
-        Peak of the learning rate of AdamW.
+        Peak learning rate of AdamW.
     spec_augment : bool, default=True
-        Hide stretches of time and of features in training.
+        Mask spans of frames and of features in training (Park et al., "SpecAugment", 2019).
     validation : float, default=0.1
-        Share of the groups, or of the clips, that is not trained on but tells when to end.
-        0 trains all epochs on everything.
+        Fraction of the groups that is held out for early stopping, 0 to below 1. 0 trains all
+        epochs on all clips.
     patience : int, default=15
-        Epochs without improvement on what is held out before training ends.
+        Epochs without a lower loss on the held-out clips before training stops.
     beam_width : int, default=None
-        Prefixes of the beam search. None takes the best path, unless a lexicon or a language
-        model is given; then 16.
+        Number of prefixes in the beam search. None decodes the best path, or uses 16 prefixes with
+        a lexicon or language model.
     lexicon : sequence of str, default=None
-        Words that there are. None is any.
+        Words allowed in transcripts. None allows any word.
     language_model : NGram, default=None
-        How likely words follow each other.
+        Probabilities of word sequences.
     checkpoint : path, default=None
-        Folder that keeps the state of training after each epoch. `fit` goes on from there, as if
-        it had not been interrupted.
+        Folder for the state of training, written after each epoch. :meth:`fit` resumes from it
+        with the same result as an uninterrupted run.
     progress : bool, default=False
-        Whether to show a bar.
+        If True, show a progress bar.
     seed : int, default=0
         Seed of weights, order, masks and dropout.
 
     Attributes
     ----------
     alphabet_ : Alphabet
-        Its symbols.
+        Symbols of the transcripts.
     network_ : SpeechNetwork
-        What was trained.
+        Trained network.
     history_ : list of dict of str to float
         Losses of each epoch.
     n_features_in_ : int
-        Features of a frame.
+        Features per frame.
 
     See Also
     --------
-    ASRFrontEnd : What frames are made by.
-    make_word_classifier : For isolated words, simpler and faster.
+    ASRFrontEnd : Frames of speech.
+    make_word_classifier : Classifier of isolated words, simpler and faster.
 
     Examples
     --------
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
-    >>> def say(word):  # a word is a direction that frames go in
+    >>> def say(word):  # each word raises another feature
     ...     frames = rng.normal(0, 0.1, (12, 2)).astype("float32")
     ...     frames[4:8, {"yes": 0, "no": 1}[word]] += 3
     ...     return frames
@@ -151,17 +145,17 @@ class CTCRecognizer(BaseEstimator):
         self.seed = seed
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
-        """Learn to recognise.
+        """Train the recogniser.
 
         Parameters
         ----------
         X : DataArray, ndarray or sequence of ndarray (frame, feature)
-            Frames, as :class:`ASRFrontEnd` gives them in any of its outputs.
+            Frames, as any output of :class:`ASRFrontEnd`.
         y : sequence of str (clip,)
-            What is said in each clip.
+            Transcript of each clip.
         groups : array_like, shape (clip,), default=None
-            Speakers, say: some whole ones are held out to tell when to end. None is a group for
-            each clip.
+            Group of each clip, such as its speaker. Whole groups are held out for early stopping.
+            None treats each clip as a group of its own.
 
         Returns
         -------
@@ -170,16 +164,14 @@ class CTCRecognizer(BaseEstimator):
         Raises
         ------
         InputError
-            If a transcript is empty or longer than its clip allows, or frames are not finite.
-            Names the clip. If a parameter is out of range.
+            If a parameter is out of range, frames are not finite, or a transcript is empty or too
+            long for its clip. Names the parameter or clip.
         """
-        check_parameters(self)
+        self._check_parameters()
         batch = as_frame_batch(X)
-        texts = check_transcripts(y, batch)
+        texts = check_transcripts(y, batch.names)
         alphabet = Alphabet.learn(texts, self.unit)
-        targets = [
-            alphabet.encode(t, clip=name) for t, name in zip(texts, batch.names, strict=True)
-        ]
+        targets = _encoded(alphabet, texts, batch)
         check_lengths(batch, targets, unit=self.unit, stride=self.stride)
         network = seeded_network(self._network_config(batch, alphabet), self.seed)
         held_out = choose_held_out(len(batch), groups, self.validation, self.seed)
@@ -203,7 +195,7 @@ class CTCRecognizer(BaseEstimator):
         return self
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Return what is said.
+        """Return the transcript of each clip.
 
         Parameters
         ----------
@@ -219,14 +211,14 @@ class CTCRecognizer(BaseEstimator):
         NotFittedError
             If :meth:`fit` was not called.
         InputError
-            If the frames are not such as it was fitted on.
+            If the frames differ from those of :meth:`fit` in kind, number of features or rate.
         """
         batch = self._checked(X)
-        found = [self.alphabet_.decode(symbols) for symbols in self._decoded(batch)]
-        return np.array(found, dtype=object)
+        spelled = self._decoded(log_probs_of(self.network_, batch))
+        return np.array([self.alphabet_.decode(symbols) for symbols in spelled], dtype=object)
 
     def predict_log_proba(self, X: Any) -> list[npt.NDArray[np.float32]]:
-        """Return the log-probabilities of symbols, step by step.
+        """Return the log-probabilities of the symbols in each step.
 
         Parameters
         ----------
@@ -236,41 +228,43 @@ class CTCRecognizer(BaseEstimator):
         Returns
         -------
         list of ndarray of float32 (step, symbol)
-            One a clip; symbol 0 is CTC's blank, the others are those of ``alphabet_``.
+            One array per clip. Symbol 0 is the blank of CTC; symbols 1, 2, … are those of
+            ``alphabet_``.
         """
         return log_probs_of(self.network_, self._checked(X))
 
     def predict_alignment(self, X: Any, y: Any = None) -> xr.Dataset:
-        """Tell when each symbol is said.
+        """Return the time of each symbol.
 
         Parameters
         ----------
         X : DataArray, ndarray or sequence of ndarray (frame, feature)
             Frames, as in :meth:`fit`.
         y : sequence of str (clip,), default=None
-            What is said; what :meth:`predict` tells by default.
+            Transcript of each clip. None aligns the result of :meth:`predict`.
 
         Returns
         -------
         xarray.Dataset
-            ``start`` and ``end`` (symbol): seconds from the start of the clip, or frames where the
-            frames do not say how many there are in a second; coordinates ``symbol``,
-            ``clip`` and ``clip_index`` (symbol). CTC tells where a symbol was noticed, which may be
-            a little later or shorter than it was said.
+            ``start`` and ``end`` (symbol) in seconds from the start of the clip, or in frames if
+            the frame rate is unknown; coordinates ``symbol``, ``clip`` and ``clip_index`` (symbol).
+            CTC emits a symbol where it is recognised, which may be later and shorter than the
+            symbol itself.
         """
         batch = self._checked(X)
+        stride = self.network_.config.stride
+        log_probs = log_probs_of(self.network_, batch)
         if y is None:
-            targets: Targets = [np.array(each, dtype=np.int64) for each in self._decoded(batch)]
+            targets: Targets = [np.array(s, dtype=np.int64) for s in self._decoded(log_probs)]
         else:
-            texts = zip(check_transcripts(y, batch), batch.names, strict=True)
-            targets = [self.alphabet_.encode(text, clip=name) for text, name in texts]
-            check_lengths(batch, targets, unit=self.unit, stride=self.network_.config.stride)
-        pairs = zip(log_probs_of(self.network_, batch), targets, strict=True)
+            targets = _encoded(self.alphabet_, check_transcripts(y, batch.names), batch)
+            check_lengths(batch, targets, unit=self.unit, stride=stride)
+        pairs = zip(log_probs, targets, strict=True)
         return label_spans(
             [align_symbols(probs, symbols) for probs, symbols in pairs],
             [[self.alphabet_.symbols[k - 1] for k in target] for target in targets],
             clips=batch.names,
-            stride=self.network_.config.stride,
+            stride=stride,
             frame_rate=batch.frame_rate,
         )
 
@@ -282,13 +276,13 @@ class CTCRecognizer(BaseEstimator):
         X : DataArray, ndarray or sequence of ndarray (frame, feature)
             Frames, as in :meth:`fit`.
         y : sequence of str (clip,)
-            What is said.
+            Transcript of each clip.
 
         Returns
         -------
         float
-            1 is perfect; below 0 where more words are inserted than were said. Spelling with
-            characters, words are what stands between spaces.
+            1 for perfect transcripts; negative if there are more errors than words. Words are
+            separated by spaces for all units.
 
         Raises
         ------
@@ -301,7 +295,7 @@ class CTCRecognizer(BaseEstimator):
             raise MissingExtraError("jiwer", extra="asr", purpose="word error rates") from error
         batch = self._checked(X)
         said = self.predict(X).tolist()
-        return 1.0 - float(jiwer.wer(check_transcripts(y, batch), said))
+        return 1.0 - float(jiwer.wer(check_transcripts(y, batch.names), said))
 
     def save(self, folder: str | Path) -> Path:
         """Store the fitted recogniser as safetensors and JSON.
@@ -309,39 +303,69 @@ class CTCRecognizer(BaseEstimator):
         Parameters
         ----------
         folder : str or Path
-            Is made where it is missing; what was stored there before is replaced.
+            Folder to write. It is created if it does not exist; a recogniser in it is replaced.
 
         Returns
         -------
         Path
             The folder.
         """
-        from qtokfeatures.speech.stored import save_recognizer
-
         self._check_fitted()
-        return save_recognizer(self, Path(folder))
+        parameters = self.get_params(deep=False)
+        return StoredRecognizer(
+            {name: value for name, value in parameters.items() if name not in _NOT_STORED},
+            self.network_,
+            self.alphabet_,
+            self.frames_attrs_,
+            self.history_,
+        ).save(Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> CTCRecognizer:
-        """Load what :meth:`save` stored.
+        """Load a recogniser stored by :meth:`save`.
 
         Parameters
         ----------
         folder : str or Path
-            The folder.
+            Folder of the recogniser.
 
         Returns
         -------
         CTCRecognizer
+            Fitted recogniser.
 
         Raises
         ------
         InputError
-            If there is no recogniser, or a damaged one. Names the file.
+            If a file is missing or damaged. Names the file.
+        UnsupportedVersionError
+            If the recogniser is stored in another format.
         """
-        from qtokfeatures.speech.stored import load_recognizer
+        stored = StoredRecognizer.load(Path(folder))
+        model = cls(**stored.parameters)
+        model.network_, model.alphabet_ = stored.network, stored.alphabet
+        model.frames_attrs_, model.history_ = stored.frames_attrs, stored.history
+        model.n_features_in_ = stored.network.config.n_inputs
+        return model
 
-        return load_recognizer(Path(folder))
+    def _check_parameters(self) -> None:
+        for name in _COUNTS:
+            whole(name, getattr(self, name), at_least=1)
+        for name in ("validation", "dropout"):
+            share(name, getattr(self, name), at_least=0, below=1)
+        number("learning_rate", self.learning_rate, above=0)
+        whole("seed", self.seed, at_least=0)
+        self._check_decoding()
+
+    def _check_decoding(self) -> None:
+        optional(whole, "beam_width", self.beam_width, at_least=1)
+        if isinstance(self.lexicon, str):
+            raise InputError(f"lexicon must be a list of words, got the text {self.lexicon!r}")
+        model = self.language_model
+        if model is not None and not isinstance(model, NGram):
+            raise InputError(f"language_model must be an NGram, got {model!r}")
+        if model is not None and not model.counts:
+            raise InputError("language_model is not fitted yet; call NGram().fit(transcripts)")
 
     def _network_config(self, batch: FrameBatch, alphabet: Alphabet) -> NetworkConfig:
         token_count = 0
@@ -364,16 +388,21 @@ class CTCRecognizer(BaseEstimator):
     def _checked(self, X: Any) -> FrameBatch:
         self._check_fitted()
         batch = as_frame_batch(X)
-        check_decoding(self)
-        check_like_fitted(self, batch)
+        self._check_decoding()
+        batch.check_matches(
+            self.frames_attrs_, self.n_features_in_, self.network_.config.token_count
+        )
         return batch
 
-    def _decoded(self, batch: FrameBatch) -> list[Prefix]:
-        """The symbols of each clip."""
+    def _decoded(self, log_probs: Sequence[LogProbs]) -> list[Prefix]:
         scorer = None
         if self.lexicon is not None or self.language_model is not None:
             scorer = WordScorer(
                 self.alphabet_, lexicon=self.lexicon, language_model=self.language_model
             )
-        log_probs = log_probs_of(self.network_, batch)
         return spell(log_probs, beam_width=self.beam_width, scorer=scorer)
+
+
+def _encoded(alphabet: Alphabet, texts: Sequence[str], batch: FrameBatch) -> Targets:
+    pairs = zip(texts, batch.names, strict=True)
+    return [alphabet.encode(text, clip=name) for text, name in pairs]

@@ -1,8 +1,7 @@
-"""A GRU in both directions, fast on a processor.
+"""Bidirectional GRU with a hand-derived gradient, for small layers on a CPU.
 
-PyTorch's own GRU records every gate of every step for its gradient, which takes most of the time
-where layers are small. Here both directions go step by step together, and the gradient is worked
-out by hand; results and parameters are those of :class:`torch.nn.GRU`.
+The autograd graph of every gate of every step dominates the time of small GRUs in PyTorch. Here
+both directions advance together; parameters and results are those of :class:`torch.nn.GRU`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 
 
 class BidirectionalGRU(nn.Module):
-    """Gated recurrent units (Cho et al., 2014), onward and backward, side by side."""
+    """Gated recurrent units (Cho et al., 2014) in both directions, concatenated."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -28,9 +27,9 @@ class BidirectionalGRU(nn.Module):
         self.hidden_weight, self.hidden_bias = drawn(2, width, 3 * width), drawn(2, 1, 3 * width)
 
     def forward(self, x: Tensor, steps: Tensor) -> Tensor:
-        """Run over clips in both directions."""
+        """Map (clip, step, feature) to (clip, step, 2 * feature); padding is undefined."""
         n_clips, length, width = x.shape
-        # Each clip is turned round within its own length: what pads it comes last both ways.
+        # Each clip is reversed within its own length, so that padding is last in both directions.
         turned = _turned_round(length, steps)
         both = torch.stack([x, _reordered(x, turned)]).transpose(1, 2)  # direction, step, clip
         gates = torch.baddbmm(self.input_bias, both.reshape(2, -1, width), self.input_weight)
@@ -45,6 +44,10 @@ class BidirectionalGRU(nn.Module):
 class _Recurrence(torch.autograd.Function):
     """``(step, direction, clip, 3 * width)`` → ``(step, direction, clip, width)``."""
 
+    # With the gates r (reset), z (update) and n (new), in the order of torch.nn.GRU:
+    #   n = tanh(x_n + r * u_n),  h = (1 - z) * n + z * h',  u = W h' + b.
+    # Hence dh/dn = 1 - z and dh/dz = h' - n. With s' = s (1 - s) for sigmoids and 1 - n^2 for tanh,
+    #   dh/dx_n = (1 - z)(1 - n^2),  dh/dx_z = (h' - n) z (1 - z),  dh/dx_r = dh/dx_n u_n r (1 - r).
     @staticmethod
     def forward(ctx: Any, gates: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         length, directions, n_clips, size = gates.shape
@@ -75,7 +78,7 @@ class _Recurrence(torch.autograd.Function):
         hidden, reset_update, new, recurrent, weight = ctx.saved_tensors
         length, directions, n_clips, width = new.shape
         reset, update = reset_update.split(width, dim=-1)
-        # What a change of the hidden state does to the inputs of each gate, for all steps at once.
+        # Derivatives of the hidden state by the input of each gate, for all steps at once.
         to_new = (1 - update) * (1 - new.square())
         to_update = (hidden[:-1] - new) * update * (1 - update)
         to_reset = to_new * recurrent * reset * (1 - reset)
@@ -102,7 +105,7 @@ class _Recurrence(torch.autograd.Function):
 
 
 def _turned_round(length: int, steps: Tensor) -> Tensor:
-    """Indices (clip, step) that turn each clip round and leave what is behind it."""
+    """Return indices (clip, step) that reverse each clip and keep its padding in place."""
     step = torch.arange(length, device=steps.device)
     return torch.where(step < steps[:, None], steps[:, None] - 1 - step, step)
 

@@ -1,4 +1,4 @@
-"""Training a network on frames and transcripts, so that it can be stopped and go on exactly."""
+"""CTC training of a network on frames and transcripts, resumable with identical results."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from qtokfeatures.codecs.checkpoint import (
 )
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.progress import progress_bar
+from qtokfeatures.speech.alignment import Targets
 from qtokfeatures.speech.frame_batch import FrameBatch
 from qtokfeatures.speech.network import BLANK, SpeechNetwork
 from qtokfeatures.speech.symbols import Alphabet
@@ -35,20 +36,19 @@ from qtokfeatures.speech.symbols import Alphabet
 CHECKPOINT: Final = "checkpoint.safetensors"
 BEST: Final = "best.safetensors"
 
-_WARM_UP: Final = 0.2
+_WARM_UP: Final = 0.2  # fraction of the epochs with a rising learning rate
 _GRADIENT_NORM: Final = 5.0
 _WEIGHT_DECAY: Final = 0.01
+# Masks of SpecAugment per clip and axis, and their largest share of its frames and features.
 _MASKS: Final = 2
 _LONGEST_MASK: Final = 0.08
 _WIDEST_MASK: Final = 0.15
-_LENGTH_JITTER: Final = 0.3
-
-Targets = Sequence[npt.NDArray[np.int64]]
+_LENGTH_JITTER: Final = 0.3  # varies which clips of similar length share a batch
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how a network is trained."""
+    """Parameters of training, as in :class:`~qtokfeatures.speech.CTCRecognizer`."""
 
     epochs: int
     batch_size: int
@@ -59,7 +59,7 @@ class Schedule:
 
 
 class CTCTrainer:
-    """Fit a network by CTC (Graves et al., 2006)."""
+    """Fit a network by CTC (Graves et al., 2006), with state in `folder` after each epoch."""
 
     def __init__(
         self,
@@ -82,9 +82,9 @@ class CTCTrainer:
         self.best = {name: value.clone() for name, value in network.state_dict().items()}
 
     def run(self, *, progress: bool) -> list[dict[str, float]]:
-        """Train, from the last epoch that was stored on."""
+        """Train from the last stored epoch on; return the losses of each epoch."""
         if self.folder is not None and self.folder.is_file():
-            raise InputError(f"checkpoint must name a folder, {self.folder} is a file")
+            raise InputError(f"checkpoint must be a folder, but {self.folder} is a file")
         self._resume()
         with progress_bar("train", total=self.schedule.epochs, shown=progress) as advance:
             advance(len(self.history))
@@ -145,7 +145,7 @@ class CTCTrainer:
         )
 
     def _batches(self, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
-        """Clips of similar length together, another grouping each time."""
+        """Return batches of clips of similar length, grouped differently in each epoch."""
         lengths = self.batch.counts[self.train_rows]
         jittered = lengths * (1 + rng.uniform(0, _LENGTH_JITTER, len(lengths)))
         ordered = self.train_rows[np.argsort(jittered, kind="stable")]
@@ -169,7 +169,7 @@ class CTCTrainer:
         )
 
     def _keep(self) -> None:
-        """Keep the weights if they are the best, and everything for going on."""
+        """Store the weights if they are the best, and the state for resuming."""
         key = "held_out_loss" if len(self.held_out_rows) else None
         is_best = key is None or self.history[-1][key] <= min(each[key] for each in self.history)
         if is_best:
@@ -193,16 +193,16 @@ class CTCTrainer:
             raise
         except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
             raise InputError(
-                f"{self.folder}: what was kept of the training cannot be read ({error}); delete "
-                "the folder to train from the start"
+                f"{self.folder}: cannot read the state of training ({error}); delete the folder "
+                "to train from the start"
             ) from error
 
     def _restore(self, path: Path) -> None:
         state = read_state(path)
         if state.get("training") != self._fingerprint():
             raise InputError(
-                f"{path} belongs to another training: other clips, transcripts or parameters; "
-                "delete it, or name another folder as checkpoint"
+                f"{path} belongs to another training with other clips, transcripts or "
+                "parameters; delete it, or pass another folder as checkpoint"
             )
         load_modules(path.with_name(BEST), {"network": self.network})
         self.best = {name: value.clone() for name, value in self.network.state_dict().items()}
@@ -211,7 +211,7 @@ class CTCTrainer:
         self.history = state["history"]
 
     def _fingerprint(self) -> str:
-        """Tell one training from another: sizes, schedule, frames and transcripts."""
+        """Return a hash of sizes, schedule, frames and transcripts."""
         described = {**asdict(self.schedule), **self.network.config.to_dict()}
         if self.alphabet is not None:
             described |= asdict(self.alphabet)
@@ -225,7 +225,7 @@ class CTCTrainer:
 def hidden_parts(
     counts: npt.NDArray[np.int64], shape: Sequence[int], rng: np.random.Generator
 ) -> Tensor:
-    """Choose what is hidden from the network: two stretches of frames and of features a clip."""
+    """Draw a mask (clip, frame, feature) of two spans of frames and of features per clip."""
     hidden = torch.zeros(tuple(shape), dtype=torch.bool)
     for own, count in zip(hidden, counts, strict=True):
         for _ in range(_MASKS):
@@ -242,7 +242,7 @@ def hidden_parts(
 
 @contextlib.contextmanager
 def _own_randomness(seed: tuple[int, int]) -> Iterator[None]:
-    """Give torch a seed of its own, and leave the caller's state as it was."""
+    """Seed torch inside a block, and restore the random state of the caller after it."""
     (number,) = np.random.SeedSequence(seed).generate_state(1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(number))
@@ -250,13 +250,13 @@ def _own_randomness(seed: tuple[int, int]) -> Iterator[None]:
 
 
 def seeded_network(config: Any, seed: int) -> SpeechNetwork:
-    """Make a network whose first weights follow from a seed."""
+    """Return a network with initial weights from a seed."""
     with _own_randomness((seed, 2**31)):
         return SpeechNetwork(config)
 
 
 def choose_held_out(n_clips: int, groups: Any, share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Choose whole groups that are not trained on."""
+    """Draw whole groups to hold out, (clip,); none for a share of 0 or a single group."""
     given = np.arange(n_clips) if groups is None else np.asarray(groups)
     if given.shape != (n_clips,):
         raise InputError(f"groups has shape {given.shape} for {n_clips} clips")
@@ -266,7 +266,7 @@ def choose_held_out(n_clips: int, groups: Any, share: float, seed: int) -> npt.N
     names = np.unique(of)
     if share and len(names) == 1 < n_clips:
         warnings.warn(
-            "all clips are of one group, so none is held out and training does not end early",
+            "all clips are of one group, so none is held out and training does not stop early",
             stacklevel=3,
         )
     count = min(len(names) - 1, int(np.ceil(share * len(names))))

@@ -1,4 +1,4 @@
-"""Classifiers of words that are said alone, and recognisers as pipelines."""
+"""Pipelines for isolated words and for continuous speech."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from qtokfeatures.estimators import CodeEmbedding, Pipeline
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.parameters import one_of
 from qtokfeatures.pipelines.classifiers import make_label_classifier
 from qtokfeatures.speech.frame_sources import ACOUSTIC_FEATURES
 from qtokfeatures.speech.front_end import ASRFrontEnd
 from qtokfeatures.speech.recognizer import CTCRecognizer
 from qtokfeatures.speech.symbols import UNITS
 
+# 25 steps per second for words, 50 for shorter units: a codec has 12.5 frames, librosa 100.
 _UPSAMPLE: Final = {"word": 2, "phone": 4, "character": 4}
 _STRIDE: Final = {"word": 4, "phone": 2, "character": 2}
 
@@ -24,30 +25,30 @@ def make_word_classifier(
     segments: int = 3,
     **options: Any,
 ) -> Pipeline:
-    """Make a pipeline that tells words that are said alone, with calibrated probabilities.
+    """Make a pipeline that classifies isolated words, with calibrated probabilities.
 
-    Give the speaker of each clip as its group.
+    Pass the speaker of each clip as its group.
 
     Parameters
     ----------
     codec : str, path or Codec, default="mini"
-        As in :class:`~qtokfeatures.QTokenizer`.
+        Codec, as in :class:`~qtokfeatures.QTokenizer`.
     codebooks : int, sequence of int or None, default=1
-        Codebooks of the embedding. Codebook 0 of mini alone withstands noise best; all of them
-        (None) tell a few words more where there is none (``docs/mini.md``).
+        Codebooks of the embedding. Codebook 0 of mini alone is most robust to noise; all codebooks
+        (None) are slightly more accurate without noise (``docs/mini.md``).
     segments : int, default=3
-        Parts of a word whose means are taken: with one, a word and its reverse are alike.
+        Number of equal segments of a word to pool separately. With 1, the order of sounds is lost.
     **options : dict
-        Those of :func:`make_label_classifier`.
+        Parameters of :func:`make_label_classifier`.
 
     Returns
     -------
     Pipeline
-        Fit it with ``pipe.fit(files, words, classifier__groups=speakers)``.
+        Unfitted pipeline; fit it with ``pipe.fit(files, words, classifier__groups=speakers)``.
 
     See Also
     --------
-    make_speech_recognizer : For words that follow each other.
+    make_speech_recognizer : Recogniser of continuous speech.
 
     Examples
     --------
@@ -62,30 +63,30 @@ def make_word_classifier(
 def make_speech_recognizer(
     codec: Any = "mini", *, features: str = "semantic", unit: str = "word", **options: Any
 ) -> Pipeline:
-    """Make a pipeline from recordings of speech to transcripts.
+    """Make a pipeline that transcribes speech.
 
     Parameters
     ----------
     codec : str, path or Codec, default="mini"
-        As in :class:`ASRFrontEnd`.
+        Codec, as in :class:`ASRFrontEnd`.
     features : {"semantic", "embedding", "tokens", "latent", "logmel", "mfcc"}, default="semantic"
-        As in :class:`ASRFrontEnd`; those of librosa are brought to mean 0 and variance 1 over
-        each clip, and MFCC have slopes.
+        Kind of frames, as in :class:`ASRFrontEnd`. Log-mel spectra and MFCC are normalised over
+        each clip, and MFCC have deltas of both orders.
     unit : {"word", "character", "phone"}, default="word"
-        As in :class:`CTCRecognizer`. Words get 25 steps a second, characters and phones 50.
+        Symbols of the transcripts, as in :class:`CTCRecognizer`. The recogniser has 25 steps per
+        second for words, and 50 for characters and phones.
     **options : dict
         Parameters of :class:`CTCRecognizer`.
 
     Returns
     -------
     Pipeline
-        ``pipe.fit(files, transcripts)``, ``pipe.predict(files)``; its steps are named
-        ``asrfrontend`` and ``ctcrecognizer``.
+        Unfitted pipeline with the steps ``asrfrontend`` and ``ctcrecognizer``.
 
     Raises
     ------
     InputError
-        If the unit is unknown.
+        If `unit` is unknown.
 
     Examples
     --------
@@ -94,8 +95,7 @@ def make_speech_recognizer(
     >>> [name for name, _ in pipe.steps], pipe[0].upsample
     (['asrfrontend', 'ctcrecognizer'], 2)
     """
-    if unit not in UNITS:
-        raise InputError(f"unit must be one of {', '.join(UNITS)}; got {unit!r}")
+    one_of("unit", unit, UNITS)
     if features in ACOUSTIC_FEATURES:
         front_end = ASRFrontEnd(features, deltas=2 if features == "mfcc" else 0, cmvn="utterance")
         options = {"stride": _STRIDE[unit], **options}

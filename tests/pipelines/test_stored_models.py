@@ -97,7 +97,7 @@ def test_a_type_that_is_not_listed_is_not_made(tmp_path: Path) -> None:
 def test_what_could_not_be_read_again_is_not_written(paper, codes, labels, tmp_path) -> None:
     pipe = make_label_classifier(paper, features=Own()).fit(codes, labels)
     model = StoredClassifier(pipe, "instrument")
-    with pytest.raises(InputError, match="does not trust: .*Own; pass their names"):
+    with pytest.raises(InputError, match=r"does not trust: .*Own; pass their names"):
         save_classifier(model, tmp_path / "m.skops")
     assert list(tmp_path.iterdir()) == []
     name = f"{Own.__module__}.Own"

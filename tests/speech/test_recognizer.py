@@ -316,10 +316,10 @@ class TestGoingOn:
         model.fit(*speech)
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole[:50])
-        with pytest.raises(InputError, match=f"{tmp_path.name}: what was kept.*delete"):
+        with pytest.raises(InputError, match=f"{tmp_path.name}: cannot read the state of training.*delete"):
             clone(model).fit(*speech)
         (tmp_path / "file").touch()
-        with pytest.raises(InputError, match="must name a folder"):
+        with pytest.raises(InputError, match="must be a folder"):
             model.set_params(checkpoint=tmp_path / "file").fit(*speech)
 
 
