@@ -48,9 +48,7 @@ class WordScorer(Scorer):
         self._words = None if lexicon is None else set(lexicon)
         self._beginnings = {w[:n] for w in self._words or () for n in range(len(w) + 1)}
         if self._words is not None and not self._words:
-            raise InputError(
-                "the lexicon has no words; pass some, or None to allow any word"
-            )
+            raise InputError("the lexicon has no words; pass some, or None to allow any word")
         if self._words is not None and not any(map(self._can_be_said, self._words)):
             raise InputError(
                 f"no word of the lexicon ({some_of(sorted(self._words))}) can be spelled with the "

@@ -20,12 +20,13 @@ Frames: TypeAlias = npt.NDArray[Any]
 CODEC_FEATURES: Final = ("semantic", "tokens", "embedding", "latent")
 ACOUSTIC_FEATURES: Final = ("logmel", "mfcc")
 
-N_MELS: Final = 80
-N_MFCC: Final = 13
-_MELS_OF_MFCC: Final = 40
+# The usual front end of speech recognisers, as in HTK and Kaldi.
 _WINDOW_S: Final = 0.025
 _HOP_S: Final = 0.01
 _N_FFT: Final = 512
+_N_MELS: Final = 80
+_MELS_OF_MFCC: Final = 40
+_N_MFCC: Final = 13
 
 
 class PieceStream(Protocol):
@@ -87,6 +88,7 @@ class CodecFrames(FrameSource):
         return np.ascontiguousarray(projected[:, self._codec.semantic_dims])
 
     def stream(self) -> PieceStream:
+        """Start a stream of samples."""
         from qtokfeatures.codecs.streaming import LatentStream, StreamEncoder
 
         if self._is_before_quantisation:
@@ -94,6 +96,7 @@ class CodecFrames(FrameSource):
         return _MappedStream(StreamEncoder(self._codec), self.of_codes)
 
     def frames_of_all(self, waves: Sequence[Samples]) -> list[Frames]:
+        """Return the frames of each of several clips, encoded in batches."""
         from qtokfeatures.codecs.batching import encode_waves, latents_of
 
         if self._is_before_quantisation:
@@ -129,31 +132,31 @@ class AcousticFrames(FrameSource):
     """Log-mel spectra or MFCC of centred windows of 25 ms, every 10 ms."""
 
     def __init__(self, kind: str, sr: int) -> None:
-        self.sr, window = sr, round(_WINDOW_S * sr)
-        self.hop_length, self.n_fft = round(_HOP_S * sr), max(_N_FFT, window)
-        self.frame_rate = sr / self.hop_length
-        mels, cosines = (_MELS_OF_MFCC, N_MFCC) if kind == "mfcc" else (N_MELS, None)
-        self.of_windows = MelWindows(
-            sr, n_mels=mels, n_fft=self.n_fft, window=window, hop=self.hop_length, n_mfcc=cosines
+        self.sr, hop, window = sr, round(_HOP_S * sr), round(_WINDOW_S * sr)
+        self.frame_rate = sr / hop
+        n_mels, n_mfcc = (_MELS_OF_MFCC, _N_MFCC) if kind == "mfcc" else (_N_MELS, None)
+        self.windows = MelWindows(
+            sr, n_mels=n_mels, n_mfcc=n_mfcc, n_fft=max(_N_FFT, window), window=window, hop=hop
         )
-        self.names = [f"{kind}_{i}" for i in range(self.of_windows.n_features)]
+        self.names = [f"{kind}_{i}" for i in range(self.windows.n_features)]
 
     def stream(self) -> PieceStream:
-        return _WindowStream(self)
+        """Start a stream of samples."""
+        return _WindowStream(self.windows)
 
 
 class _WindowStream:
     """Frames of windows, with zeros before the start and after the end."""
 
-    def __init__(self, source: AcousticFrames) -> None:
-        self._source = source
-        self._waiting = np.zeros(source.n_fft // 2, np.float32)
+    def __init__(self, windows: MelWindows) -> None:
+        self._windows, self._half = windows, np.zeros(windows.n_fft // 2, np.float32)
+        self._waiting = self._half
 
     def push(self, y: Samples) -> Frames:
         self._waiting = np.concatenate([self._waiting, np.asarray(y, dtype=np.float32)])
-        frames = self._source.of_windows(self._waiting)
-        self._waiting = self._waiting[len(frames) * self._source.hop_length :]
+        frames = self._windows(self._waiting)
+        self._waiting = self._waiting[len(frames) * self._windows.hop :]
         return frames
 
     def flush(self) -> Frames:
-        return self.push(np.zeros(self._source.n_fft // 2, np.float32))
+        return self.push(self._half)

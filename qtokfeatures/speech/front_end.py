@@ -283,9 +283,7 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         self, X: Any, source: FrameSource
     ) -> tuple[list[Frames], dict[str, xr.Variable], dict[str, Any]]:
         if are_codes(X):
-            raise InputError(
-                f"{self.features!r} frames are computed from audio, got codes; pass audio"
-            )
+            raise InputError(f"{self.features!r} frames need audio, got codes; pass audio")
         loaded = load_many(clip_items(X), sr=self.sr, on_error="raise")
         clips = [clip for _, clip in loaded if isinstance(clip, AudioClip)]
         if not clips:

@@ -146,7 +146,7 @@ class TestAlphabet:
             WORDS.encode("  ", clip="x.wav")
 
     def test_an_unknown_unit(self) -> None:
-        with pytest.raises(InputError, match="unit must be one of"):
+        with pytest.raises(InputError, match="unit must be 'word', 'character' or 'phone'"):
             Alphabet.learn(["a"], "syllable")
 
     def test_numbers_are_no_text(self) -> None:

@@ -263,7 +263,7 @@ def test_interpolation_goes_through_the_middles() -> None:
 def test_windows_need_a_whole_one() -> None:
     pytest.importorskip("librosa")
     source = AcousticFrames("logmel", 16000)
-    assert source.of_windows(np.zeros(100, np.float32)).shape == (0, 80)
+    assert source.windows(np.zeros(100, np.float32)).shape == (0, 80)
     assert source.frames_of(np.zeros(1, np.float32)).shape == (1, 80)
 
 

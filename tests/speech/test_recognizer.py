@@ -141,8 +141,8 @@ class TestGuidance:
             ({"lexicon": ["four", "five"]}, "no word of the lexicon .'five' 'four'."),
             ({"lexicon": []}, "the lexicon has no words"),
             ({"lexicon": "one"}, "lexicon must be a list of words"),
-            ({"beam_width": 0}, "beam_width must be a whole number"),
-            ({"beam_width": 2.5}, "beam_width must be a whole number"),
+            ({"beam_width": 0}, "beam_width must be None or a whole number"),
+            ({"beam_width": 2.5}, "beam_width must be None or a whole number"),
             ({"language_model": "one"}, "language_model must be an NGram"),
             ({"language_model": NGram(2)}, "language_model is not fitted"),
         ],
@@ -206,14 +206,14 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("frames", "message"),
         [
-            ([], "no clips"),
+            ([], "at least one clip in X, got none"),
             ("a.wav", "one array"),
             ([np.zeros((0, 4), np.float32)], "clip 0: has no frames"),
             ([np.zeros((3, 4)), np.zeros((3, 5))], "clip 1: has 5 features, clip 0 has 4"),
             ([np.zeros(3)], "frames must be numbers"),
             (xr.DataArray(np.zeros((2, 3)), dims=("x", "y")), "as ASRFrontEnd gives them"),
-            ([np.full((3, 2), -1)], "tokens are 0 or more"),
-            ([np.ones((3, 2), int), np.ones((3, 2))], "clip 1: frames of tokens are integers"),
+            ([np.full((3, 2), -1)], "tokens must be 0 or more, got -1"),
+            ([np.ones((3, 2), int), np.ones((3, 2))], "clip 1: all clips must be tokens"),
             (padded([say("one")] * 2).assign_coords(frame_count=("clip", [3, 900])), "3 to 900"),
         ],
     )
@@ -267,7 +267,7 @@ class TestErrors:
             quick.predict([say("one")])
 
     def test_other_features_than_it_was_fitted_on(self, fitted, speech) -> None:
-        with pytest.raises(InputError, match="fitted on 4 features a frame, got 2"):
+        with pytest.raises(InputError, match="fitted on 4 features per frame, got 2"):
             fitted.predict([each[:, :2] for each in speech[0]])
         attrs = {"features": "embedding", "frame_rate": 25.0, "fingerprint": "a"}
         model = clone(fitted).set_params(epochs=1).fit(padded(speech[0], **attrs), speech[1])
@@ -316,7 +316,9 @@ class TestGoingOn:
         model.fit(*speech)
         whole = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(whole[:50])
-        with pytest.raises(InputError, match=f"{tmp_path.name}: cannot read the state of training.*delete"):
+        with pytest.raises(
+            InputError, match=f"{tmp_path.name}: cannot read the state of training.*delete"
+        ):
             clone(model).fit(*speech)
         (tmp_path / "file").touch()
         with pytest.raises(InputError, match="must be a folder"):
@@ -350,7 +352,7 @@ class TestStoring:
         folder = fitted.save(tmp_path / "model")
         weights = folder / "recognizer.safetensors"
         weights.write_bytes(weights.read_bytes()[:100])
-        with pytest.raises(InputError, match=r"recognizer\.safetensors: expected the weights"):
+        with pytest.raises(InputError, match=r"recognizer\.safetensors: expected weights"):
             CTCRecognizer.load(folder)
         described = json.loads((folder / "recognizer.json").read_text())
         (folder / "recognizer.json").write_text(json.dumps({**described, "format": "other"}))
