@@ -1,7 +1,7 @@
 """Music of four periods, rendered from scores. SYNTHETIC: every note is played by one piano sound.
 
 The scores are those that music21 brings along (extra ``scores``), where their files allow it
-(:mod:`examples.period_scores`). They are read and played when asked for; nothing
+(see :func:`score_licence`). They are read and played when asked for; nothing
 of them is part of this package. Each excerpt is stretched to the same number of onsets a second
 and played with the same sound and loudness, so that neither orchestration, tempo nor the habit of
 writing long notes tells the period: what is left is pitch, harmony and texture.
