@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.tables import read_table
 
 Row = TypeVar("Row")
 
@@ -32,16 +31,8 @@ def read_manifest(folder: str | Path, columns: Sequence[str]) -> list[dict[str, 
     InputError
         If there is no manifest, or a column is missing.
     """
-    path = Path(folder) / "manifest.csv"
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in columns if name not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(f"{path}: the manifest lacks the columns {', '.join(missing)}")
-            return list(reader)
-    except OSError as error:
-        raise InputError(f"{path}: the manifest cannot be read: {error}") from error
+    table = read_table(Path(folder) / "manifest.csv").require(columns)
+    return list(table.rows.values())
 
 
 def spread(rows: Sequence[Row], at_most: int | None) -> Sequence[Row]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass, field
 from os import PathLike
@@ -11,6 +10,7 @@ from typing import Final
 
 from qtokfeatures.audio import find_audio
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.tables import read_table
 
 # Default names of the columns, in order of preference.
 PATH_COLUMNS: Final = ("path", "file", "filename", "filepath", "audio")
@@ -80,7 +80,8 @@ def read_manifest(
     Raises
     ------
     InputError
-        If the file is not a CSV file with these columns. Unusable rows do not raise.
+        If the file is not a CSV file with these columns, or two columns have the same name.
+        Unusable rows do not raise; rows with more cells than the header are among them.
 
     Examples
     --------
@@ -91,25 +92,27 @@ def read_manifest(
     >>> found.recordings[0].label, found.errors
     ('flute', [('list.csv, row 3', 'no such file: gone.wav')])
     """
-    source = Path(path)
-    rows = _rows(source)
-    columns = rows[0]
+    table = read_table(path)
+    source, columns = table.path, table.columns
     wanted = {"path": _path_column(source, columns, audio), "label": label, "group": group}
     for column in filter(None, wanted.values()):
         if column not in columns:
             raise InputError(f"{source}: no column {column!r}; it has {', '.join(columns)}")
     found = Manifest()
-    for number, row in enumerate(rows[1:], start=2):
-        if any(cell.strip() for cell in row):
-            cells = dict(zip(columns, row, strict=False))
-            values = {name: cells.get(column or "", "").strip() for name, column in wanted.items()}
-            _add(found, source, f"{source}, row {number}", values, wanted)
+    for number in sorted([*table.rows, *table.errors]):
+        place = f"{source}, row {number}"
+        if number in table.errors:
+            found.errors.append((place, table.errors[number]))
+            continue
+        cells = table.rows[number]
+        values = {name: cells[column].strip() if column else "" for name, column in wanted.items()}
+        _add(found, source, place, values, wanted)
     return found
 
 
 def manifest_columns(path: str | PathLike[str]) -> list[str]:
     """Return the columns of a manifest."""
-    return _rows(Path(path))[0]
+    return read_table(path).columns
 
 
 def default_group(path: str | PathLike[str]) -> str | None:
@@ -168,11 +171,12 @@ def folder_manifest(folder: str | PathLike[str], *, group_pattern: str | None = 
     >>> [(one.label, one.group) for one in found.recordings]
     [('glad', 'ann'), ('sad', 'bob')]
     """
-    root = Path(folder)
+    root = Path(folder).expanduser()
     pattern = _compiled(group_pattern)
     found = Manifest()
     for path in find_audio([root]):
-        parts = Path(path).resolve().relative_to(root.resolve()).parts
+        # Not resolved: files may be links out of the folder, as in snapshots of Hugging Face.
+        parts = Path(path).absolute().relative_to(root.absolute()).parts
         if len(parts) < 2:
             found.errors.append((str(path), "is not in the folder of a class"))
             continue
@@ -187,17 +191,6 @@ def folder_manifest(folder: str | PathLike[str], *, group_pattern: str | None = 
                 continue
         found.recordings.append(Recording(str(path), parts[0], group, str(path)))
     return found
-
-
-def _rows(source: Path) -> list[list[str]]:
-    try:
-        with source.open(encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.reader(lines))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{source}: expected a CSV file in UTF-8: {error}") from error
-    if not rows:
-        raise InputError(f"{source}: expected a CSV file with a header, got an empty one")
-    return rows
 
 
 def _path_column(source: Path, columns: list[str], audio: str | None) -> str:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from qtokfeatures.audio import find_audio
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.tables import read_table
 
 KINDS: Final = ("speech", "instrument", "music", "environment", "singing", "noise")
 """The kinds of sound that a listing tells apart."""
@@ -162,11 +163,8 @@ def read_listing(path: str | PathLike[str]) -> pd.DataFrame:
 def _read_csv(path: Path, columns: Collection[str]) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"expected a listing, found no file {str(path)!r}")
-    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
-    missing = [name for name in columns if name not in rows.columns]
-    if missing:
-        raise InputError(f"{path}: lacks the column(s) {', '.join(missing)}")
-    return rows
+    table = read_table(path).require(columns)
+    return pd.DataFrame(list(table.rows.values()), columns=table.columns, dtype=str)
 
 
 def _check_kind(kind: str) -> None:

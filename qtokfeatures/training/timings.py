@@ -19,6 +19,7 @@ import pandas as pd
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.rendering.phones import PHONES
+from qtokfeatures.tables import read_table
 
 TABLES: Final = {"phones": "phone", "words": "word"}
 """The tables by name of file, and the column of each that says what sounds."""
@@ -52,11 +53,11 @@ def read_timings(folder: str | PathLike[str], table: str, *, key: str = "name") 
     path = Path(folder) / f"{table}.csv"
     if not path.is_file():
         return pd.DataFrame({column: [] for column in columns})
-    rows = pd.read_csv(path, keep_default_na=False)
-    missing = [name for name in columns if name not in rows.columns]
-    if missing:
-        raise InputError(f"{path}: lacks the column(s) {', '.join(missing)}")
-    return rows[columns]
+    rows = pd.DataFrame(list(read_table(path).require(columns).rows.values()), columns=columns)
+    try:
+        return rows.assign(start=pd.to_numeric(rows["start"]), end=pd.to_numeric(rows["end"]))
+    except ValueError as error:
+        raise InputError(f"{path}: expected start and end as numbers: {error}") from error
 
 
 def phone_track(

@@ -87,7 +87,7 @@ def test_preparing_does_not_write_into_its_input():
 
 
 def test_errors_name_the_manifest_or_the_file(folder, tmp_path):
-    with pytest.raises(InputError, match=r"manifest\.csv: the manifest cannot be read"):
+    with pytest.raises(InputError, match=r"manifest\.csv: expected a CSV file"):
         select_clips(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no clip of split 'test'"):
         select_clips(folder, ClipSelection(split="test"))
@@ -98,7 +98,7 @@ def test_errors_name_the_manifest_or_the_file(folder, tmp_path):
 
 def test_a_manifest_without_its_columns_is_refused(tmp_path):
     (tmp_path / "manifest.csv").write_text("path,kind\n")
-    with pytest.raises(InputError, match="lacks the columns split, duration_s"):
+    with pytest.raises(InputError, match="missing column split, duration_s"):
         select_clips(tmp_path)
 
 

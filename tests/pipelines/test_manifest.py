@@ -107,3 +107,17 @@ def test_groups_can_be_read_from_names(tmp_path: Path) -> None:
 def test_wrong_patterns_are_refused(here: Path, pattern: str, match: str) -> None:
     with pytest.raises(InputError, match=match):
         folder_manifest(here, group_pattern=pattern)
+
+
+def test_links_are_of_the_class_in_whose_folder_they_are(tmp_path: Path) -> None:
+    """Snapshots of Hugging Face hold links to files elsewhere."""
+    (tmp_path / "blobs").mkdir()
+    for number, name in enumerate(("glad/ann/1.wav", "sad/ann/1.wav")):
+        blob = tmp_path / "blobs" / f"{number}"
+        blob.touch()
+        link = tmp_path / "snapshot" / name
+        link.parent.mkdir(parents=True)
+        link.symlink_to(blob)
+    found = folder_manifest(tmp_path / "snapshot")
+    assert {(one.label, one.group) for one in found.recordings} == {("glad", "ann"), ("sad", "ann")}
+    assert found.errors == []

@@ -56,7 +56,7 @@ def test_a_table_that_is_not_there_is_empty(tmp_path: Path):
 
 def test_missing_columns_are_named(tmp_path: Path):
     (tmp_path / "phones.csv").write_text("name,start\na,1\n")
-    with pytest.raises(InputError, match=r"phones\.csv: lacks the column\(s\) end, phone"):
+    with pytest.raises(InputError, match=r"phones\.csv: missing column end, phone"):
         read_timings(tmp_path, "phones")
 
 
