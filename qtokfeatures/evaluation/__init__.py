@@ -1,8 +1,6 @@
-"""How good a codec is: distances, intelligibility, use of its codes, and whether it is exact.
+"""Metrics of reconstructions and codes, and verification of a codec.
 
-:func:`bench_codec` measures a codec beside its peers; :func:`verify` shows that its codes do not
-depend on how they were made. STOI, PESQ and the Griffin-Lim peer come with
-``pip install 'qtokfeatures[eval]'``.
+STOI and PESQ need the extra ``eval``: ``pip install 'qtokfeatures[eval]'``.
 """
 
 from __future__ import annotations

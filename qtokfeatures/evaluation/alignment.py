@@ -1,4 +1,4 @@
-"""The delay of a codec in whole samples, found by cross-correlation, and its removal."""
+"""Delay of a codec in whole samples, estimated by cross-correlation, and its removal."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from scipy import signal
 
 from qtokfeatures.evaluation.signals import FloatArray, check_mono
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.parameters import whole
 
+# Mean correlation above which a codec counts as one that preserves the waveform. Resynthesised
+# phases stay far below it, waveform codecs far above.
 CLEAR_PEAK: Final = 0.3
-"""Mean correlation of waveforms from which a codec counts as one that keeps the waveform."""
 
 
 def find_lag(y: npt.ArrayLike, y_hat: npt.ArrayLike, *, max_lag: int = 2400) -> int:
-    """Find by how many samples a reconstruction comes late.
+    """Estimate the delay of a reconstruction by cross-correlation of the waveforms.
+
+    For codecs that resynthesise phase use :func:`find_envelope_lag`.
 
     Parameters
     ----------
@@ -26,13 +30,12 @@ def find_lag(y: npt.ArrayLike, y_hat: npt.ArrayLike, *, max_lag: int = 2400) -> 
     y_hat : array_like, shape (sample,)
         Its reconstruction, of any length.
     max_lag : int, default 2400
-        Largest lag looked for, in samples, either way.
+        Largest delay or advance searched, in samples.
 
     Returns
     -------
     int
-        The lag with the highest cross-correlation, positive where `y_hat` is late; 0 where either
-        is silent.
+        Delay in samples; negative if `y_hat` is early, 0 if either signal is silent.
 
     Raises
     ------
@@ -42,6 +45,7 @@ def find_lag(y: npt.ArrayLike, y_hat: npt.ArrayLike, *, max_lag: int = 2400) -> 
     Examples
     --------
     >>> import numpy as np
+    >>> from qtokfeatures.evaluation import find_lag
     >>> y = np.random.default_rng(0).normal(size=1000)
     >>> find_lag(y, np.pad(y, (7, 0)))
     7
@@ -52,25 +56,25 @@ def find_lag(y: npt.ArrayLike, y_hat: npt.ArrayLike, *, max_lag: int = 2400) -> 
 def find_common_lag(
     pairs: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]], *, sr: int, max_lag_s: float = 0.1
 ) -> int:
-    """Find the one delay that a codec adds to every clip.
+    """Estimate the delay that a codec adds to every clip.
 
-    The normalised cross-correlations of all clips are averaged, so that one odd clip does not
-    decide. A codec that does not keep the waveform (a vocoder, whose mean correlation stays below
-    :data:`CLEAR_PEAK`) is measured on amplitude envelopes instead, smoothed over 20 ms.
+    The normalised cross-correlations of all clips are averaged, which limits the influence of
+    outliers. If their peak stays below 0.3, as for vocoders, amplitude envelopes smoothed over
+    20 ms are correlated instead.
 
     Parameters
     ----------
     pairs : iterable of (y, y_hat)
         Originals and reconstructions, each of shape (sample,).
     sr : int
-        Rate of all, in Hz.
+        Sampling rate of all signals, in Hz.
     max_lag_s : float, default 0.1
-        Largest delay looked for, in seconds, either way.
+        Largest delay or advance searched, in seconds.
 
     Returns
     -------
     int
-        The lag in samples, positive where the reconstructions are late.
+        Delay in samples; negative if the reconstructions are early.
 
     Raises
     ------
@@ -80,13 +84,14 @@ def find_common_lag(
     Examples
     --------
     >>> import numpy as np
+    >>> from qtokfeatures.evaluation import find_common_lag
     >>> clips = np.random.default_rng(0).normal(size=(3, 1000))
     >>> find_common_lag([(y, np.pad(y, (7, 0))) for y in clips], sr=8000)
     7
     """
     pairs = list(pairs)
     if not pairs:
-        raise InputError("no pair of signals to find a lag from")
+        raise InputError("no pair of signals; estimating a lag needs at least one (y, y_hat)")
     max_lag = round(max_lag_s * sr)
     waveforms = _mean_correlation(pairs, max_lag)
     if waveforms.max() >= CLEAR_PEAK:
@@ -99,29 +104,8 @@ def find_common_lag(
 def cross_correlation(
     y: npt.ArrayLike, y_hat: npt.ArrayLike, *, max_lag: int
 ) -> npt.NDArray[np.float64]:
-    """Correlate two signals at every lag up to a limit, normalised by their energies.
-
-    Parameters
-    ----------
-    y : array_like, shape (sample,)
-        The original.
-    y_hat : array_like, shape (sample,)
-        Its reconstruction.
-    max_lag : int
-        Largest lag, in samples.
-
-    Returns
-    -------
-    ndarray of float64, shape (2 * max_lag + 1,)
-        From lag ``-max_lag`` to ``max_lag``, each -1 … 1; zeros where either is silent.
-
-    Raises
-    ------
-    InputError
-        If a signal is not mono, empty or not finite, or `max_lag` is negative.
-    """
-    if max_lag < 0:
-        raise InputError(f"max_lag must be 0 or more samples, got {max_lag}")
+    """Normalised correlation at lags ``-max_lag`` to ``max_lag``; zeros if either is silent."""
+    max_lag = whole("max_lag", max_lag, at_least=0, unit="samples")
     y = check_mono(y, "the original").astype(np.float64)
     y_hat = check_mono(y_hat, "the reconstruction").astype(np.float64)
     energy = np.linalg.norm(y) * np.linalg.norm(y_hat)
@@ -134,24 +118,25 @@ def cross_correlation(
 
 
 def align(y_hat: npt.ArrayLike, lag: int, length: int) -> FloatArray:
-    """Take a delay out of a reconstruction and give it a length.
+    """Remove a delay from a reconstruction and cut or pad it to a length.
 
     Parameters
     ----------
     y_hat : array_like, shape (sample,)
         The reconstruction.
     lag : int
-        By how many samples it comes late; negative where it is early.
+        Delay in samples, as :func:`find_lag` returns it; negative if early.
     length : int
-        Samples to return.
+        Number of samples to return.
 
     Returns
     -------
     ndarray of float32, shape (length,)
-        Zeros where there was nothing.
+        Zeros where the reconstruction has no samples.
 
     Examples
     --------
+    >>> from qtokfeatures.evaluation import align
     >>> align([0, 0, 1, 2], 2, 3)
     array([1., 2., 0.], dtype=float32)
     """

@@ -1,4 +1,4 @@
-"""How many of a codebook's entries are used, and how evenly."""
+"""Number of codebook entries in use, and their perplexity."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from qtokfeatures.exceptions import CodesError
 
 @dataclass(frozen=True)
 class CodeUse:
-    """The use of every codebook over some frames.
+    """Use of every codebook over some frames.
 
     Parameters
     ----------
     codes_used : tuple of int
-        Different codes that occurred, one number a codebook.
+        Number of distinct codes, per codebook.
     perplexity : tuple of float
-        Exponential of the entropy of the codes' frequencies, one number a codebook: the number of
-        codes that, used evenly, would carry as much.
+        Exponential of the entropy of the code frequencies, per codebook: the number of equally
+        frequent codes with the same entropy.
     n_frames : int
-        Frames counted. Neither number can exceed it.
+        Number of frames counted, an upper bound of both.
     codebook_size : int
         Entries of each codebook.
     """
@@ -34,26 +34,28 @@ class CodeUse:
 
 
 def measure_code_use(codes: npt.ArrayLike, *, codebook_size: int = 2048) -> CodeUse:
-    """Count codes used and their perplexity, codebook by codebook.
+    """Count the distinct codes of each codebook and compute their perplexity.
 
     Parameters
     ----------
     codes : array_like of int, shape (codebook, frame)
-        Codes of all clips, one after another, each ``0 … codebook_size - 1``.
+        Codes of all clips, concatenated along frames, each from 0 to ``codebook_size - 1``.
     codebook_size : int, default 2048
         Entries of each codebook.
 
     Returns
     -------
     CodeUse
+        One number per codebook.
 
     Raises
     ------
     CodesError
-        If the shape is another, there is no frame, or a code is out of range.
+        If the array is not two-dimensional, has no frame, or a code is out of range.
 
     Examples
     --------
+    >>> from qtokfeatures.evaluation import measure_code_use
     >>> use = measure_code_use([[0, 1, 2, 3], [5, 5, 5, 5]], codebook_size=8)
     >>> use.codes_used
     (4, 1)
@@ -84,6 +86,6 @@ def _check_codes(codes: npt.ArrayLike, codebook_size: int) -> npt.NDArray[np.int
         )
     if array.min() < 0 or array.max() >= codebook_size:
         raise CodesError(
-            f"codes must be 0 … {codebook_size - 1}, got {array.min()} … {array.max()}"
+            f"codes must be from 0 to {codebook_size - 1}, got {array.min()} to {array.max()}"
         )
     return array.astype(np.int64)

@@ -1,4 +1,4 @@
-"""How late a reconstruction comes, where its waveform says nothing because phases were made up."""
+"""Delay of a reconstruction with resynthesised phase, estimated from envelopes."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from qtokfeatures.audio.acoustic import mel_filters
 from qtokfeatures.evaluation.signals import FloatArray, check_pair
 
 _HOP_S: Final = 0.001
-_WINDOW_S: Final = 0.0213
+_WINDOW_S: Final = 0.0213  # 512 samples at 24 kHz: resolves 40 bands
 _BANDS: Final = 40
-_BEFORE_S: Final = 0.1  # of silence put before the clip, so that a sound at its start is an onset
-_FADE_S: Final = 0.1
-_SLOWEST_HZ: Final = 1.0
-_FASTEST_HZ: Final = 100.0
+_BEFORE_S: Final = 0.1  # silence before the clip: a sound at its start becomes an onset
+_FADE_S: Final = 0.1  # at the end, where cutting would be an offset common to both
+_SLOWEST_HZ: Final = 1.0  # slower modulations say nothing about milliseconds
+_FASTEST_HZ: Final = 100.0  # the window passes no faster ones
 _SMOOTHING_HZ: Final = 4.0
-_MOST_COHERENT: Final = 0.98
-_FINER: Final = 8  # correlation is computed at so many places a hop
-_FLOOR: Final = 1e-4
+_MOST_COHERENT: Final = 0.98  # bounds the weight of one modulation frequency
+_FINER: Final = 8  # points of the correlation per hop
+_FLOOR: Final = 1e-4  # amplitude that counts as silence, −80 dB of full scale
 
 Real = npt.NDArray[np.floating[Any]]
 
 
 class Lag(NamedTuple):
-    """A delay and how well it is known.
+    """An estimated delay and its standard error.
 
     Parameters
     ----------
     samples : float
-        By how many samples the reconstruction is late; negative where it is early.
+        Delay of the reconstruction in samples; negative if early.
     error : float
-        Standard error of it; infinite where nothing in the clip tells time.
+        Standard error in samples; infinite if the clip has no modulation to measure.
     """
 
     samples: float
@@ -43,38 +43,15 @@ class Lag(NamedTuple):
 
 
 class LagSummary(NamedTuple):
-    """The delays of many clips.
+    """Delays of many clips."""
 
-    Parameters
-    ----------
-    largest : float
-        Largest absolute lag of the clips whose lag is known well, in samples; NaN without any.
-    n_known : int
-        How many those are.
-    n_beyond : int
-        Clips, of all, that are surely beyond the limit: by more than three times their error.
-    """
-
-    largest: float
+    largest: float  # largest absolute lag of the clips with a known lag, in samples
     n_known: int
-    n_beyond: int
+    n_beyond: int  # clips beyond the limit by more than three standard errors
 
 
 def summarise_lags(lags: Sequence[float], errors: Sequence[float], *, limit: float) -> LagSummary:
-    """Sum up the delays of clips.
-
-    Parameters
-    ----------
-    lags : sequence of float
-        In samples, one number a clip.
-    errors : sequence of float
-        Their standard errors.
-    limit : float
-        Largest lag that is wanted; one whose error is at most half of it is known well.
-
-    Returns
-    -------
-    LagSummary
+    """Summarise lags of clips in samples; one is known if its error is at most half of `limit`.
 
     Examples
     --------
@@ -90,14 +67,13 @@ def summarise_lags(lags: Sequence[float], errors: Sequence[float], *, limit: flo
 def find_envelope_lag(
     y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int, *, max_lag_s: float = 0.06
 ) -> Lag:
-    """Find by how much the envelopes of a reconstruction are late.
+    """Estimate the delay of a reconstruction from its envelopes.
 
-    Cross-correlation of waveforms fails where a codec makes phases up. What it keeps are the
-    amplitudes in bands, so their course in time is compared: 40 mel bands, every millisecond. Each
-    modulation frequency up to 100 Hz is weighted by how coherent the two are there, the
-    maximum-likelihood weighting of Knapp and Carter; the peak is found between the samples. The
-    error is the Cramér–Rao bound of this weighting: large for a steady sound, in which nothing
-    tells time.
+    Cross-correlation of waveforms fails for codecs that resynthesise phase. They preserve band
+    amplitudes, so the amplitudes of 40 mel bands, sampled every millisecond, are correlated. Each
+    modulation frequency from 1 to 100 Hz is weighted by the coherence of the two signals there, as
+    in the maximum-likelihood estimator of Knapp and Carter [1]_. The error is the Cramér–Rao bound
+    of that estimator; it is large for stationary sounds.
 
     Parameters
     ----------
@@ -106,26 +82,29 @@ def find_envelope_lag(
     y_hat : array_like, shape (sample,)
         Its reconstruction, of the same length.
     sr : int
-        Rate of both, in Hz.
+        Sampling rate of both, in Hz.
     max_lag_s : float, default 0.06
-        Largest lag looked for, in seconds, either way.
+        Largest delay or advance searched, in seconds.
 
     Returns
     -------
     Lag
+        Delay and standard error, both in samples.
 
     Raises
     ------
     InputError
-        If the two do not fit each other.
+        If a signal is empty, not mono or not finite, or the lengths differ.
 
     References
     ----------
-    C. Knapp, G. Carter: The generalized correlation method for estimation of time delay, 1976.
+    .. [1] C. Knapp, G. Carter: The generalized correlation method for estimation of time delay,
+       IEEE Transactions on Acoustics, Speech and Signal Processing 24(4), 1976.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from qtokfeatures.evaluation import find_envelope_lag
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat(rng.uniform(size=40), 600) * rng.normal(size=24_000)
     >>> lag = find_envelope_lag(y, np.pad(y, (17, 0))[:24_000], 24_000)
@@ -144,6 +123,7 @@ def find_envelope_lag(
     cross = np.sum(np.conj(spectra[0]) * spectra[1], axis=1)
     power = [np.sum(np.abs(spectrum) ** 2, axis=1) for spectrum in spectra]
     weight = _weights(cross, power, frequency, duration_s=len(a) * hop / sr)
+    # Fisher information of the delay: T ∫ (2πf)² γ²/(1 − γ²) df over positive frequencies.
     information = np.sum((2 * np.pi * frequency) ** 2 * weight) * frequency[1] * len(a) * hop / sr
     if information == 0:
         return Lag(0.0, math.inf)
@@ -174,21 +154,21 @@ def _weights(
     *,
     duration_s: float,
 ) -> Real:
-    """Coherence over what is not coherent, at each modulation frequency."""
+    """Knapp and Carter's weight γ²/(1 − γ²) at each modulation frequency."""
     width = max(3, round(_SMOOTHING_HZ / float(frequency[1])))
     kernel = np.hanning(width + 2)[1:-1]
     joint, of_a, of_b = (np.convolve(x, kernel, "same") for x in (cross, *power))
     coherence = np.abs(joint) ** 2 / np.maximum(of_a * of_b, 1e-20)
-    # What two unrelated signals would seem to have in common, from so few bands and frequencies.
+    # Coherence of unrelated signals, estimated from so few bands and frequencies, is not zero.
     chance = 1 / (_BANDS / 2 * max(1.0, duration_s * _SMOOTHING_HZ / 2))
     known = np.clip(coherence - chance, 0, _MOST_COHERENT)
-    told = (frequency > _SLOWEST_HZ) & (frequency < _FASTEST_HZ)
-    weights: Real = known / (1 - known) * told
+    used = (frequency > _SLOWEST_HZ) & (frequency < _FASTEST_HZ)
+    weights: Real = known / (1 - known) * used
     return weights
 
 
 def _peak(correlation: Real, most: int) -> float:
-    """The place of the highest value, from ``-most`` to `most`, by a parabola through three."""
+    """Position of the maximum between ``-most`` and `most`, by a parabola through three points."""
     around = np.concatenate([correlation[-most:], correlation[: most + 1]])
     top = int(around.argmax())
     if not 0 < top < len(around) - 1:

@@ -1,4 +1,4 @@
-"""What is measured on an original and its reconstruction, and how clips are summed up."""
+"""Metrics of a reconstruction against its original, and summaries over clips."""
 
 from __future__ import annotations
 
@@ -18,32 +18,16 @@ from qtokfeatures.evaluation.speech_metrics import pesq_wb, stoi
 
 Statistic = Callable[..., Any]
 
-SILENT_DB: Final = -40.0
+SILENT_DB: Final = -40.0  # level of a silent frame, below the loudest frame of its clip
 
 _FRAME_S: Final = 0.02
-_SHORTEST_S: Final = 0.1
-_INAUDIBLE: Final = 1e-4  # RMS amplitude, −80 dB of full scale: less is taken for this
+_SHORTEST_S: Final = 0.1  # shorter pauses still hold the decay of what precedes them
+_INAUDIBLE: Final = 1e-4  # RMS amplitude, −80 dB of full scale; lower levels count as this
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number that compares a reconstruction with its original.
-
-    Parameters
-    ----------
-    key : str
-        Name in scores and JSON.
-    label : str
-        Name in tables.
-    speech_only : bool, default False
-        Whether it is defined on speech only.
-    higher_is_better : bool, default False
-        Its direction.
-    statistic : callable, default numpy.mean
-        How clips are summed up.
-    digits : int, default 3
-        Decimals in tables.
-    """
+    """A metric with its key in JSON, label in tables, direction and summary over clips."""
 
     key: str
     label: str
@@ -63,22 +47,22 @@ FLOOR: Final = Metric("noise_floor_db", "noise floor, dB", statistic=np.median, 
 LAG: Final = Metric("lag", "lag, samples", statistic=np.median, digits=0)
 LAG_ERROR: Final = Metric("lag_error", "error of lag, samples", statistic=np.median, digits=0)
 
+# In the order of the tables' columns.
 METRICS: Final = (LOG_MEL, LOG_STFT, STOI, PESQ_WB, SI_SDR, FLOOR, LAG, LAG_ERROR)
-"""Everything that is measured, in the order of tables."""
 
 
 @dataclass(frozen=True)
 class ClipScore:
-    """What one clip scored.
+    """Scores of one clip.
 
     Parameters
     ----------
     clip : str
         Name of the clip.
     kind : str
-        Its kind.
+        Kind of sound, such as ``"speech"``.
     values : mapping of str to float
-        Metric's key to value; NaN where a metric is not defined for this clip.
+        Metric key to value; NaN where the metric is undefined for this clip.
     """
 
     clip: str
@@ -98,30 +82,31 @@ def score_reconstruction(
     y_hat : array_like, shape (sample,)
         Its reconstruction, aligned and of the same length.
     sr : int
-        Rate of both, in Hz.
+        Sampling rate of both, in Hz.
     speech : bool, default False
-        Whether to measure STOI and PESQ-WB too, which need the extra ``eval``.
+        Add STOI and PESQ-WB, which need the extra ``eval``.
     lag : bool, default False
-        Whether to measure the lag too, by :func:`~qtokfeatures.evaluation.find_envelope_lag`.
+        Add the lag and its error, by :func:`~qtokfeatures.evaluation.find_envelope_lag`.
 
     Returns
     -------
     dict of str to float
-        ``log_mel`` and ``log_stft`` (distances, 0 is equal), ``si_sdr`` (dB, higher is closer),
-        ``noise_floor_db`` (above the original's, where that is silent), for speech ``stoi`` and
-        ``pesq_wb`` (higher is better), and where asked for, and anything tells time, ``lag`` and
-        ``lag_error`` (samples).
+        ``log_mel`` and ``log_stft`` (nepers, 0 for equal signals), ``si_sdr`` (dB, higher is
+        closer), ``noise_floor_db`` (dB above the original's, NaN without silent parts); with
+        `speech` also ``stoi`` and ``pesq_wb`` (higher is better); with `lag` also ``lag`` and
+        ``lag_error`` (samples), left out if the lag cannot be estimated.
 
     Raises
     ------
     InputError
-        If the two do not fit each other.
+        If a signal is empty, not mono or not finite, or the lengths differ.
     MissingExtraError
-        If speech is asked for without pystoi or pesq.
+        If `speech` is true and pystoi or pesq is not installed.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from qtokfeatures.evaluation import score_reconstruction
     >>> noise = np.random.default_rng(0).normal(size=24_000)
     >>> score_reconstruction(noise, noise, 24_000)["log_mel"]
     0.0
@@ -143,34 +128,13 @@ def score_reconstruction(
 
 
 def summarise(values: Sequence[float], *, statistic: Statistic = np.mean) -> float:
-    """Sum up what clips scored, leaving out those for which the metric is not defined.
-
-    Parameters
-    ----------
-    values : sequence of float
-        One number a clip, NaN where undefined.
-    statistic : callable, default numpy.mean
-        Mean or median.
-
-    Returns
-    -------
-    float
-        NaN where nothing is defined.
-
-    Examples
-    --------
-    >>> summarise([1.0, float("nan"), 2.0])
-    1.5
-    """
+    """Mean or median over the clips for which a metric is defined; NaN if there are none."""
     defined = without_nan(values)
     return float(statistic(defined)) if defined.size else float("nan")
 
 
-"""Level below a clip's loudest frame at which a frame counts as silent, in dB."""
-
-
 def noise_floor_rise(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
-    """Level of a reconstruction above the original's where that is silent.
+    """Measure the level of a reconstruction above the original's where that is silent.
 
     Parameters
     ----------
@@ -179,30 +143,31 @@ def noise_floor_rise(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
     y_hat : array_like, shape (sample,)
         Its reconstruction, aligned and of the same length.
     sr : int
-        Rate of both, in Hz.
+        Sampling rate of both, in Hz.
 
     Returns
     -------
     float
-        In dB, the median over the frames of 20 ms that are at least 40 dB below the clip's loudest
-        and stand in stretches of 0.1 s or more. A level below −80 dB of full scale counts as that.
-        NaN where the clip has no such stretch.
+        Median level difference in dB over the silent frames of 20 ms: at least 40 dB below the
+        loudest frame of the original, in segments of 0.1 s or more. Levels below −80 dB of full
+        scale count as −80 dB. NaN if there is no such segment.
 
     Raises
     ------
     InputError
-        If the two do not fit each other.
+        If a signal is empty, not mono or not finite, or the lengths differ.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from qtokfeatures.evaluation import noise_floor_rise
     >>> y = np.concatenate([np.ones(24_000), np.full(24_000, 1e-3)]) * np.sin(np.arange(48_000))
     >>> round(noise_floor_rise(y, y + 1e-3 * np.cos(np.arange(48_000)), 24_000), 1)
     3.0
     """
     y, y_hat = check_pair(y, y_hat)
     level, level_hat = _levels_db(y, sr), _levels_db(y_hat, sr)
-    silent = _stretches(level <= level.max(initial=-np.inf) + SILENT_DB)
+    silent = _long_segments(level <= level.max(initial=-np.inf) + SILENT_DB)
     if not silent.any():
         return float("nan")
     return float(np.median(level_hat[silent] - level[silent]))
@@ -216,8 +181,8 @@ def _levels_db(y: FloatArray, sr: int) -> npt.NDArray[np.float64]:
     return levels
 
 
-def _stretches(silent: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Those of the silent frames that stand in stretches that are long enough."""
+def _long_segments(silent: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Silent frames that belong to segments of at least 0.1 s."""
     shortest = round(_SHORTEST_S / _FRAME_S)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]]).astype(np.int8)))
     kept = np.zeros_like(silent)

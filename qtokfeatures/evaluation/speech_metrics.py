@@ -1,8 +1,4 @@
-"""How well speech survives: STOI for intelligibility, wide-band PESQ for quality.
-
-Both compare with the original and need ``pip install 'qtokfeatures[eval]'``. Both are undefined,
-here NaN, where the original holds no speech that they can find.
-"""
+"""Intelligibility (STOI) and quality (PESQ) of speech against its original."""
 
 from __future__ import annotations
 
@@ -16,17 +12,16 @@ from qtokfeatures.audio import resample
 from qtokfeatures.evaluation.signals import check_pair
 from qtokfeatures.exceptions import InputError, require
 
-PESQ_RATE: Final = 16_000
-"""Wide-band PESQ is defined at this rate only, in Hz."""
+PESQ_RATE: Final = 16_000  # Hz; P.862.2 defines wide-band PESQ at this rate only
 
 _PESQ_SHORTEST_S: Final = 0.25
 _PESQ_LOWEST: Final = 1.0
-_STOI_SHORTEST_S: Final = 0.4  # 30 frames of 25.6 ms, half of each new
-_SILENT: Final = 1e-9  # of the original's peak; PESQ divides by what is left
+_STOI_SHORTEST_S: Final = 0.4  # 30 frames of 25.6 ms that overlap by half
+_SILENT: Final = 1e-9  # share of the original's peak; PESQ divides by the reconstruction's power
 
 
 def stoi(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
-    """Short-time objective intelligibility of speech.
+    """Compute the short-time objective intelligibility of speech [1]_.
 
     Parameters
     ----------
@@ -35,29 +30,31 @@ def stoi(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
     y_hat : array_like, shape (sample,)
         Its reconstruction, aligned and of the same length.
     sr : int
-        Rate of both, in Hz.
+        Sampling rate of both, in Hz.
 
     Returns
     -------
     float
-        Up to 1, where 1 is as intelligible as the original. NaN where the original is silent or
-        has less than 0.4 s that is not.
+        At most 1, the intelligibility of the original. NaN if the original is silent or has less
+        than 0.4 s of sound.
 
     Raises
     ------
     InputError
-        If the two do not fit each other.
+        If a signal is empty, not mono or not finite, or the lengths differ.
     MissingExtraError
-        If pystoi is not installed.
+        If pystoi (extra ``eval``) is not installed.
 
     References
     ----------
-    Taal, Hendriks, Heusdens, Jensen: An algorithm for intelligibility prediction of time-frequency
-    weighted noisy speech, 2011.
+    .. [1] C. Taal, R. Hendriks, R. Heusdens, J. Jensen: An algorithm for intelligibility prediction
+       of time-frequency weighted noisy speech, IEEE Transactions on Audio, Speech, and Language
+       Processing 19(7), 2011.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from qtokfeatures.evaluation import stoi
     >>> noise = np.random.default_rng(0).normal(size=24_000)
     >>> stoi(noise, 0.5 * noise, 24_000)
     1.0
@@ -74,7 +71,7 @@ def stoi(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
 
 
 def pesq_wb(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
-    """Wide-band PESQ (ITU-T P.862.2), the predicted mean opinion of listeners.
+    """Compute wide-band PESQ, a predicted mean opinion score (ITU-T P.862.2).
 
     Parameters
     ----------
@@ -83,25 +80,25 @@ def pesq_wb(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
     y_hat : array_like, shape (sample,)
         Its reconstruction, of the same length.
     sr : int
-        Rate of both, in Hz; both are resampled to 16 kHz.
+        Sampling rate of both, in Hz; both are resampled to 16 kHz.
 
     Returns
     -------
     float
-        1 (bad, or silent) to 4.64 (no difference). NaN where PESQ finds no utterance in the
-        original or the clip is shorter than 0.25 s.
+        1 (bad, or a silent reconstruction) to 4.64 (no difference). NaN if the original has no
+        utterance or is shorter than 0.25 s.
 
     Raises
     ------
     InputError
-        If the two do not fit each other.
+        If a signal is empty, not mono or not finite, the lengths differ, or PESQ fails.
     MissingExtraError
-        If pesq is not installed.
+        If pesq (extra ``eval``) is not installed.
 
     Examples
     --------
-    >>> import numpy as np
     >>> import qtokfeatures as qt
+    >>> from qtokfeatures.evaluation import pesq_wb
     >>> clip = qt.load_audio(qt.example_file("speech_slt_1"))
     >>> f"{pesq_wb(clip.y, clip.y, clip.sr):.2f}"
     '4.64'
@@ -118,4 +115,4 @@ def pesq_wb(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
     except package.NoUtterancesError:
         return float("nan")
     except package.PesqError as error:
-        raise InputError(f"PESQ cannot compare these two: {error}") from error
+        raise InputError(f"PESQ failed: {error}") from error

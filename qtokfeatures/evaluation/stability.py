@@ -1,4 +1,4 @@
-"""How likely each token of a clip is to change when the sound hardly does."""
+"""Probability of each token of a clip to change under small perturbations."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from qtokfeatures.exceptions import InputError
 from qtokfeatures.features.counts import change_probability
 from qtokfeatures.labelled import CodeSequence, schema
 from qtokfeatures.labelled.build import frame_coords
+from qtokfeatures.parameters import whole
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -25,14 +26,12 @@ if TYPE_CHECKING:
     AnyCodec: TypeAlias = Codec[Any, Any]
 
 NAME: Final = "change_probability"
-"""Name of the array that :func:`token_stability` returns."""
 
 SMALL: Final[dict[str, Callable[[int], Perturbation]]] = {
     "noise": lambda seed: white_noise(snr_db=30.0, seed=seed),
     "gain": lambda seed: level(most_db=3.0, seed=seed),
     "shift": lambda seed: shift(most_s=0.005, seed=seed),
 }
-"""The small perturbations that have names."""
 
 _BATCH_S: Final = 120.0
 
@@ -46,45 +45,45 @@ def token_stability(
     sr: int | None = None,
     seed: int = 0,
 ) -> xr.DataArray:
-    """Measure the probability of each token to change when the sound changes a little.
+    """Estimate the probability of each token to change under small perturbations.
 
-    Each clip is encoded as it is and, a few times for each perturbation, with a small change;
-    the probability is the share of those in which the token is another.
+    Each clip is encoded unchanged and `repeats` times with each perturbation. The probability is
+    the share of perturbed encodings in which the token differs.
 
     Parameters
     ----------
     codec : Codec or str
-        What encodes; a name is loaded.
+        The codec, or a name that :func:`~qtokfeatures.load_codec` takes.
     items : iterable of audio
-        What ``codec.encode_many`` takes.
+        Clips, in any form that ``codec.encode_many`` takes.
     perturbations : iterable of str or Perturbation, default=("noise", "gain", "shift")
-        ``"noise"``: white, 30 dB below the clip; ``"gain"``: up to 3 dB up or down; ``"shift"``:
-        up to 5 ms earlier or later; or perturbations of
-        :mod:`qtokfeatures.evaluation.perturbations`.
+        ``"noise"``: white noise 30 dB below the clip; ``"gain"``: ±3 dB at most; ``"shift"``:
+        ±5 ms at most; or objects of :mod:`qtokfeatures.evaluation.perturbations`.
     repeats : int, default=4
-        How often each is applied, with other noise, another level or shift.
+        Number of random draws of each perturbation. More give finer probabilities and take
+        proportionally longer.
     sr : int, optional
-        Rate of bare arrays, in Hz.
+        Sampling rate of bare arrays, in Hz.
     seed : int, default=0
-        Another seed gives other noise, levels and shifts. They depend on it and on the samples of
-        the clip only, not on the clips beside it.
+        Seed of the perturbations. They depend on the seed and the samples of the clip only, not
+        on the other clips.
 
     Returns
     -------
     xarray.DataArray of float32, shape (codebook, frame)
-        0 … 1, frame by frame as ``codec.encode_many(items)`` has them, with its coordinates
-        ``time`` and ``clip_index``.
+        Probabilities from 0 to 1, with the frames, ``time`` and ``clip_index`` of
+        ``codec.encode_many(items)``.
 
     Raises
     ------
     AudioError
-        If a clip cannot be used. Names it.
+        If a clip cannot be read; the error names the clip.
     InputError
-        If a perturbation is unknown, there is none, or `repeats` is below 1.
+        If there is no clip, a perturbation is unknown or none is given, or `repeats` is below 1.
 
     See Also
     --------
-    TokenHistogram : ``weights="change_probability"`` counts steady tokens more.
+    TokenHistogram : ``weights="change_probability"`` gives stable tokens more weight.
 
     Examples
     --------
@@ -100,17 +99,16 @@ def token_stability(
     (1, 256)
     """
     changes = _perturbations(perturbations, seed)
-    if isinstance(repeats, bool) or not isinstance(repeats, (int, np.integer)) or repeats < 1:
-        raise InputError(f"repeats must be a whole number of 1 or more, got {repeats!r}")
+    repeats = whole("repeats", repeats, at_least=1)
     if isinstance(codec, (str, os.PathLike)):
         codec = load_codec(codec)
     found = [
         each
         for clips in _batches(load_many(items, sr=sr, on_error="raise"))
-        for each in _of_batch(codec, clips, changes, int(repeats))
+        for each in _of_batch(codec, clips, changes, repeats)
     ]
     if not found:
-        raise InputError("there are no clips; at least one is needed")
+        raise InputError("items holds no clip; at least one is needed")
     counts = np.array([each.shape[1] for each in found])
     return xr.DataArray(
         np.concatenate(found, axis=1),
@@ -121,7 +119,7 @@ def token_stability(
             "long_name": "probability that the token changes",
             "units": "1",
             "perturbations": ", ".join(change.name for change in changes),
-            "repeats": int(repeats),
+            "repeats": repeats,
         },
     )
 
@@ -138,7 +136,7 @@ def _perturbations(wanted: Iterable[str | Perturbation], seed: int) -> list[Pert
 
 
 def _batches(clips: Iterable[tuple[int, Any]]) -> Iterator[list[AudioClip]]:
-    """Collect clips until they are long enough to be encoded together."""
+    """Clips in batches of about two minutes."""
     batch: list[AudioClip] = []
     for _, clip in clips:
         batch.append(clip)

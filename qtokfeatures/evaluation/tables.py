@@ -1,4 +1,4 @@
-"""Tables of plain text cells, and their two renderings: Markdown and the terminal's."""
+"""Tables of formatted cells, rendered as Markdown or in the terminal."""
 
 from __future__ import annotations
 
@@ -15,25 +15,12 @@ if TYPE_CHECKING:
     from rich.console import JustifyMethod
 
 
-NOTHING: Final = "–"
-"""What stands in a table where there is no number."""
+NOTHING: Final = "–"  # cell without a number
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table of cells that are already formatted.
-
-    Parameters
-    ----------
-    title : str
-        One line above it.
-    header : tuple of str
-        Names of the columns.
-    rows : tuple of tuple of str
-        As many cells each as there are columns.
-    n_text : int, default 1
-        The first so many columns are text, the others numbers.
-    """
+    """A table of formatted cells; the first `n_text` columns hold text, the others numbers."""
 
     title: str
     header: tuple[str, ...]
@@ -43,23 +30,13 @@ class TextTable:
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row) != len(self.header):
-                raise InputError(f"{self.title}: {len(row)} cells for {len(self.header)} columns")
+                raise InputError(
+                    f"{self.title}: a row has {len(row)} cells for {len(self.header)} columns"
+                )
 
 
 def format_number(value: float, digits: int) -> str:
-    """Write a number for a table.
-
-    Parameters
-    ----------
-    value : float
-        The number.
-    digits : int
-        Decimals.
-
-    Returns
-    -------
-    str
-        With a proper minus; a dash where it is not finite.
+    """Format a number with a proper minus; a dash if it is not finite.
 
     Examples
     --------
@@ -72,21 +49,7 @@ def format_number(value: float, digits: int) -> str:
 
 
 def format_interval(value: float, interval: tuple[float, float], digits: int) -> str:
-    """Write a number and how uncertain it is.
-
-    Parameters
-    ----------
-    value : float
-        The number.
-    interval : (float, float)
-        Where it may lie.
-    digits : int
-        Decimals.
-
-    Returns
-    -------
-    str
-        The number, and ± half the width of the interval, where that is finite.
+    """Format a number and ± half the width of its interval, if that is finite.
 
     Examples
     --------
@@ -100,29 +63,7 @@ def format_interval(value: float, interval: tuple[float, float], digits: int) ->
 
 
 def to_markdown(tables: Sequence[TextTable], notes: Iterable[str] = ()) -> str:
-    """Write tables and notes as Markdown.
-
-    Parameters
-    ----------
-    tables : sequence of TextTable
-        The tables.
-    notes : iterable of str
-        Points of a list after them.
-
-    Returns
-    -------
-    str
-        Ends with a line break.
-
-    Examples
-    --------
-    >>> print(to_markdown([TextTable("Speed", ("codec", "s"), (("mini", "1"),))]), end="")
-    **Speed**
-    <BLANKLINE>
-    | codec | s |
-    | --- | ---: |
-    | mini | 1 |
-    """
+    """Tables and a list of notes as Markdown, ending with a line break."""
     blocks = [f"**{table.title}**\n\n{_markdown_table(table)}" for table in tables]
     points = "\n".join(f"- {note}" for note in notes)
     return "\n\n".join([*blocks, points] if points else blocks) + "\n"
@@ -131,17 +72,7 @@ def to_markdown(tables: Sequence[TextTable], notes: Iterable[str] = ()) -> str:
 def print_tables(
     tables: Iterable[TextTable], notes: Iterable[str], console: rich.console.Console
 ) -> None:
-    """Print tables, and notes below them.
-
-    Parameters
-    ----------
-    tables : iterable of TextTable
-        The tables.
-    notes : iterable of str
-        What to know of them.
-    console : rich.console.Console
-        Where to print.
-    """
+    """Print tables and the notes below them."""
     for table in tables:
         console.print(to_rich(table))
     for note in notes:
@@ -149,17 +80,7 @@ def print_tables(
 
 
 def to_rich(table: TextTable) -> rich.table.Table:
-    """Turn a table into one that `rich` prints.
-
-    Parameters
-    ----------
-    table : TextTable
-        The table.
-
-    Returns
-    -------
-    rich.table.Table
-    """
+    """The table as rich prints it."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""Whether a codec gives the same codes and audio however it is run."""
+"""Verification that a codec gives the same codes and audio however it is run."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ from qtokfeatures.evaluation.verify_report import (
 )
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import as_code_sequence, build_codes
+from qtokfeatures.parameters import number, whole
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
 
 Codes = npt.NDArray[np.int16]
 
+# Sizes of pushed chunks in turn: less than a frame, a frame, several and a remainder.
 _CHUNKS: Final = (1, 479, 1920, 12_345, 2, 3841)
+_FRAME_CHUNKS: Final = (1, 3, 2, 7)
 
 _LONGEST_S: Final = 7.3
-_BEYOND_WINDOWS_S: Final = 31.7  # longer than what networks look back on, and than their chunks
-"""Samples pushed at once, over and over: less than a frame, a frame, several and a bit."""
-
-_FRAME_CHUNKS: Final = (1, 3, 2, 7)
-"""Frames pushed at once, over and over."""
+_BEYOND_WINDOWS_S: Final = 31.7  # longer than the networks' context and than their chunks
 
 
 def verify(
@@ -42,56 +41,56 @@ def verify(
     clips: Sequence[npt.ArrayLike] | None = None,
     threads: Sequence[int] = (1, 2, 4),
 ) -> VerifyReport:
-    """Encode and decode the same clips in several ways and compare.
+    """Encode and decode the same clips in several ways and compare the results.
 
-    Every clip is encoded and decoded alone, which is the reference; then once more, in one batch,
-    in a stream of odd chunks, and with other numbers of torch threads.
+    The reference is every clip encoded and decoded alone. It is compared with a second run, one
+    batch, a stream of odd chunks, and other numbers of torch threads.
 
     Parameters
     ----------
     codec : Codec
         The codec.
     seconds : float, default 60.0
-        Length of the synthetic clips together. Fewer than 10,000 frames (800 s at 12.5 frames a
-        second) cannot tell whether one in 10,000 differs; there, one near-tie passes.
+        Total duration of the synthetic clips. Below 10,000 frames (800 s at 12.5 frames per
+        second) a rate of one differing frame in 10,000 cannot be measured, and one near-tie
+        passes.
     clips : sequence of array_like, optional
-        Clips to use instead, each of shape (sample,) at the codec's own rate.
+        Clips to use instead, each of shape (sample,) at the codec's sampling rate.
     threads : sequence of int, default (1, 2, 4)
-        Numbers of threads to try; the number in force is restored.
+        Numbers of torch threads to compare; the current number is restored afterwards.
 
     Returns
     -------
     VerifyReport
-        ``report.ok`` says whether all agree, ``report.status`` is an exit status.
+        ``report.ok`` is true if all results agree.
 
     Raises
     ------
     InputError
-        If `seconds` is not above 0, a clip is not mono, empty or not finite, or there is no such
-        number of threads.
+        If `seconds` is not above 0, there is no clip, a clip is empty, not mono or not finite, or
+        a number of threads is not a whole number of at least 1.
 
     Examples
     --------
     >>> import qtokfeatures as qt
-    >>> verify(qt.load_codec("mini", device="cpu"), seconds=1.0, threads=[1]).ok
+    >>> qt.verify(qt.load_codec("mini", device="cpu"), seconds=1.0, threads=[1]).ok
     True
     """
     if not hasattr(codec, "spec"):
-        raise InputError(f"verify takes a codec, as load_codec returns it; got {codec!r}")
-    if not all(isinstance(n, (int, np.integer)) and n >= 1 for n in threads):
-        raise InputError(f"threads must be numbers of at least 1, got {threads!r}")
+        raise InputError(f"verify needs a codec as load_codec returns it, got {codec!r}")
+    threads = [whole("threads", n, at_least=1) for n in threads]
     spec = codec.spec
     if clips is None:
         chosen = verify_clips(seconds, sr=spec.sample_rate, hop_length=spec.hop_length)
     else:
         chosen = [check_mono(y, f"clip {index}") for index, y in enumerate(clips)]
     if not chosen:
-        raise InputError("there is no clip to verify with")
+        raise InputError("clips is empty; verify needs at least one clip")
     return _Reference(codec, chosen).report(threads)
 
 
 class _Reference:
-    """Clips, and what the codec makes of each alone."""
+    """Clips, encoded and decoded each alone."""
 
     def __init__(self, codec: Codec[Any, Any], clips: Sequence[FloatArray]) -> None:
         self.codec, self.clips, self.sr = codec, clips, codec.spec.sample_rate
@@ -110,9 +109,9 @@ class _Reference:
             self.check_audio("one batch", self.decode_batch),
             self.check_audio("stream of odd chunks", self.decode_stream),
         ]
-        for number in threads:
-            with _torch_threads(number):
-                name = f"{number} thread{'s' * (number > 1)}"
+        for n in threads:
+            with _torch_threads(n):
+                name = f"{n} thread{'s' * (n > 1)}"
                 codes.append(self.check_codes(name, self.encode_alone))
                 audio.append(self.check_audio(name, self.decode_alone))
         duration_s = sum(len(y) for y in self.clips) / self.sr
@@ -166,7 +165,7 @@ class _Reference:
         largest = 0.0
         for expected, got in zip(self.audio, decode(), strict=True):
             if expected.shape != got.shape:
-                problem = f"{len(got)} samples where {len(expected)} were expected"
+                problem = f"{len(got)} samples instead of {len(expected)}"
                 return AudioCheck(name, float("inf"), problem=problem)
             if not np.isfinite(got).all():
                 return AudioCheck(name, float("inf"), problem="samples that are not finite")
@@ -194,11 +193,11 @@ def _chunks(array: npt.NDArray[Any], sizes: Sequence[int]) -> Iterator[npt.NDArr
 
 
 @contextmanager
-def _torch_threads(number: int) -> Iterator[None]:
+def _torch_threads(n: int) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(number)
+    torch.set_num_threads(n)
     try:
         yield
     finally:
@@ -206,39 +205,8 @@ def _torch_threads(number: int) -> Iterator[None]:
 
 
 def verify_clips(seconds: float, *, sr: int, hop_length: int, seed: int = 0) -> list[FloatArray]:
-    """Make clips of odd lengths: voices, strokes, noise, sweeps and silence.
-
-    One of them is 31.7 s long, or a little more than half of `seconds`.
-
-    Parameters
-    ----------
-    seconds : float
-        Length of all of them together, about; above 0.
-    sr : int
-        Rate, in Hz.
-    hop_length : int
-        Samples of a codec frame; some clips end one sample before, at or after a frame.
-    seed : int, default 0
-        Seed of the random numbers.
-
-    Returns
-    -------
-    list of ndarray of float32, shape (sample,)
-        Peaks from 0 to 1.
-
-    Raises
-    ------
-    InputError
-        If `seconds` is not above 0.
-
-    Examples
-    --------
-    >>> clips = verify_clips(5.0, sr=24_000, hop_length=1920)
-    >>> [len(clip) for clip in clips[:4]]
-    [1, 1919, 1920, 1921]
-    """
-    if not seconds > 0:
-        raise InputError(f"seconds must be above 0, got {seconds}")
+    """Synthetic voices, strokes, noise, sweeps and silence of odd lengths, one of up to 31.7 s."""
+    seconds = number("seconds", seconds, above=0)
     rng = np.random.default_rng(seed)
     long_s = min(_BEYOND_WINDOWS_S, 0.55 * seconds)
     lengths = [1, hop_length - 1, hop_length, hop_length + 1]

@@ -1,4 +1,4 @@
-"""What a verification found, for people and for an exit status."""
+"""Report of a verification: differing codes, near-ties, differing audio."""
 
 from __future__ import annotations
 
@@ -18,32 +18,37 @@ if TYPE_CHECKING:
 
     from qtokfeatures.codecs import Codec
 
+# One frame in so many may differ by a near-tie: at least 99.99 % are identical.
 FRAMES_PER_TIE: Final = 10_000
-
+# Relative distance gap below which float arithmetic may choose either of two entries.
 NEAR_TIE: Final = 1e-5
+SAME_AUDIO: Final = 1e-4  # largest difference of equal samples; full scale is 1
 
 IntArray = npt.NDArray[np.int64]
-"""One frame in so many may differ by a near-tie: at least 99.99 % are identical."""
 
-SAME_AUDIO: Final = 1e-4
-"""Largest difference of samples that counts as equal, where full scale is 1."""
+
+@dataclass(frozen=True)
+class FrameDifference:
+    """First codebook in which a frame of two encodings differs.
+
+    Later codebooks of that frame quantise another residual and are not compared.
+    """
+
+    frame: int
+    codebook: int
+    expected: int
+    got: int
+    gap: float  # of the distances to the two entries, relative to the larger; inf if unknown
+
+    @property
+    def is_near_tie(self) -> bool:
+        """True if float arithmetic may choose either entry."""
+        return self.gap < NEAR_TIE
 
 
 @dataclass(frozen=True)
 class CodesCheck:
-    """Codes made in one way, compared with those of every clip alone.
-
-    Parameters
-    ----------
-    name : str
-        The way.
-    n_frames : int
-        Frames compared.
-    differences : tuple of FrameDifference
-        The frames that differ.
-    problem : str, default ""
-        Why they could not be compared, if so.
-    """
+    """Codes encoded in one way, compared with those of every clip alone."""
 
     name: str
     n_frames: int
@@ -52,22 +57,19 @@ class CodesCheck:
 
     @property
     def identical(self) -> float:
-        """Share of frames that are identical, 0 … 1."""
+        """Share of identical frames, 0 to 1."""
         return 1 - len(self.differences) / self.n_frames if self.n_frames else 0.0
 
     @property
     def ok(self) -> bool:
-        """Whether enough frames are identical and near-ties explain the others.
-
-        Fewer than 10,000 frames cannot tell a rate of one in 10,000 from none: there, one near-tie
-        passes.
-        """
+        """True if enough frames are identical and near-ties explain the others."""
+        # Fewer than FRAMES_PER_TIE frames cannot measure such a rate; one near-tie passes there.
         allowed = max(1, self.n_frames // FRAMES_PER_TIE)
         explained = all(each.is_near_tie for each in self.differences)
         return not self.problem and len(self.differences) <= allowed and explained
 
     def describe(self) -> str:
-        """Say in a few words what was found."""
+        """Summary in a few words."""
         if self.problem or not self.differences:
             return self.problem or f"{self.n_frames} frames identical"
         count, ties = len(self.differences), sum(each.is_near_tie for each in self.differences)
@@ -81,17 +83,7 @@ class CodesCheck:
 
 @dataclass(frozen=True)
 class AudioCheck:
-    """Audio decoded in one way, compared with that of every clip alone.
-
-    Parameters
-    ----------
-    name : str
-        The way.
-    largest : float
-        Largest absolute difference of samples, where full scale is 1.
-    problem : str, default ""
-        Why they could not be compared, if so.
-    """
+    """Audio decoded in one way, compared with that of every clip alone."""
 
     name: str
     largest: float
@@ -99,32 +91,32 @@ class AudioCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether the audio counts as equal."""
+        """True if the audio counts as equal."""
         return not self.problem and self.largest <= SAME_AUDIO
 
     def describe(self) -> str:
-        """Say in a few words what was found."""
+        """Summary in a few words."""
         return self.problem or f"largest difference {self.largest:.1e}"
 
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """Whether a codec gives the same codes and audio however it is run.
+    """Result of :func:`~qtokfeatures.verify`.
 
     Parameters
     ----------
     codec : str
         Name of the codec.
     fingerprint : str
-        Its fingerprint.
+        Fingerprint of the codec.
     n_clips : int
-        Clips used.
+        Number of clips.
     duration_s : float
-        Their length together, in seconds.
+        Total duration of the clips, in seconds.
     codes : tuple of CodesCheck
-        One a way of encoding.
+        One check per way of encoding.
     audio : tuple of AudioCheck
-        One a way of decoding.
+        One check per way of decoding.
     """
 
     codec: str
@@ -136,23 +128,23 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every check passed."""
+        """True if every check passed."""
         return all(check.ok for check in self.codes) and all(check.ok for check in self.audio)
 
     @property
     def status(self) -> int:
-        """Exit status: 0 where all agree, otherwise 1."""
+        """Exit status: 0 if every check passed, otherwise 1."""
         return 0 if self.ok else 1
 
     def table(self) -> TextTable:
-        """Lay the checks out."""
+        """Return the checks as a table, one row per check."""
         title = f"{self.codec}: {self.n_clips} clips, {self.duration_s:.1f} s, against each alone"
         codes = tuple(_row("codes", check) for check in self.codes)
         audio = tuple(_row("audio", check) for check in self.audio)
         return TextTable(title, ("what", "made by", "result", "found"), codes + audio, n_text=4)
 
     def rule(self) -> str:
-        """Say what counts as equal."""
+        """Return the definition of equality, as a sentence."""
         return (
             f"Equal: at most one frame in {FRAMES_PER_TIE:,} differs (one at all in fewer), and "
             f"each first difference in a frame is a near-tie (gap below {NEAR_TIE:g}); decoded "
@@ -160,7 +152,7 @@ class VerifyReport:
         )
 
     def to_markdown(self) -> str:
-        """Write the checks as Markdown."""
+        """Return the checks as Markdown."""
         return to_markdown([self.table()], [self.rule()])
 
     def print(self, console: rich.console.Console) -> None:
@@ -169,7 +161,7 @@ class VerifyReport:
         console.print(self.rule(), markup=False, highlight=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON types; what cannot be measured is None."""
+        """Return everything as JSON types; numbers that are not finite are None."""
         return {
             "codec": self.codec,
             "fingerprint": self.fingerprint,
@@ -197,72 +189,14 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-"""Two entries whose distances differ by less than this share of the larger one are a near-tie."""
-
-
-@dataclass(frozen=True)
-class FrameDifference:
-    """The first codebook in which a frame of two encodings differs.
-
-    Later codebooks of that frame code another residual, so they say nothing.
-
-    Parameters
-    ----------
-    frame : int
-        The frame.
-    codebook : int
-        The first codebook that differs.
-    expected : int
-        Its code in the reference.
-    got : int
-        Its code in the other encoding.
-    gap : float
-        Difference of the latent's distances to the two entries, as a share of the larger; infinite
-        where the codec's vectors do not tell.
-    """
-
-    frame: int
-    codebook: int
-    expected: int
-    got: int
-    gap: float
-
-    @property
-    def is_near_tie(self) -> bool:
-        """Whether float arithmetic may decide either way."""
-        return self.gap < NEAR_TIE
-
-
 def compare_codes(
     codec: Codec[Any, Any], latents: FloatArray, expected: npt.ArrayLike, got: npt.ArrayLike
 ) -> list[FrameDifference]:
-    """Find the frames in which two encodings of one clip differ.
-
-    Parameters
-    ----------
-    codec : Codec
-        The codec, for the vectors of its codebooks.
-    latents : ndarray of float32, shape (frame, dim)
-        What was quantised, ``codec.project(codec.latents(y))``.
-    expected : array_like of int, shape (codebook, frame)
-        The reference.
-    got : array_like of int, shape (codebook, frame)
-        The other encoding.
-
-    Returns
-    -------
-    list of FrameDifference
-        In the order of frames; empty where all codes are equal.
-
-    Raises
-    ------
-    InputError
-        If the shapes differ: then frames are missing, and no tie explains that.
-    """
+    """Frames in which two encodings (codebook, frame) differ; `latents` are (frame, dim)."""
     expected = np.asarray(expected, dtype=np.int64)
     got = np.asarray(got, dtype=np.int64)
     if expected.shape != got.shape:
-        raise InputError(f"codes of shape {got.shape} where {expected.shape} was expected")
+        raise InputError(f"codes must have shape {expected.shape}, got {got.shape}")
     frames = np.flatnonzero((expected != got).any(axis=0))
     return [_difference(codec, latents, expected, got, int(frame)) for frame in frames]
 
@@ -284,7 +218,7 @@ def _gap(codec: Codec[Any, Any], latent: FloatArray, expected: IntArray, got: in
     residual = latent.astype(np.float64)
     for book, code in zip(vectors[:-1], expected[:-1], strict=True):
         residual = residual - book[code]
-    quantised = vectors[-1].any(axis=0)  # a codebook of one part of the vector leaves the others
+    quantised = vectors[-1].any(axis=0)  # dimensions that this codebook quantises
     near, far = sorted(
         float(np.linalg.norm((residual - vectors[-1][code])[quantised]))
         for code in (expected[-1], got)

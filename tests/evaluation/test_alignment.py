@@ -70,5 +70,5 @@ def test_a_vocoder_is_aligned_by_its_envelope():
 def test_nothing_to_align_is_refused():
     with pytest.raises(InputError, match="no pair of signals"):
         find_common_lag([], sr=SR)
-    with pytest.raises(InputError, match="max_lag must be 0 or more"):
+    with pytest.raises(InputError, match="max_lag must be a whole number of samples of at least 0"):
         find_lag([1.0], [1.0], max_lag=-1)

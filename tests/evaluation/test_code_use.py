@@ -37,8 +37,8 @@ def test_perplexity_lies_between_one_and_the_codes_used(codes):
         (np.zeros((16, 0), np.int16), "at least one frame"),
         (np.zeros(16, np.int16), r"shape \(16,\)"),
         (np.zeros((1, 2)), "integers.*float64"),
-        (np.array([[-1, 3]]), r"0 … 2047, got -1 … 3"),
-        (np.array([[0, 2048]]), r"got 0 … 2048"),
+        (np.array([[-1, 3]]), r"from 0 to 2047, got -1 to 3"),
+        (np.array([[0, 2048]]), r"got 0 to 2048"),
     ],
 )
 def test_what_are_not_codes_is_refused(codes, message):

@@ -70,8 +70,8 @@ def test_tones_inside_the_band_pass_and_others_die(chain, sr: int) -> None:
 
 
 @pytest.mark.parametrize("band", [(0, 100), (200, 100), (-1, 9), (20_000, 22_000)])
-def test_bands_that_are_none_are_refused(band) -> None:
-    with pytest.raises(InputError, match="0 < low < high"):
+def test_bad_bands_are_refused(band) -> None:
+    with pytest.raises(InputError, match="two rising edges"):
         band_limit(noise(), SR, band_hz=band)
 
 
@@ -140,7 +140,7 @@ def test_fewer_bits_are_further_away() -> None:
 
 
 def test_rates_that_are_none_are_refused() -> None:
-    with pytest.raises(InputError, match="kbits must be 8 to 160, got 320"):
+    with pytest.raises(InputError, match="kbits must be a number from 8 to 160, got 320"):
         through_mp3(noise(), SR, kbits=320)
 
 

@@ -66,10 +66,10 @@ def test_nothing_changes_without_a_change(codec, clips) -> None:
     [
         ({"perturbations": ["wind"]}, "some of noise, gain, shift or Perturbation objects, got 'w"),
         ({"perturbations": []}, "got 'none'"),
-        ({"repeats": 0}, "repeats must be a whole number of 1 or more"),
+        ({"repeats": 0}, "repeats must be a whole number of at least 1"),
     ],
 )
-def test_impossible_wishes(codec, clips, options, match) -> None:
+def test_bad_parameters_are_refused(codec, clips, options, match) -> None:
     with pytest.raises(InputError, match=match):
         qt.token_stability(codec, clips, sr=SR, **options)
 
@@ -79,7 +79,7 @@ def test_no_clips(codec) -> None:
         qt.token_stability(codec, [])
 
 
-def test_steady_tokens_count_more(codec, clips) -> None:
+def test_stable_tokens_count_more(codec, clips) -> None:
     ds = codec.encode_many(clips, sr=SR)
     ds["doubt"] = (("codebook", "frame"), np.zeros(ds["codes"].shape, np.float32))
     counts = {"codec": codec, "bins": 4, "weighting": "relative"}

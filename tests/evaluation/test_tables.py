@@ -8,7 +8,7 @@ from qtokfeatures.exceptions import InputError
 
 
 def test_cells_and_columns_must_agree():
-    with pytest.raises(InputError, match="Speed: 1 cells for 2 columns"):
+    with pytest.raises(InputError, match="Speed: a row has 1 cells for 2 columns"):
         TextTable("Speed", ("a", "b"), (("1",),))
 
 

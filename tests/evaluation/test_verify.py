@@ -88,7 +88,7 @@ def test_audio_of_another_length_or_not_finite_fails(codec):
     def broken(ds):
         return [(y * np.float32(np.nan), sr) for y, sr in codec.decode_many(ds)]
 
-    for decode_many, said in ((shorter, "samples where"), (broken, "not finite")):
+    for decode_many, said in ((shorter, "samples instead of"), (broken, "not finite")):
         report = verify(Altered(codec, decode_many=decode_many), seconds=1.0, threads=[])
         check = report.audio[1]
         assert not check.ok
@@ -115,7 +115,7 @@ def test_missing_frames_fail(codec):
 
     report = verify(Altered(codec, stream_encoder=Forgetful), seconds=1.0, threads=[])
     assert not report.codes[2].ok
-    assert "was expected" in report.codes[2].describe()
+    assert "must have shape" in report.codes[2].describe()
 
 
 def test_own_clips_can_be_used_and_are_checked(codec):
@@ -123,13 +123,13 @@ def test_own_clips_can_be_used_and_are_checked(codec):
     assert (report.n_clips, report.ok) == (1, True)
     with pytest.raises(InputError, match="clip 1 must be mono"):
         verify(codec, clips=[np.ones(10), np.ones((2, 10))])
-    with pytest.raises(InputError, match="no clip to verify with"):
+    with pytest.raises(InputError, match="at least one clip"):
         verify(codec, clips=[])
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])
 def test_no_seconds_are_refused(codec, seconds):
-    with pytest.raises(InputError, match="seconds must be above 0"):
+    with pytest.raises(InputError, match="seconds must be a number above 0"):
         verify(codec, seconds=seconds)
 
 
@@ -141,7 +141,7 @@ def test_one_clip_is_longer_than_windows_and_chunks():
 
 @pytest.mark.parametrize("threads", [[0], [1.5], "2"])
 def test_numbers_of_threads_that_are_none_are_refused(codec, threads):
-    with pytest.raises(InputError, match="threads must be"):
+    with pytest.raises(InputError, match="threads must be a whole number of at least 1"):
         verify(codec, seconds=1, threads=threads)
 
 
@@ -183,7 +183,7 @@ def test_what_the_vectors_do_not_explain_is_no_tie():
 
 
 def test_codes_of_other_shapes_are_refused():
-    with pytest.raises(InputError, match=r"shape \(1, 2\) where \(1, 1\) was expected"):
+    with pytest.raises(InputError, match=r"must have shape \(1, 1\), got \(1, 2\)"):
         compare_codes(OneBook(), np.zeros((1, 1), np.float32), [[0]], [[0, 0]])
 
 
