@@ -98,6 +98,10 @@ def require(package: str, *, extra: str = "eval", purpose: str) -> ModuleType:
         raise MissingExtraError(package, extra=extra, purpose=purpose) from error
 
 
+class ChannelsWarning(UserWarning):
+    """Rows of an array were averaged as channels of one clip, and may be clips instead."""
+
+
 class SkippedClipWarning(UserWarning):
     """A clip of a batch could not be used and was skipped."""
 

@@ -5,6 +5,7 @@ from .clip import AudioClip as AudioClip
 from .distances import log_mel_distance as log_mel_distance
 from .distances import log_stft_distance as log_stft_distance
 from .distances import si_sdr as si_sdr
+from .excerpts import Excerpt as Excerpt
 from .loading import iter_blocks as iter_blocks
 from .loading import load_audio as load_audio
 from .paths import find_audio as find_audio

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Set
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
 
 from qtokfeatures.audio.clip import AudioClip, Samples
-from qtokfeatures.audio.loading import load_audio, read_blocks
+from qtokfeatures.audio.excerpts import as_excerpt, excerpt_source
+from qtokfeatures.audio.loading import checked_limits, read_blocks, read_clip
 from qtokfeatures.audio.resampling import checked_rate
-from qtokfeatures.audio.sources import Limits, is_file_object, is_segment, open_audio
+from qtokfeatures.audio.sources import is_file_object, is_segment, open_audio, reopenable
+from qtokfeatures.audio.stream import Limits, Stream
 from qtokfeatures.audio.waveforms import is_array
 from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
 
 OnError = Literal["raise", "skip", "warn"]
-
-_LEAST_BYTES_PER_S = 500  # smaller files cannot be long, so that they are opened once
-_LONGEST_NAME = 4096  # characters; longer strings are base64
+Channels = Literal["mix", "separate"]
 
 
 class LongClip:
-    """A long file: iterating reads its blocks, after which its facts are known.
+    """A long clip: iterating reads its blocks, after which its facts are known.
 
     Parameters
     ----------
-    path : path
-        The file.
+    audio : path, bytes, …
+        Audio that can be opened repeatedly.
     source : str
         Its name in errors and datasets.
     target_sr : int, optional
         Rate of the blocks in Hz; the file's own when None.
+    channel : int, optional
+        The one channel to keep; None averages all.
+    max_duration_s : float, optional
+        Longest clip accepted, in seconds.
     limits : Limits
         As for other audio.
 
@@ -43,14 +48,25 @@ class LongClip:
         Of the original; 0 samples until it has been read.
     """
 
-    def __init__(self, path: Any, *, source: str, target_sr: int | None, limits: Limits) -> None:
+    def __init__(
+        self,
+        audio: Any,
+        *,
+        source: str,
+        target_sr: int | None,
+        limits: Limits,
+        channel: int | None = None,
+        max_duration_s: float | None = None,
+    ) -> None:
         self.source, self.n_samples, self.sample_rate = source, 0, 0
-        self._path, self._target_sr, self._limits = path, target_sr, limits
+        self._audio, self._target_sr, self._channel = audio, target_sr, channel
+        self._limits, self._max_duration_s = limits, max_duration_s
 
     def __iter__(self) -> Iterator[Samples]:
         """Yield blocks of samples; each iteration reads the file again."""
-        with open_audio(self._path, source=self.source, limits=self._limits) as stream:
-            counted, blocks = read_blocks(stream, self._target_sr)
+        with open_audio(self._audio, source=self.source, limits=self._limits) as stream:
+            chosen = stream if self._channel is None else stream.only(self._channel)
+            counted, blocks = read_blocks(chosen, self._target_sr, self._max_duration_s)
             yield from blocks
             self.n_samples, self.sample_rate = counted.n_samples, stream.sr
 
@@ -60,6 +76,7 @@ def load_many(
     *,
     sr: int | None = None,
     target_sr: int | None = None,
+    channels: Channels = "mix",
     on_error: OnError = "raise",
     max_duration_s: float | None = None,
     timeout_s: float = 30.0,
@@ -71,13 +88,16 @@ def load_many(
     ----------
     items : iterable of audio, or array
         A list, generator, pandas Series or array of anything that :func:`load_audio` takes,
-        mixed as you like. A 2-D array of numbers is one clip a row, a 3-D one
-        ``(clip, channel, sample)``. One bare path, ``(y, sr)`` or 1-D array is refused: put it in
-        a list.
+        also mixed; ``(file, start_s, end_s)`` is an :class:`Excerpt`. A 2-D array of numbers holds
+        one clip per row, a 3-D one is ``(clip, channel, sample)``. One bare path, ``(y, sr)`` or
+        1-D array is refused: put it in a list.
     sr : int, optional
         Rate in Hz of bare arrays, and only of them: files and pairs have their own.
     target_sr : int, optional
         Rate wanted in Hz. None keeps each clip's own.
+    channels : {"mix", "separate"}, default "mix"
+        Average the channels of each clip, or yield each channel as a clip of its own, with the
+        same index and the source ``"talk.wav#channel=0"``.
     on_error : {"raise", "skip", "warn"}, default "raise"
         What to do with a clip that cannot be used: raise its error; or yield the `AudioError` in
         its place and continue, silently or with a `SkippedClipWarning`.
@@ -91,7 +111,7 @@ def load_many(
     Yields
     ------
     index : int
-        Position in `items`, from 0; also of a pandas Series, whose index does not matter.
+        Position in `items`, from 0; also of a pandas Series, whose index is ignored.
     clip : AudioClip or AudioError
         The error only unless ``on_error="raise"``. Arrays and bytes are called
         ``"<array 3>"`` and so on, after their position.
@@ -114,105 +134,138 @@ def load_many(
     >>> error.source
     'missing.wav'
     """
-    options = {"max_duration_s": max_duration_s, "timeout_s": timeout_s, "max_bytes": max_bytes}
-    found = _checked(items, sr, target_sr, on_error, options, None)
+    limits = checked_limits(timeout_s, max_bytes)
+    loader = _Loader(sr, target_sr, channels, max_duration_s, limits)
+    found = _loaded(_checked_items(items), loader, _checked_on_error(on_error))
     return cast("Iterator[tuple[int, AudioClip | AudioError]]", found)  # none is long
 
 
 def load_or_open(
-    items: Any, *, sr: int | None, target_sr: int, on_error: OnError, long_s: float
+    items: Any,
+    *,
+    sr: int | None,
+    target_sr: int,
+    on_error: OnError,
+    long_s: float,
+    channels: Channels = "mix",
+    max_duration_s: float | None = None,
 ) -> Iterator[tuple[int, AudioClip | LongClip | AudioError]]:
-    """Load many clips as :func:`load_many` does, but leave long files to be read block by block.
+    """Load many clips as :func:`load_many` does, but return long ones unread.
 
     Parameters
     ----------
     items : iterable of audio, or array
-        As for :func:`load_many`; so are `sr` and `on_error`.
+        As for :func:`load_many`; so are `sr`, `on_error`, `channels` and `max_duration_s`.
     sr : int or None
         Rate in Hz of bare arrays.
     target_sr : int
         Rate wanted in Hz.
     on_error : {"raise", "skip", "warn"}
-        What to do with a clip that cannot be used. Errors while a long file is read are the
+        What to do with a clip that cannot be used. Errors while a long clip is read are the
         caller's.
     long_s : float
-        Files whose header promises more seconds come as a `LongClip`.
+        Encoded audio of more seconds comes as a `LongClip`, whatever its header promises.
+    channels : {"mix", "separate"}, default "mix"
+        Average channels, or yield each as a clip.
+    max_duration_s : float, optional
+        Longest clip accepted, in seconds. None accepts any.
 
     Returns
     -------
     iterator of (int, AudioClip, LongClip or AudioError)
         Position in `items` and clip.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qtokfeatures.audio import load_or_open
+    >>> pair = (np.zeros(8000), 8000)
+    >>> [(_, clip)] = load_or_open([pair], sr=None, target_sr=24_000, on_error="raise", long_s=60)
+    >>> clip.y.shape
+    (24000,)
     """
-    options = {"max_duration_s": None, "timeout_s": 30.0, "max_bytes": 2**30}
-    return _checked(items, sr, target_sr, on_error, options, long_s)
+    loader = _Loader(sr, target_sr, channels, max_duration_s, Limits(), long_s)
+    return _loaded(_checked_items(items), loader, _checked_on_error(on_error))
 
 
-def _checked(
-    items: Any,
-    sr: int | None,
-    target_sr: int | None,
-    on_error: OnError,
-    options: dict[str, Any],
-    long_s: float | None,
-) -> Iterator[tuple[int, AudioClip | LongClip | AudioError]]:
+def _checked_on_error(on_error: Any) -> OnError:
     if on_error not in ("raise", "skip", "warn"):
         raise InputError(f'on_error is "raise", "skip" or "warn", got {on_error!r}')
-    array_sr = None if sr is None else checked_rate(sr)
-    target = None if target_sr is None else checked_rate(target_sr, name="target_sr")
-    options = {**options, "target_sr": target}
-    return _loaded(_checked_items(items), array_sr, on_error, options, long_s)
+    return cast(OnError, on_error)
 
 
 def _loaded(
-    items: Iterable[Any],
-    sr: int | None,
-    on_error: OnError,
-    options: dict[str, Any],
-    long_s: float | None,
+    items: Iterable[Any], loader: _Loader, on_error: OnError
 ) -> Iterator[tuple[int, AudioClip | LongClip | AudioError]]:
     for index, item in enumerate(items):
-        clip = _load_item(item, index, sr, options, long_s)
-        if isinstance(clip, AudioError):
+        try:
+            clips: Sequence[AudioClip | LongClip | AudioError] = loader.clips(item, index)
+        except AudioError as error:
             if on_error == "raise":
-                raise clip
+                raise
             if on_error == "warn":
-                warnings.warn(f"skipped {clip}", SkippedClipWarning, stacklevel=2)
-            clip = clip.with_traceback(None)  # whose frames hold what had been read
-        yield index, clip
+                warnings.warn(f"skipped {error}", SkippedClipWarning, stacklevel=2)
+            clips = [error.with_traceback(None)]  # whose frames hold what had been read
+        for clip in clips:
+            yield index, clip
 
 
-def _load_item(
-    item: Any, index: int, sr: int | None, options: dict[str, Any], long_s: float | None
-) -> AudioClip | LongClip | AudioError:
-    array_sr = sr if is_array(item) else None
-    try:
-        if long_s is not None:
-            limits = Limits(options["timeout_s"], options["max_bytes"])
-            long = _long_clip(item, over_s=long_s, target_sr=options["target_sr"], limits=limits)
-            if long is not None:
-                return long
-        return load_audio(item, sr=array_sr, source=_name(item, index), **options)
-    except AudioError as error:
-        return error
+@dataclass(frozen=True)
+class _Loader:
+    """Arguments that hold for all clips of a batch."""
 
+    sr: int | None
+    target_sr: int | None
+    channels: Channels
+    max_duration_s: float | None
+    limits: Limits
+    long_s: float = math.inf
 
-def _long_clip(
-    item: Any, *, over_s: float, target_sr: int | None, limits: Limits
-) -> LongClip | None:
-    """Return `item` as a LongClip, if it is a file whose header promises more than `over_s`."""
-    if not isinstance(item, (str, os.PathLike)) or len(str(item)) > _LONGEST_NAME:
-        return None
-    path = Path(item).expanduser()
-    if not path.is_file() or path.stat().st_size < over_s * _LEAST_BYTES_PER_S:
-        return None
-    with open_audio(item, limits=limits) as stream:
-        if stream.promised is None or stream.promised <= over_s * stream.sr:
-            return None
-        return LongClip(item, source=stream.source, target_sr=target_sr, limits=limits)
+    def __post_init__(self) -> None:
+        for name in ("sr", "target_sr"):
+            if getattr(self, name) is not None:
+                checked_rate(getattr(self, name), name=name)
+        if self.channels not in ("mix", "separate"):
+            raise InputError(f'channels is "mix" or "separate", got {self.channels!r}')
+
+    def clips(self, item: Any, index: int) -> list[AudioClip | LongClip]:
+        """Load one item: one clip, or one for each channel."""
+        name = _name(item, index)
+        if self.long_s < math.inf:  # it may be read again
+            item = reopenable(item, name, self.limits)
+        excerpt = as_excerpt(item)
+        sr = self.sr if is_array(item if excerpt is None else excerpt.audio) else None
+        with open_audio(item, sr=sr, source=name, limits=self.limits) as stream:
+            if self.channels == "mix" or stream.n_channels == 1:
+                return [self._clip(item, stream, None)]
+            return [self._clip(item, stream, channel) for channel in range(stream.n_channels)]
+
+    def _clip(self, item: Any, stream: Stream, channel: int | None) -> AudioClip | LongClip:
+        if channel is not None:
+            source = excerpt_source(stream.source, 0, None, channel)
+            stream = replace(stream.only(channel), source=source)
+        long_s = self.long_s if stream.is_encoded else math.inf
+        clip = read_clip(stream, self.target_sr, self.max_duration_s, long_s=long_s)
+        if clip is None:
+            return LongClip(
+                item,
+                source=stream.source,
+                target_sr=self.target_sr,
+                limits=self.limits,
+                channel=channel,
+                max_duration_s=self.max_duration_s,
+            )
+        if isinstance(item, AudioClip):
+            return replace(clip, n_samples=item.n_samples, sample_rate=item.sample_rate)
+        return clip
 
 
 def _name(item: Any, index: int) -> str | None:
     """Name what has no name of its own after its position."""
+    excerpt = as_excerpt(item)
+    if excerpt is not None:
+        name = _name(excerpt.audio, index)
+        return None if name is None else excerpt_source(name, *excerpt[1:])
     if is_array(item) or isinstance(item, tuple):
         return f"<array {index}>"
     if isinstance(item, (bytes, bytearray, memoryview)):
@@ -246,6 +299,8 @@ def _single_kind(items: Any) -> str | None:
         return f"one {type(items).__name__}"
     if is_file_object(items):
         return "one file object"
+    if as_excerpt(items) is not None:
+        return "one excerpt"
     if isinstance(items, tuple) and len(items) == 2 and any(np.isscalar(i) for i in items):
         is_pair = any(is_array(i) for i in items) and not any(
             isinstance(i, (str, bytes)) for i in items
@@ -266,6 +321,6 @@ def _rows(items: Any) -> Iterable[Any]:
     if array.ndim > 1 and not is_numeric:
         raise InputError(
             f"expected one column of clips, got a table of shape {array.shape}; pass the column "
-            "that holds the paths"
+            "that holds the paths, or excerpts (file, start_s, end_s) as a list of tuples"
         )
     return array

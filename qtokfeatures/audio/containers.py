@@ -1,4 +1,4 @@
-"""Audio files of every format libsndfile reads, as checked mono blocks."""
+"""Audio files of every format libsndfile reads, as checked blocks of samples."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import soundfile as sf
 from qtokfeatures.audio.clip import Samples
 from qtokfeatures.audio.resampling import checked_rate
 from qtokfeatures.audio.truncation import UNKNOWN_LENGTH, check_complete
-from qtokfeatures.audio.waveforms import checked_finite, mean_of_channels
+from qtokfeatures.audio.waveforms import checked_finite
 from qtokfeatures.exceptions import AudioError
 
+_SEEKABLE = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # FLAC among them: sample by sample
 _BLOCK_VALUES = 2**18  # values a read: 1 MiB of float32, whatever the number of channels
 
 
@@ -56,20 +57,31 @@ class ContainerReader:
         frames = int(self._file.frames)
         return None if self._file.format == "MP3" or frames >= UNKNOWN_LENGTH else frames
 
-    def blocks(self) -> Iterator[Samples]:
-        """Yield consecutive mono blocks; raise at the end if something is missing."""
-        frames, most = int(self._file.frames), max(1, _BLOCK_VALUES // self._file.channels)
-        done = 0
+    @property
+    def n_channels(self) -> int:
+        """Number of channels."""
+        return int(self._file.channels)
+
+    def blocks(self, start: int = 0) -> Iterator[Samples]:
+        """Yield consecutive blocks (channel, sample) from a sample on; raise where some miss."""
+        frames, most = int(self._file.frames), max(1, _BLOCK_VALUES // self.n_channels)
+        done = self._seek(min(start, frames))
         while done < frames:
             size = min(most, frames - done)
             block = self._read(size, done)
             checked_finite(block, source=self.source, sr=self.sr, before=done, axis=0)
             done += len(block)
-            if block.size:
-                yield mean_of_channels(block.T)
+            if done > start:
+                yield block[max(0, start - (done - len(block))) :].T
             if len(block) < size:
                 break
         check_complete(self._file, self._handle, done, source=self.source)
+
+    def _seek(self, start: int) -> int:
+        """Go to a sample, or to the beginning of a format that is only exact from there."""
+        is_exact = self._file.subtype.startswith(_SEEKABLE) and self._file.frames < UNKNOWN_LENGTH
+        target = start if is_exact else 0
+        return target if self._file.tell() == target else int(self._file.seek(target))
 
     def _read(self, size: int, done: int) -> Samples:
         try:

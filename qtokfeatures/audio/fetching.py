@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import http.client
 import io
@@ -13,9 +14,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from qtokfeatures.exceptions import AudioError
@@ -24,20 +22,13 @@ _MAX_REDIRECTS = 5
 _PIECE = 2**16
 
 
-@dataclass(frozen=True)
-class Download:
-    """The body of a response."""
-
-    file: BinaryIO
-    content_type: str
-
-
-@contextmanager
-def fetch(url: str, *, timeout_s: float, max_bytes: int) -> Iterator[Download]:
-    """Fetch a URL into a file."""
+def fetch(url: str, *, timeout_s: float, max_bytes: int) -> tuple[BinaryIO, str]:
+    """Fetch a URL into a temporary file, which the caller closes; return also its media type."""
     source = public_url(url)
     deadline = time.monotonic() + timeout_s
-    with tempfile.TemporaryFile() as body:
+    body = tempfile.TemporaryFile()  # noqa: SIM115
+    with contextlib.ExitStack() as on_error:
+        on_error.callback(body.close)
         try:
             with _open(url, deadline, source) as response:
                 content_type = response.headers.get_content_type()
@@ -52,7 +43,8 @@ def fetch(url: str, *, timeout_s: float, max_bytes: int) -> Iterator[Download]:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _unreachable(error, source, timeout_s) from error
         body.seek(0)
-        yield Download(body, content_type)
+        on_error.pop_all()
+    return body, content_type
 
 
 def public_url(url: str) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from qtokfeatures.audio.clip import AudioClip, Samples
+from qtokfeatures.audio.excerpts import Excerpt, cut, excerpt_source
 from qtokfeatures.audio.resampling import checked_rate, resample_blocks
-from qtokfeatures.audio.sources import Limits, MonoStream, open_audio
-from qtokfeatures.exceptions import AudioError, InputError
+from qtokfeatures.audio.sources import open_audio
+from qtokfeatures.audio.stream import Limits, Stream
+from qtokfeatures.audio.waveforms import is_array
+from qtokfeatures.exceptions import AudioError, ChannelsWarning, InputError
 
 
 def load_audio(
@@ -18,6 +25,9 @@ def load_audio(
     *,
     sr: int | None = None,
     target_sr: int | None = None,
+    offset: float = 0.0,
+    duration: float | None = None,
+    channel: int | Literal["mix"] | None = None,
     source: str | None = None,
     max_duration_s: float | None = None,
     timeout_s: float = 30.0,
@@ -25,7 +35,7 @@ def load_audio(
 ) -> AudioClip:
     """Load any kind of audio as mono float32.
 
-    Channels are averaged. Files are read in blocks, so that only the result is held in memory.
+    Files are read in blocks, so that only the result is held in memory.
 
     Parameters
     ----------
@@ -36,18 +46,29 @@ def load_audio(
         - the bytes of such a file; a ``data:`` URL; or its base64, taken for that only if no such
           path exists;
         - a binary file object, read from where it stands; it need not be seekable;
-        - ``(y, sr)``: an array ``(..., sample)`` and its rate, as librosa gives them. The order
-          of SciPy and Gradio, ``(sr, y)``, is recognised too; there y is ``(sample, channel)``;
+        - ``(y, sr)``: an array, ``(sample,)`` or ``(channel, sample)``, and its rate, as librosa
+          gives them. The order of SciPy and Gradio, ``(sr, y)``, is recognised too; there y is
+          ``(sample, channel)``;
         - a NumPy array, torch tensor or anything with ``__array__``, with `sr`. Floats have full
           scale ±1 and are kept beyond it; int8, int16 and int32 are divided by their full scale,
           uint8 is offset-binary (24-bit audio in int32 is expected left-justified, as soundfile
           reads it);
         - a pydub ``AudioSegment``;
-        - an `AudioClip`, which is returned with the facts about its original unchanged.
+        - an `AudioClip`, which is returned with the facts about its original unchanged;
+        - an :class:`Excerpt`, a tuple ``(audio, start_s, end_s)``, or a path or URL with a media
+          fragment, ``talk.wav#t=1.5,3.2``: a time range of any of these.
     sr : int, optional
         Rate of a bare array in Hz. Audio with a rate of its own must agree with it.
     target_sr : int, optional
         Rate wanted in Hz. None keeps the native rate.
+    offset : float, default 0.0
+        Where to start, in seconds of the original. Beyond the end is an error.
+    duration : float, optional
+        Seconds to load at most, as librosa does. None loads all. An :class:`Excerpt` instead
+        raises where the audio ends before it.
+    channel : int or "mix", optional
+        The one channel to keep, counted from 0. ``"mix"`` averages them all, and so does None,
+        which warns where the rows of an array may be clips instead of channels.
     source : str, optional
         Name of the audio in errors and in the clip; default is the path or URL.
     max_duration_s : float, optional
@@ -79,18 +100,44 @@ def load_audio(
     >>> import numpy as np
     >>> from qtokfeatures.audio import load_audio
     >>> stereo = np.zeros((2, 44_100), dtype=np.int16)
-    >>> load_audio((stereo, 44_100), target_sr=24_000).y.shape
+    >>> load_audio((stereo, 44_100), target_sr=24_000, channel="mix").y.shape
     (24000,)
     """
-    limits = _checked_limits(timeout_s, max_bytes)
+    limits = checked_limits(timeout_s, max_bytes)
     target = None if target_sr is None else checked_rate(target_sr, name="target_sr")
-    with open_audio(audio, sr=sr, source=source, limits=limits) as stream:
-        counted = Counted(stream, max_duration_s)
-        wanted = target or stream.sr
-        pieces = list(resample_blocks(counted, orig_sr=stream.sr, target_sr=wanted))
-    y = _joined(pieces)
-    if isinstance(audio, AudioClip):
-        return AudioClip(y, wanted, stream.source, audio.n_samples, audio.sample_rate)
+    part = _checked_part(audio, offset, duration, channel)
+    with open_part(audio, part, sr=sr, source=source, limits=limits) as stream:
+        clip = cast(AudioClip, read_clip(stream, target, max_duration_s))
+    if isinstance(audio, AudioClip) and part is None:
+        return replace(clip, n_samples=audio.n_samples, sample_rate=audio.sample_rate)
+    return clip
+
+
+def read_clip(
+    stream: Stream,
+    target_sr: int | None,
+    max_duration_s: float | None,
+    *,
+    long_s: float = math.inf,
+) -> AudioClip | None:
+    """Read a stream to its end as one clip; None as soon as it proves longer than `long_s`."""
+    counted = Counted(stream, max_duration_s)
+    wanted = target_sr or stream.sr
+    pieces = []
+    try:
+        if (stream.promised or 0) > long_s * stream.sr:
+            return None
+        for piece in resample_blocks(counted, orig_sr=stream.sr, target_sr=wanted):
+            pieces.append(piece)
+            if counted.n_samples > long_s * stream.sr:
+                return None
+        y = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+    except MemoryError as error:
+        raise AudioError(
+            f"{stream.source}: does not fit into memory after {counted.n_samples / stream.sr:.0f} "
+            "s; read it with iter_blocks, load an excerpt, or set max_duration_s",
+            source=stream.source,
+        ) from error
     return AudioClip(y, wanted, stream.source, counted.n_samples, stream.sr)
 
 
@@ -100,6 +147,9 @@ def iter_blocks(
     block_s: float = 10.0,
     target_sr: int | None = None,
     sr: int | None = None,
+    offset: float = 0.0,
+    duration: float | None = None,
+    channel: int | Literal["mix"] | None = None,
     timeout_s: float = 30.0,
     max_bytes: int = 2**30,
 ) -> Iterator[Samples]:
@@ -118,6 +168,12 @@ def iter_blocks(
         Rate wanted in Hz. None keeps the native rate.
     sr : int, optional
         Rate of a bare array in Hz.
+    offset : float, default 0.0
+        Where to start, in seconds of the original.
+    duration : float, optional
+        Seconds to read at most. None reads all.
+    channel : int or "mix", optional
+        The one channel to keep, or the average of all; see :func:`load_audio`.
     timeout_s : float, default 30
         Seconds for a whole download.
     max_bytes : int, default 2**30
@@ -145,22 +201,65 @@ def iter_blocks(
     if not _is_positive(block_s):
         raise InputError(f"block_s is a positive number of seconds, got {block_s!r}")
     target = None if target_sr is None else checked_rate(target_sr, name="target_sr")
-    return _blocks(source, sr, target, block_s, _checked_limits(timeout_s, max_bytes))
+    part = _checked_part(source, offset, duration, channel)
+    return _blocks(source, part, sr, target, block_s, checked_limits(timeout_s, max_bytes))
 
 
 def _blocks(
-    audio: Any, sr: Any, target: int | None, block_s: float, limits: Limits
+    audio: Any, part: Excerpt | None, sr: Any, target: int | None, block_s: float, limits: Limits
 ) -> Iterator[Samples]:
-    with open_audio(audio, sr=sr, limits=limits) as stream:
-        yield from read_blocks(stream, target, block_s)[1]
+    with open_part(audio, part, sr=sr, source=None, limits=limits) as stream:
+        yield from read_blocks(stream, target, None, block_s)[1]
+
+
+@contextmanager
+def open_part(
+    audio: Any, part: Excerpt | None, *, sr: Any, source: str | None, limits: Limits
+) -> Iterator[Stream]:
+    """Open audio, cut as the arguments of a call ask for, which a shorter recording may end."""
+    with open_audio(audio, sr=sr, source=source, limits=limits) as stream:
+        if part is None:
+            yield stream
+        else:
+            name = source or excerpt_source(stream.source, *part[1:])
+            yield cut(replace(stream, source=name), part, is_exact=False)
+
+
+def _checked_part(audio: Any, offset: Any, duration: Any, channel: Any) -> Excerpt | None:
+    """Return the excerpt that the arguments of a call ask for; None for all of the audio."""
+    is_number = isinstance(channel, (int, np.integer)) and not isinstance(channel, bool)
+    if not (channel is None or channel == "mix" or is_number):
+        raise InputError(f'channel is a number from 0, "mix" or None, got {channel!r}')
+    if not (_is_positive(offset) or offset == 0) or isinstance(offset, bool):
+        raise InputError(f"offset is 0 or more seconds, got {offset!r}")
+    if duration is not None and not _is_positive(duration):
+        raise InputError(f"duration is a positive number of seconds or None, got {duration!r}")
+    if channel is None:
+        _warn_of_rows(audio)
+    end_s = None if duration is None else float(offset) + float(duration)
+    part = Excerpt(None, float(offset), end_s, int(channel) if is_number else None)
+    return None if part == Excerpt(None) else part
+
+
+def _warn_of_rows(audio: Any) -> None:
+    y = audio[0] if isinstance(audio, tuple) and len(audio) == 2 else audio
+    shape = np.shape(y) if is_array(y) else ()
+    if len(shape) == 2 and 1 < shape[0] < shape[1]:
+        warnings.warn(
+            f"the {shape[0]} rows of an array of shape {tuple(shape)} are averaged as channels of "
+            'one clip; pass channel="mix" if they are, or give a batch of clips to load_many or '
+            "encode_many",
+            ChannelsWarning,
+            stacklevel=4,
+        )
 
 
 def read_blocks(
-    stream: MonoStream, target_sr: int | None, block_s: float = 10.0
+    stream: Stream, target_sr: int | None, max_duration_s: float | None, block_s: float = 10.0
 ) -> tuple[Counted, Iterator[Samples]]:
     """Return what counts a stream's samples as they are read, and its blocks at `target_sr`."""
     wanted = target_sr or stream.sr
-    counted = Counted(stream, None)
+    counted = Counted(stream, max_duration_s)
     resampled = resample_blocks(counted, orig_sr=stream.sr, target_sr=wanted)
     return counted, _cut(resampled, max(1, round(block_s * wanted)))
 
@@ -186,7 +285,7 @@ def _cut(pieces: Iterable[Samples], size: int) -> Iterator[Samples]:
 class Counted:
     """The blocks of a stream, counted, and refused when there are none or too many."""
 
-    def __init__(self, stream: MonoStream, max_duration_s: float | None) -> None:
+    def __init__(self, stream: Stream, max_duration_s: float | None) -> None:
         if max_duration_s is not None and not _is_positive(max_duration_s):
             raise InputError(
                 f"max_duration_s is a positive number of seconds or None, got {max_duration_s!r}"
@@ -197,7 +296,7 @@ class Counted:
             self._check_duration(stream.promised)
 
     def __iter__(self) -> Iterator[Samples]:
-        for block in self._stream.blocks:
+        for block in self._stream.mono():
             self.n_samples += block.size
             self._check_duration(self.n_samples)
             yield block
@@ -216,11 +315,8 @@ class Counted:
             )
 
 
-def _joined(pieces: list[Samples]) -> Samples:
-    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-
-
-def _checked_limits(timeout_s: float, max_bytes: int) -> Limits:
+def checked_limits(timeout_s: float, max_bytes: int) -> Limits:
+    """Return the limits of encoded audio; raise InputError where one is not positive."""
     if not _is_positive(timeout_s):
         raise InputError(f"timeout_s is a positive number of seconds, got {timeout_s!r}")
     if not _is_positive(max_bytes):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import soundfile as sf
 
+from qtokfeatures.audio.excerpts import from_fragment
 from qtokfeatures.exceptions import AudioError, InputError
 
 AUDIO_SUFFIXES = frozenset(
@@ -33,7 +34,7 @@ def find_audio(
     Parameters
     ----------
     paths : path, or iterable of paths
-        - a file: included whatever its suffix;
+        - a file: included whatever its suffix, also with a fragment, ``talk.wav#t=1,2``;
         - a folder: every file in it and below whose suffix is that of an audio format, links to
           folders followed, names that start with a dot left out;
         - a pattern with ``*``, ``?``, ``[…]`` or ``**``, if no file has that very name: the audio
@@ -79,6 +80,9 @@ def _found(given: str | os.PathLike[str], keep_missing: bool) -> list[Path]:
     if path.is_dir():
         return _not_empty(_below(path), name, "the folder holds no audio files")
     if os.path.lexists(path):
+        return [path]
+    excerpt = from_fragment(name)
+    if excerpt is not None and os.path.lexists(expanded(excerpt.audio)):
         return [path]
     if glob.has_magic(str(path)):
         return _not_empty(_matching(path), name, "no audio file matches the pattern")

@@ -9,9 +9,9 @@ import re
 import stat
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,42 +19,22 @@ import numpy as np
 
 from qtokfeatures.audio.clip import AudioClip, Samples
 from qtokfeatures.audio.containers import MemoryFile, is_audio, open_container
+from qtokfeatures.audio.excerpts import (
+    Excerpt,
+    as_excerpt,
+    checked_times,
+    cut,
+    excerpt_source,
+    from_fragment,
+)
 from qtokfeatures.audio.fetching import fetch, public_url
 from qtokfeatures.audio.paths import expanded
 from qtokfeatures.audio.resampling import checked_rate
-from qtokfeatures.audio.waveforms import is_array, mono_samples
+from qtokfeatures.audio.stream import Limits, Stream, check_agreement
+from qtokfeatures.audio.waveforms import channel_samples, is_array
 from qtokfeatures.exceptions import AudioError
 
-
-@dataclass(frozen=True)
-class Limits:
-    """Most seconds of a download, most bytes of a URL, a file object or encoded bytes."""
-
-    timeout_s: float = 30.0
-    max_bytes: int = 2**30
-
-
-@dataclass(frozen=True)
-class MonoStream:
-    """Checked mono blocks ``(sample,)`` at the original rate, to be read once."""
-
-    source: str
-    sr: int
-    blocks: Iterable[Samples] = field(repr=False)
-    promised: int | None = None  # samples, where a header says so
-
-
-def check_agreement(own: int, sr: Any, *, source: str) -> None:
-    """Raise if `sr` differs from the rate that the audio itself has."""
-    if sr is not None and checked_rate(sr, source=source) != own:
-        raise AudioError(
-            f"{source}: has its own rate, {own} Hz, and sr={sr} contradicts it; leave sr out, "
-            "or pass target_sr= to resample",
-            source=source,
-        )
-
-
-Opener = Callable[[Any, Any, "str | None", Limits], AbstractContextManager[MonoStream]]
+Opener = Callable[[Any, Any, "str | None", Limits], AbstractContextManager[Stream]]
 
 _ADVICE = {
     "list": "a list is several clips, for load_many; samples go into a NumPy array, with sr=",
@@ -62,15 +42,39 @@ _ADVICE = {
 }
 _KINDS = (
     "audio is a path, URL, bytes, base64 or data URL, file object, (y, sr), array with sr=, "
-    "AudioSegment or AudioClip"
+    "AudioSegment, AudioClip or Excerpt"
 )
 
 
 def open_audio(
     audio: Any, *, sr: Any = None, source: str | None = None, limits: Limits
-) -> AbstractContextManager[MonoStream]:
+) -> AbstractContextManager[Stream]:
     """Open any kind of `audio`; :func:`~qtokfeatures.audio.load_audio` lists them."""
     return _opener(audio)(audio, sr, source, limits)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Encoded audio that was downloaded or read, and can be decoded more than once."""
+
+    file: BinaryIO
+    source: str
+    hint: str = ""
+    is_download: bool = False
+
+
+def reopenable(audio: Any, source: str | None, limits: Limits) -> Any:
+    """Return audio that can be opened repeatedly: a URL or file object is read and held."""
+    excerpt = as_excerpt(audio)
+    if excerpt is not None:
+        return excerpt._replace(audio=reopenable(excerpt.audio, source, limits))
+    if isinstance(audio, str) and _is_web(audio):
+        excerpt = from_fragment(audio)
+        if excerpt is not None:
+            return excerpt._replace(audio=_downloaded(excerpt.audio, source, limits))
+        return _downloaded(audio, source, limits)
+    is_file = _opener(audio) is _open_file_object
+    return _read_file_object(audio, source, limits) if is_file else audio
 
 
 def is_segment(value: Any) -> bool:
@@ -86,11 +90,14 @@ def is_file_object(value: Any) -> bool:
 def _opener(audio: Any) -> Opener:
     tests: tuple[tuple[Any, Opener], ...] = (
         (AudioClip, _open_clip),
+        (Held, _open_held),
         (str, _open_text),
         (os.PathLike, _open_path),
         ((bytes, bytearray, memoryview), _open_bytes),
         (tuple, _open_pair),
     )
+    if as_excerpt(audio) is not None:
+        return _open_excerpt
     for kind, opener in tests:
         if isinstance(audio, kind):
             return opener
@@ -109,16 +116,30 @@ def _refuse(audio: Any, sr: Any, source: str | None, limits: Limits) -> Any:
 
 
 @contextmanager
-def _open_clip(
-    clip: AudioClip, sr: Any, source: str | None, limits: Limits
-) -> Iterator[MonoStream]:
-    """Open an AudioClip."""
-    check_agreement(clip.sr, sr, source=clip.source)
-    yield MonoStream(source or clip.source, clip.sr, [clip.y], len(clip.y))
+def _open_excerpt(audio: Any, sr: Any, source: str | None, limits: Limits) -> Iterator[Stream]:
+    excerpt = as_excerpt(audio) or Excerpt(audio)
+    with open_audio(excerpt.audio, sr=sr, source=source, limits=limits) as stream:
+        checked_times(excerpt.start_s, excerpt.end_s, source=stream.source)
+        name = source or excerpt_source(stream.source, *excerpt[1:])
+        yield cut(replace(stream, source=name), excerpt)
 
 
 @contextmanager
-def _open_array(y: Any, sr: Any, source: str | None, limits: Limits) -> Iterator[MonoStream]:
+def _open_clip(clip: AudioClip, sr: Any, source: str | None, limits: Limits) -> Iterator[Stream]:
+    check_agreement(clip.sr, sr, source=clip.source)
+    yield _stream_of(clip.y[None], clip.sr, source or clip.source)
+
+
+def _stream_of(samples: Samples, sr: int, source: str) -> Stream:
+    """Return samples (channel, sample) as a stream of one block."""
+    n_channels, length = samples.shape
+    return Stream(
+        source, sr, n_channels, lambda start: iter([samples[:, start:]]), length, is_encoded=False
+    )
+
+
+@contextmanager
+def _open_array(y: Any, sr: Any, source: str | None, limits: Limits) -> Iterator[Stream]:
     """Open an array ``(..., sample)``, whose rate must be given."""
     source = source or "<array>"
     if sr is None:
@@ -127,13 +148,12 @@ def _open_array(y: Any, sr: Any, source: str | None, limits: Limits) -> Iterator
             source=source,
         )
     rate = checked_rate(sr, source=source)
-    samples = mono_samples(y, source=source, sr=rate)
-    yield MonoStream(source, rate, [samples], len(samples))
+    yield _stream_of(channel_samples(y, source=source, sr=rate), rate, source)
 
 
 def _open_pair(
     pair: tuple[Any, ...], sr: Any, source: str | None, limits: Limits
-) -> AbstractContextManager[MonoStream]:
+) -> AbstractContextManager[Stream]:
     """Open ``(y, sr)``, or ``(sr, y)`` with y ``(sample, channel)`` as SciPy and Gradio have it."""
     name = source or "<array>"
     y, rate = _array_and_rate(pair, source=name)
@@ -150,14 +170,15 @@ def _array_and_rate(pair: tuple[Any, ...], *, source: str) -> tuple[Any, Any]:
         return (pair[1].T if np.ndim(pair[1]) == 2 else pair[1]), pair[0]
     kinds = ", ".join(type(value).__name__ for value in pair)
     raise AudioError(
-        f"{source}: a tuple of audio is (y, sr), an array and its rate; got ({kinds})",
+        f"{source}: a tuple of audio is (y, sr), an array and its rate, or (audio, start_s, "
+        f"end_s); got ({kinds})",
         source=source,
     )
 
 
 def _open_segment(
     segment: Any, sr: Any, source: str | None, limits: Limits
-) -> AbstractContextManager[MonoStream]:
+) -> AbstractContextManager[Stream]:
     """Open a pydub ``AudioSegment``: interleaved signed integers of 1 to 4 bytes."""
     source = source or "<AudioSegment>"
     width, channels = int(segment.sample_width), int(segment.channels)
@@ -184,7 +205,7 @@ _PIECE = 2**20
 
 def _open_text(
     text: str, sr: Any, source: str | None, limits: Limits
-) -> AbstractContextManager[MonoStream]:
+) -> AbstractContextManager[Stream]:
     """Open a string: a data URL, a URL, a path, or else base64 of audio."""
     if text[:5].lower() == "data:":
         return _open_data_url(text, sr, source, limits)
@@ -221,7 +242,7 @@ def _decoded(text: str) -> bytes | None:
 
 def _open_data_url(
     text: str, sr: Any, source: str | None, limits: Limits
-) -> AbstractContextManager[MonoStream]:
+) -> AbstractContextManager[Stream]:
     head, comma, payload = text.partition(",")
     kind = head[5:].partition(";")[0]
     source = source or (f"<data URL {kind}>" if 0 < len(kind) < 64 else "<data URL>")
@@ -240,10 +261,13 @@ def _open_data_url(
 
 def _open_url(
     url: str, scheme: str, sr: Any, source: str | None, limits: Limits
-) -> AbstractContextManager[MonoStream]:
+) -> AbstractContextManager[Stream]:
+    excerpt = from_fragment(url)
+    if excerpt is not None:
+        return _open_excerpt(excerpt, sr, source, limits)
+    if _is_web(url):
+        return _open_download(url, sr, source, limits)
     name = source or public_url(url)
-    if scheme in ("http", "https"):
-        return _open_download(url, sr, name, limits)
     if scheme != "file":
         raise AudioError(
             f"{name}: {scheme}:// is not read; use http://, https:// or a path", source=name
@@ -257,17 +281,38 @@ def _open_url(
     return _open_path(urllib.request.url2pathname(parts.path), sr, name, limits)
 
 
-@contextmanager
-def _open_download(url: str, sr: Any, source: str, limits: Limits) -> Iterator[MonoStream]:
-    with fetch(url, timeout_s=limits.timeout_s, max_bytes=limits.max_bytes) as download:
-        hint = f"; the server calls it {download.content_type}"
-        with _open_encoded(download.file, sr, source=source, hint=hint) as stream:
-            yield stream
+def _is_web(text: str) -> bool:
+    return text[:8].lower().startswith(("http://", "https://"))
+
+
+def _downloaded(url: str, source: str | None, limits: Limits) -> Held:
+    file, kind = fetch(url, timeout_s=limits.timeout_s, max_bytes=limits.max_bytes)
+    hint = f"; the server calls it {kind}"
+    return Held(file, source or public_url(url), hint, is_download=True)
 
 
 @contextmanager
-def _open_path(path: Any, sr: Any, source: str | None, limits: Limits) -> Iterator[MonoStream]:
-    """Open the path of a file."""
+def _open_download(url: str, sr: Any, source: str | None, limits: Limits) -> Iterator[Stream]:
+    held = _downloaded(url, source, limits)
+    with held.file, _open_held(held, sr, None, limits) as stream:
+        yield stream
+
+
+@contextmanager
+def _open_held(held: Held, sr: Any, source: str | None, limits: Limits) -> Iterator[Stream]:
+    source = source or held.source
+    with _open_encoded(held.file, sr, source=source, hint=held.hint) as stream:
+        yield replace(stream, is_download=held.is_download)
+
+
+@contextmanager
+def _open_path(path: Any, sr: Any, source: str | None, limits: Limits) -> Iterator[Stream]:
+    """Open the path of a file, or of an excerpt of one."""
+    excerpt = None if os.path.lexists(expanded(path)) else from_fragment(os.fsdecode(path))
+    if excerpt is not None and os.path.lexists(expanded(excerpt.audio)):
+        with _open_excerpt(excerpt, sr, source, limits) as part:
+            yield part
+        return
     source = source or os.fsdecode(path)
     with (
         _open_file(expanded(path), source=source) as handle,
@@ -277,12 +322,10 @@ def _open_path(path: Any, sr: Any, source: str | None, limits: Limits) -> Iterat
 
 
 @contextmanager
-def _open_encoded(
-    handle: BinaryIO, sr: Any, *, source: str, hint: str = ""
-) -> Iterator[MonoStream]:
+def _open_encoded(handle: BinaryIO, sr: Any, *, source: str, hint: str = "") -> Iterator[Stream]:
     with open_container(handle, source=source, hint=hint) as reader:
         check_agreement(reader.sr, sr, source=source)
-        yield MonoStream(source, reader.sr, reader.blocks(), reader.promised)
+        yield Stream(source, reader.sr, reader.n_channels, reader.blocks, reader.promised)
 
 
 def _open_file(path: Path, *, source: str) -> BinaryIO:
@@ -320,7 +363,7 @@ def _check_regular(path: Path, *, source: str) -> None:
 
 def _open_bytes(
     data: Any, sr: Any, source: str | None, limits: Limits
-) -> AbstractContextManager[MonoStream]:
+) -> AbstractContextManager[Stream]:
     """Open the bytes of an audio file."""
     source = source or "<bytes>"
     size = memoryview(data).nbytes
@@ -339,11 +382,15 @@ def _too_large(size: int, limits: Limits, *, source: str) -> AudioError:
 
 def _open_file_object(
     file: Any, sr: Any, source: str | None, limits: Limits
-) -> AbstractContextManager[MonoStream]:
-    """Open a binary file object, read from where it stands; it is left open."""
+) -> AbstractContextManager[Stream]:
+    """Open a binary file object, read from its position on; it is left open."""
+    return _open_held(_read_file_object(file, source, limits), sr, source, limits)
+
+
+def _read_file_object(file: Any, source: str | None, limits: Limits) -> Held:
     name = getattr(file, "name", None)
     source = source or (name if isinstance(name, str) and name else "<file>")
-    return _open_bytes(_read_all(file, limits, source=source), sr, source, limits)
+    return Held(MemoryFile(_read_all(file, limits, source=source)), source)
 
 
 def _read_all(file: Any, limits: Limits, *, source: str) -> bytearray:

@@ -14,13 +14,17 @@ _LOUDEST = 1e10  # 200 dB above full scale
 _MOST_CHANNELS = 64  # a trailing axis up to this, behind a longer one, is (sample, channel)
 
 
-def mono_samples(y: Any, *, source: str, sr: int | None = None) -> Samples:
-    """Return audio given as an array as checked mono float32."""
+def channel_samples(y: Any, *, source: str, sr: int | None = None) -> Samples:
+    """Return an array of any audio dtype as checked float32 (channel, sample)."""
     array = as_array(y, source=source)
     _check_shape(array, source=source)
-    samples = scaled_to_float(array, source=source)
-    checked_finite(samples, source=source, sr=sr)
-    return mean_of_channels(samples)
+    samples = scaled_to_float(np.atleast_2d(array), source=source)
+    return checked_finite(samples, source=source, sr=sr)
+
+
+def mono_samples(y: Any, *, source: str, sr: int | None = None) -> Samples:
+    """Return an array (sample,) or (channel, sample) as checked mono float32 (sample,)."""
+    return mean_of_channels(channel_samples(y, source=source, sr=sr))
 
 
 def stream_piece(y: Any) -> Samples:
@@ -76,7 +80,14 @@ def _check_shape(array: npt.NDArray[Any], *, source: str) -> None:
     if array.ndim > 1 and shape[-1] <= _MOST_CHANNELS < shape[-2]:
         raise AudioError(
             f"{source}: shape {shape} looks like (sample, channel); channels come first, "
-            "(..., sample), as in librosa: pass y.T",
+            "(channel, sample), as in librosa: pass y.T",
+            source=source,
+        )
+    if array.ndim > 2:
+        raise AudioError(
+            f"{source}: shape {shape} has more dimensions than one clip, (sample,) or (channel, "
+            "sample); load_many, encode_many and QTokenizer take batches (clip, sample) and (clip, "
+            "channel, sample)",
             source=source,
         )
 

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from qtokfeatures.audio import load_audio
-from qtokfeatures.exceptions import AudioError
+from qtokfeatures.audio import iter_blocks, load_audio
+from qtokfeatures.exceptions import AudioError, ChannelsWarning
 
 
 def y_of(array, sr: int = 1000) -> np.ndarray:
-    return load_audio(array, sr=sr).y
+    return load_audio(array, sr=sr, channel="mix").y
 
 
 # ---------------------------------------------------------------------------- dtypes
@@ -81,11 +81,11 @@ def test_the_array_given_is_left_alone():
 @given(
     hnp.arrays(
         np.float32,
-        hnp.array_shapes(min_dims=1, max_dims=4, max_side=6),
+        hnp.array_shapes(min_dims=1, max_dims=2, max_side=6),
         elements=st.floats(-2, 2, width=32),
     )
 )
-def test_leading_axes_are_averaged(y):
+def test_channels_are_averaged(y):
     mono = y_of(y)
     assert mono.shape == (y.shape[-1],)
     expected = y.reshape(-1, y.shape[-1]).mean(axis=0, dtype=np.float64)
@@ -98,6 +98,38 @@ def test_memory_layout_does_not_matter(y):
     reversed_twice = np.ascontiguousarray(y[::-1, ::-1])[::-1, ::-1]
     for other in (np.asfortranarray(y), strided, reversed_twice, y.astype(">i2")):
         np.testing.assert_array_equal(y_of(other), y_of(y))
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 100), (3, 2, 50), (1, 1, 1, 9)])
+@pytest.mark.parametrize("make", [np.zeros, torch.zeros])
+def test_a_batch_is_not_one_clip(make, shape):
+    with pytest.raises(AudioError, match=r"more dimensions than one clip.* encode_many"):
+        y_of(make(shape))
+
+
+@pytest.mark.parametrize("make", [np.zeros, torch.zeros])
+@pytest.mark.parametrize("as_pair", [False, True])
+def test_rows_that_may_be_clips_are_averaged_with_a_warning(make, as_pair):
+    y = make((2, 50))
+    given_, sr = ((y, 1000), None) if as_pair else (y, 1000)
+    for load in (load_audio, lambda *a, **k: list(iter_blocks(*a, **k))):
+        with pytest.warns(ChannelsWarning, match=r"2 rows .* shape \(2, 50\) are averaged"):
+            load(given_, sr=sr)
+
+
+@pytest.mark.parametrize(
+    ("audio", "options"),
+    [
+        (np.zeros((1, 50)), {"sr": 1000}),
+        (np.zeros((2, 50)), {"sr": 1000, "channel": "mix"}),
+        (np.zeros((2, 50)), {"sr": 1000, "channel": 1}),
+        ((1000, np.zeros((50, 2))), {}),
+    ],
+    ids=["one row", "mix", "one channel", "scipy"],
+)
+def test_rows_that_are_channels_are_averaged_without_a_warning(audio, options, recwarn):
+    assert load_audio(audio, **options).n_samples == 50
+    assert not recwarn.list
 
 
 def test_sixty_four_channels_are_channels():
@@ -213,7 +245,7 @@ def test_rate_that_contradicts_the_pair():
 
 
 @pytest.mark.parametrize(
-    "pair", [(np.zeros(9),), (np.zeros(9), 1000, 1), ("a.wav", 1000), (1, 2), ()], ids=len
+    "pair", [(np.zeros(9),), (np.zeros(9), 1000, "1"), ("a.wav", 1000), (1, 2), ()], ids=len
 )
 def test_tuple_that_is_no_pair(pair):
     with pytest.raises(AudioError, match=r"a tuple of audio is \(y, sr\)"):
