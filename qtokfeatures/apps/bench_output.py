@@ -1,4 +1,4 @@
-"""What a bench says: tables on the terminal or JSON, and its section of a model card."""
+"""Output of a bench: tables or JSON, and its section of a model card."""
 
 from __future__ import annotations
 
@@ -17,30 +17,13 @@ if TYPE_CHECKING:
 
 
 def running_command() -> str:
-    """Return the command line that runs, which a card names as the origin of its figures."""
+    """Return the running command line, which a card names as the origin of its figures."""
     return shlex.join(["qtok", *sys.argv[1:]])
 
 
 @dataclass(frozen=True)
 class BenchOutput:
-    """Where the figures of a bench go.
-
-    Parameters
-    ----------
-    section : str
-        The bench's section of a model card.
-    as_json : bool
-        Print JSON instead of tables.
-    card : Path, optional
-        Model card to put the tables into.
-    command : str
-        What makes the figures there; by default the command line that runs.
-
-    Raises
-    ------
-    InputError
-        If the card cannot be read or has no such section: before anything is measured.
-    """
+    """Destinations of a bench's figures; a card without that section raises InputError at once."""
 
     section: str
     as_json: bool = False
@@ -48,14 +31,14 @@ class BenchOutput:
     command: str = field(default_factory=running_command)
 
     def __post_init__(self) -> None:
-        """Look at the card."""
+        """Check the card before anything is measured."""
         if self.card is not None:
             from qtokfeatures.benches import check_card
 
             check_card(self.card, section=self.section)
 
     def stages(self) -> AbstractContextManager[Callable[[str, int, int], None]]:
-        """Show a bar while the bench runs; see :meth:`Report.stages`."""
+        """Yield ``on_progress``; see :meth:`Report.stages`."""
         return Report(as_json=self.as_json).stages()
 
     def show(
@@ -64,17 +47,7 @@ class BenchOutput:
         tables: Sequence[TextTable],
         notes: Callable[[str], Iterable[str]],
     ) -> None:
-        """Print what was measured, and write it into the card where there is one.
-
-        Parameters
-        ----------
-        values : mapping
-            What ``--json`` prints.
-        tables : sequence of TextTable
-            What people read.
-        notes : callable
-            Called with the command that made the tables, or nothing; gives the notes below them.
-        """
+        """Print `values` or `tables`, with ``notes(command)`` below, and update the card."""
         from rich.console import Console
 
         from qtokfeatures.benches import update_card

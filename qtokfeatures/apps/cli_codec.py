@@ -1,4 +1,4 @@
-"""``qtok codec``: which codecs there are, downloading and training one."""
+"""``qtok codec``: list, download and train codecs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from qtokfeatures.apps.cli_options import AsJson
 if TYPE_CHECKING:
     from qtokfeatures.labelled import CodecSpec
 
-app = typer.Typer(help="Codecs: list, download or train them.", no_args_is_help=True)
+app = typer.Typer(help="List, download and train codecs.", no_args_is_help=True)
 
 
 @app.callback()
 def codec() -> None:
-    """Codecs: list, download or train them."""
+    """List, download and train codecs."""
 
 
 app.command("train")(cli_train.train)
@@ -28,7 +28,7 @@ app.command("train")(cli_train.train)
 
 @app.command("list")
 def list_codecs(as_json: AsJson = False) -> None:
-    """List the codecs that can be loaded by name; none is downloaded for it."""
+    """List the codecs that can be loaded by name, without downloading any."""
     from qtokfeatures.codecs import list_codecs as known_names
     from qtokfeatures.codecs import load_codec
     from qtokfeatures.codecs.hub import is_repository_name
@@ -55,15 +55,17 @@ def list_codecs(as_json: AsJson = False) -> None:
 @app.command("pull")
 def pull(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A codec's name on the hub.")
+        str, typer.Argument(metavar="NAME", help="Name of a codec on the hub.")
     ] = "Qwen/Qwen3-TTS-Tokenizer-12Hz",
     revision: Annotated[
         str | None,
-        typer.Option("--revision", metavar="REV", help="Branch, tag or commit to take."),
+        typer.Option(
+            "--revision", metavar="REV", help="Branch, tag or commit; by default the tested one."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Download a codec's weights into the hub's cache, for use without a network."""
+    """Download the weights of a codec into the hub's cache, for use without a network."""
     from qtokfeatures.codecs.registry import pull_codec
 
     folder, commit = pull_codec(name, revision=revision)

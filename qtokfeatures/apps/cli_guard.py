@@ -1,4 +1,4 @@
-"""Errors as one line, and interruptions without a trace."""
+"""Commands whose errors are one line, and whose interruptions leave no trace."""
 
 from __future__ import annotations
 
@@ -77,5 +77,5 @@ def _explain(message: str, error: BaseException) -> NoReturn:
 
 
 def _is_about_usage(error: Exception) -> bool:
-    """Errors of the parser carry their own exit code and show themselves."""
+    """Return whether an error is one of the parser's, which carry their own exit code."""
     return hasattr(error, "exit_code")

@@ -1,4 +1,4 @@
-"""``qtok codec train``: a codec of mini's format, from recordings of one's own."""
+"""``qtok codec train``: a codec of mini's format from a user's recordings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _checked_steps(value: float | None) -> float | None:
 
 def _checked_render(value: float | None) -> float | None:
     if value is not None and not 0 <= value < math.inf:
-        raise typer.BadParameter("expected a finite number from 0 on")
+        raise typer.BadParameter("expected a finite number of at least 0")
     return value
 
 
@@ -38,13 +38,14 @@ def train(
         list[Path] | None,
         typer.Argument(
             metavar="[FOLDERS...]",
-            help="Folders of recordings, or of a manifest.csv; not needed to go on with a run.",
+            help="Folders of recordings, or of a manifest.csv; not needed to resume a run.",
             exists=True,
             show_default=False,
         ),
     ] = None,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder of the run.")
+        Path,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder of the run; made if absent."),
     ] = Path("run"),
     data: Annotated[
         list[Path] | None,
@@ -57,8 +58,8 @@ def train(
         typer.Option(
             "--from",
             metavar="CODEC",
-            help="Fit these weights to the recordings instead of training new ones: mini, or a "
-            "file or folder of weights of its format.",
+            help="Weights to fit to the recordings instead of training new ones: mini, or a file "
+            "or folder of its format.",
             show_default=False,
         ),
     ] = None,
@@ -66,8 +67,9 @@ def train(
         int | None,
         typer.Option(
             "--max-steps",
+            metavar="N",
             min=1,
-            help="With --from: steps at the most, by default 2000.",
+            help="With --from: most steps; by default 2000.",
             show_default=False,
         ),
     ] = None,
@@ -76,7 +78,7 @@ def train(
         typer.Option(
             "--render",
             metavar="SHARE",
-            help="Also render sounds: 1 is what mini had, 0.1 a tenth of it; by default none.",
+            help="Rendered sounds to add, as a share of those mini had; by default none.",
             callback=_checked_render,
             show_default=False,
         ),
@@ -86,18 +88,21 @@ def train(
         typer.Option(
             "--steps",
             metavar="SHARE",
-            help="Length of the run: 1, the default, is mini's.",
+            help="Length of the run, as a share of mini's; by default 1.",
             callback=_checked_steps,
             show_default=False,
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes that render.")] = 1,
+    jobs: Annotated[
+        int, typer.Option("--jobs", metavar="N", min=1, help="Processes that render.")
+    ] = 1,
     seed: Annotated[
         int | None,
         typer.Option(
             "--seed",
+            metavar="N",
             min=0,
-            help="Every draw of the run follows from it; by default 0.",
+            help="Seed of every draw of the run; by default 0.",
             show_default=False,
         ),
     ] = None,
@@ -105,7 +110,7 @@ def train(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a codec of mini's format; the same command goes on with a run that was interrupted."""
+    """Train a codec of mini's format; the same command resumes an interrupted run."""
     folders = [*(recordings or []), *(data or [])]
     say = Report(as_json=as_json, quiet=quiet)
     report = _ignored if as_json or quiet else _to_stderr
@@ -134,7 +139,7 @@ def train(
 
 
 def _recipe(output: Path, steps: float | None, seed: int | None) -> Recipe | None:
-    """Return what the options say, and where they say nothing what the run was begun with."""
+    """Return the recipe of the options, completed by that of the stored run."""
     from qtokfeatures.training import Recipe
     from qtokfeatures.training.run import stored_recipe
 
@@ -177,7 +182,7 @@ def _tune(
     )
     lines = [figures, _how_to_load(done.weights)]
     if done.best_step == 0:
-        lines.insert(1, "nothing was closer than the weights it began with: they were kept")
+        lines.insert(1, "no step was closer than the initial weights, which were kept")
     say.finish(asdict(done), lines)
 
 
@@ -196,4 +201,4 @@ def _to_stderr(line: str) -> None:
 
 
 def _ignored(line: str) -> None:
-    """Say nothing."""
+    """Print nothing."""

@@ -1,7 +1,7 @@
-"""Ctrl-C that does not get lost.
+"""Interrupts that are not lost.
 
-An interrupt that arrives while a C library calls back into Python (libsndfile writing a file) is
-swallowed there, and what comes out is another error, or none. So it is remembered as well.
+One that arrives while a C library calls back into Python (libsndfile writing a file) is swallowed
+there, and another error, or none, comes out. Interrupts are therefore also remembered.
 """
 
 from __future__ import annotations
@@ -19,25 +19,19 @@ _asked = threading.Event()
 
 
 def listen() -> None:
-    """Remember interrupts from now on, and let a polite kill leave as cleanly as they do."""
+    """Remember interrupts from now on, and exit on SIGTERM as cleanly as on SIGINT."""
     signal.signal(signal.SIGINT, _on_interrupt)
     signal.signal(signal.SIGTERM, _on_kill)
     sys.unraisablehook = _quiet_about_interrupts
 
 
 def was_interrupted() -> bool:
-    """Tell whether Ctrl-C was pressed, even if its exception did not arrive."""
+    """Return whether Ctrl-C was pressed, even if its exception did not arrive."""
     return _asked.is_set()
 
 
 def stop_if_interrupted() -> None:
-    """Raise the interrupt that was swallowed on its way.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If Ctrl-C was pressed.
-    """
+    """Raise KeyboardInterrupt if Ctrl-C was pressed."""
     if _asked.is_set():
         raise KeyboardInterrupt
 

@@ -1,9 +1,7 @@
-from .classifier_page import classifier_report as classifier_report
 from .classifying import ClassifiedFiles as ClassifiedFiles
 from .classifying import TrainedClassifier as TrainedClassifier
 from .classifying import classify_files as classify_files
 from .classifying import train_classifier as train_classifier
-from .cluster_page import cluster_report as cluster_report
 from .clustering import ClusteredFiles as ClusteredFiles
 from .clustering import cluster_files as cluster_files
 from .coding import FileFeatures as FileFeatures

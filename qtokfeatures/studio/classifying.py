@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         StoredClassifier,
         Validation,
     )
+    from qtokfeatures.studio.page import Markup
 
 NO_GROUP = "none"
 RESERVED_LABELS = ("clip", "probability")  # columns of predictions beside the label
@@ -378,7 +379,7 @@ def _write_report(
     folder: Path,
 ) -> list[Path]:
     from qtokfeatures.pipelines import characteristic_table
-    from qtokfeatures.studio.classifier_page import classifier_report
+    from qtokfeatures.studio.page import page, picture
     from qtokfeatures.viz.confusion import confusion_figure
     from qtokfeatures.viz.figures import figure_png, write_whole
 
@@ -397,40 +398,45 @@ def _write_report(
         f"Balanced accuracy {found.balanced_accuracy:.2f}, chance {1 / len(found.classes):.2f}; "
         + (f"each {model.group} left out whole." if found.grouped else "clips left out singly.")
     )
-    html = classifier_report(
-        title=f"{model.label}: {model.n_clips} clips, {len(found.classes)} classes",
+    html = page(
+        f"{model.label}: {model.n_clips} clips, {len(found.classes)} classes",
+        [
+            picture(png, alt="confusion matrix", caption=caption),
+            *(
+                _class_section(name, [one for one in tokens if one.label == str(name)])
+                for name in found.classes
+            ),
+        ],
         lead=f"Codec {model.codec.name}, revision {model.codec.revision}. Scores of tokens are "
         "log-odds over their standard error.",
-        confusion_png=png,
-        caption=caption,
-        tokens=_tokens_by_class(found, tokens),
     )
     write_whole(folder / "confusion.png", png)
     write_page(folder / "classifier.html", html)
     return [folder / name for name in (*tables, "confusion.png", "classifier.html")]
 
 
-def _tokens_by_class(
-    found: Validation, tokens: list[CharacteristicToken]
-) -> Mapping[str, Sequence[Any]]:
-    from qtokfeatures.studio.classifier_page import PlayedToken
+def _class_section(name: object, tokens: list[CharacteristicToken]) -> Markup:
+    from qtokfeatures.studio.page import cards, player, section, table
 
-    by_class: dict[str, list[Any]] = {str(name): [] for name in found.classes}
-    for one in tokens:
-        played = one.examples[:1] if len(by_class[one.label]) < _PLAYED_PER_CLASS else ()
-        sounds = {_place(where): _excerpt(where) for where in played}
-        by_class[one.label].append(
-            PlayedToken(
-                codebook=one.codebook,
-                bin=one.bin,
-                score=one.score,
-                share=one.share_here,
-                share_elsewhere=one.share_elsewhere,
-                examples="; ".join(map(_place, one.examples)),
-                sounds={place: sound for place, sound in sounds.items() if sound},
-            )
+    header = ("codebook", "bin", "score", "share of frames", "elsewhere", "for example")
+    rows = [
+        (
+            one.codebook,
+            one.bin,
+            one.score,
+            f"{one.share_here:.1%}",
+            f"{one.share_elsewhere:.1%}",
+            "; ".join(map(_place, one.examples)),
         )
-    return by_class
+        for one in tokens
+    ]
+    players = [
+        player(_place(where), sound, note=f"codebook {one.codebook}, bin {one.bin}")
+        for one in tokens[:_PLAYED_PER_CLASS]
+        for where in one.examples[:1]
+        if (sound := _excerpt(where))
+    ]
+    return section(f"Most characteristic tokens: {name}", table(header, rows), cards(players))
 
 
 def _place(where: Occurrence) -> str:

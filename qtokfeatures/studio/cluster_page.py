@@ -1,11 +1,13 @@
-"""The page that lets one hear what a clustering put together."""
+"""Page with the map of a clustering and players for its clusters."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from qtokfeatures.studio.listening import compact_uri
 from qtokfeatures.studio.page import (
     Markup,
     cards,
@@ -21,6 +23,7 @@ from qtokfeatures.studio.page import (
 from qtokfeatures.viz.clip_map import map_figure, mark_positions
 from qtokfeatures.viz.figures import figure_png
 from qtokfeatures.viz.projection import Projection
+from qtokfeatures.viz.waveform import Signal
 
 _MOST_KINDS = 4
 _MOST_LISTED = 60
@@ -28,21 +31,7 @@ _MOST_LISTED = 60
 
 @dataclass(frozen=True)
 class ClusteredClip:
-    """A clip and the cluster it fell into.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    cluster : int
-        Its cluster.
-    duration_s : float
-        Its length, s.
-    kind : str
-        What it is known to be, such as an instrument; empty when nothing is known.
-    audio : str, optional
-        ``data:`` URL that plays it; None for a clip that is only listed.
-    """
+    """A clip of a page: its length in seconds, class if known, and ``data:`` URL if played."""
 
     name: str
     cluster: int
@@ -51,35 +40,16 @@ class ClusteredClip:
     audio: str | None = None
 
 
-@dataclass(frozen=True)
-class SoundOfCluster:
-    """What a cluster sounds like.
+class ClusterSound(NamedTuple):
+    """Audio (sample,) that represents a cluster, its rate in Hz, and how it was made."""
 
-    Parameters
-    ----------
-    audio : str
-        ``data:`` URL that plays it.
-    note : str
-        How it was made.
-    """
-
-    audio: str
-    note: str
+    y: Signal
+    sr: int
+    origin: str
 
 
-@dataclass(frozen=True)
-class ClusterMap:
-    """A drawn map.
-
-    Parameters
-    ----------
-    png : bytes
-        The picture.
-    caption : str
-        What it shows.
-    spots : Markup
-        Places in it that play a clip.
-    """
+class ClusterMap(NamedTuple):
+    """PNG content of a map, its caption, and the places in it that play a clip."""
 
     png: bytes
     caption: str
@@ -92,52 +62,16 @@ def cluster_report(
     *,
     title: str,
     lead: str = "",
-    prototypes: Mapping[int, SoundOfCluster] | None = None,
+    prototypes: Mapping[int, ClusterSound] | None = None,
 ) -> str:
-    """Return a page with the map and, cluster by cluster, players.
-
-    Parameters
-    ----------
-    clips : sequence of ClusteredClip
-        All clips, in the order of the map.
-    drawn : ClusterMap
-        From :func:`draw_cluster_map`.
-    title : str
-        The page's heading.
-    lead : str
-        One paragraph below it.
-    prototypes : mapping of int to SoundOfCluster, optional
-        What stands for each cluster, to be heard first.
-
-    Returns
-    -------
-    str
-        A complete HTML document that needs nothing else.
-    """
+    """Return an HTML page with the map and, cluster by cluster, players."""
     return page(title, [*map_blocks(drawn), *cluster_sections(clips, prototypes)], lead=lead)
 
 
 def draw_cluster_map(
     clips: Sequence[ClusteredClip], projection: Projection, *, title: str, kind_title: str = ""
 ) -> ClusterMap:
-    """Draw clips, coloured by what they are, or by cluster when that is not known.
-
-    Parameters
-    ----------
-    clips : sequence of ClusteredClip
-        One per row of the projection.
-    projection : Projection
-        Where they lie.
-    title : str
-        Above the map.
-    kind_title : str
-        What the kinds are, above the legend.
-
-    Returns
-    -------
-    ClusterMap
-        The picture and what belongs to it.
-    """
+    """Draw clips, coloured by class where one is known, else by cluster."""
     known = any(clip.kind for clip in clips)
     figure = map_figure(
         projection,
@@ -161,26 +95,20 @@ def map_blocks(drawn: ClusterMap) -> list[Markup]:
 
 
 def cluster_name(cluster: int) -> str:
-    """Return what a cluster is called; −1 is that of the clips in none.
-
-    Examples
-    --------
-    >>> cluster_name(3), cluster_name(-1)
-    ('cluster 3', 'no cluster')
-    """
+    """Return the name of a cluster on a page; −1 is for clips in none."""
     return "no cluster" if cluster < 0 else f"cluster {cluster}"
 
 
 def cluster_sections(
-    clips: Sequence[ClusteredClip], prototypes: Mapping[int, SoundOfCluster] | None = None
+    clips: Sequence[ClusteredClip], prototypes: Mapping[int, ClusterSound] | None = None
 ) -> list[Markup]:
     """Return a table of the clusters, and one section of players for each of them."""
     members: dict[int, dict[int, ClusteredClip]] = {}
     for index, clip in enumerate(clips):
         members.setdefault(clip.cluster, {})[index] = clip
     clusters = sorted(members.items(), key=lambda item: (item[0] < 0, item[0]))
-    heard = prototypes or {}
-    sections = [_cluster_section(number, clips, heard.get(number)) for number, clips in clusters]
+    sounds = prototypes or {}
+    sections = [_cluster_section(number, clips, sounds.get(number)) for number, clips in clusters]
     return [_overview(clusters), *sections]
 
 
@@ -193,13 +121,13 @@ def _overview(clusters: Sequence[tuple[int, Mapping[int, ClusteredClip]]]) -> Ma
         )
         for cluster, members in clusters
     ]
-    return table(("cluster", "clips", "what is in it"), rows)
+    return table(("cluster", "clips", "contents"), rows)
 
 
 def _cluster_section(
-    cluster: int, members: Mapping[int, ClusteredClip], prototype: SoundOfCluster | None
+    cluster: int, members: Mapping[int, ClusteredClip], prototype: ClusterSound | None
 ) -> Markup:
-    heard = [
+    played = [
         player(
             clip.name,
             clip.audio,
@@ -216,15 +144,15 @@ def _cluster_section(
         f"{cluster_name(cluster).capitalize()}: {count}",
         element("p", composition, class_="faint") if composition else "",
         _prototype_card(cluster, prototype) if prototype else "",
-        cards(heard),
+        cards(played),
         element("p", _listing(silent), class_="faint") if silent else "",
         anchor=_section_anchor(cluster),
     )
 
 
-def _prototype_card(cluster: int, prototype: SoundOfCluster) -> Markup:
+def _prototype_card(cluster: int, prototype: ClusterSound) -> Markup:
     name = f"What {cluster_name(cluster)} sounds like"
-    return cards([player(name, prototype.audio, note=prototype.note)])
+    return cards([player(name, compact_uri(prototype.y, prototype.sr), note=prototype.origin)])
 
 
 def _composition(clips: Iterable[ClusteredClip]) -> str:

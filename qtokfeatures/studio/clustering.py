@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from qtokfeatures.exceptions import QtokError
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
     from qtokfeatures.estimators import Pipeline
     from qtokfeatures.pipelines import Clustering
-    from qtokfeatures.studio.cluster_page import ClusteredClip
+    from qtokfeatures.studio.cluster_page import ClusteredClip, ClusterSound
     from qtokfeatures.viz.projection import Projection
 
 PROTOTYPES = ("clip", "centre")
@@ -43,14 +43,6 @@ PROTOTYPES = ("clip", "centre")
 _MOST_PLAYERS = 60  # about 100 kB each: a page of 6 MB still opens on a phone
 _EXCERPT_S = 6.0
 _EXCERPT_SR = 24000
-
-
-class ClusterSound(NamedTuple):
-    """Audio (sample,) that stands for a cluster, its rate in Hz, and how it was made."""
-
-    y: NDArray[np.float32]
-    sr: int
-    origin: str
 
 
 @dataclass(frozen=True)
@@ -164,6 +156,7 @@ class ClusterRun:
 
     def _typical_clip(self, cluster: int) -> ClusterSound:
         from qtokfeatures.pipelines import sonify_medoid
+        from qtokfeatures.studio.cluster_page import ClusterSound
 
         found = self.clustering
         made = sonify_medoid(self.codec, self.ds, found.space, found.labels == cluster)
@@ -171,6 +164,7 @@ class ClusterRun:
 
     def _sound_of_centre(self, cluster: int) -> ClusterSound:
         from qtokfeatures.estimators import sonify
+        from qtokfeatures.studio.cluster_page import ClusterSound
 
         made = sonify(self.pipe, cluster=self.clustering.fitted_labels[cluster])
         clips = list(dict.fromkeys(map(str, made.frames["clip"].values)))
@@ -383,19 +377,14 @@ def _write(
     on_progress: Progress,
 ) -> None:
     from qtokfeatures.files import atomic_write
-    from qtokfeatures.studio.cluster_page import SoundOfCluster, cluster_report, draw_cluster_map
-    from qtokfeatures.studio.listening import compact_uri
+    from qtokfeatures.studio.cluster_page import cluster_report, draw_cluster_map
     from qtokfeatures.viz.figures import write_whole
 
     clips = run.clips_of_page(on_progress)
     title = f"{len(clips)} clips by their tokens"
     drawn = draw_cluster_map(clips, run.projection, title=title, kind_title=color_by)
     lead = f"{run.clustering.n_clusters} clusters. Codec: {run.codec.spec.describe()}."
-    played = {
-        cluster: SoundOfCluster(compact_uri(one.y, one.sr), one.origin)
-        for cluster, one in prototypes.items()
-    }
-    html = cluster_report(clips, drawn, title=title, lead=lead, prototypes=played)
+    html = cluster_report(clips, drawn, title=title, lead=lead, prototypes=prototypes)
     run.write_labels(folder / "labels.csv")
     with atomic_write(folder / "labels.nc") as fresh:
         run.labelled().to_netcdf(fresh, engine="h5netcdf")

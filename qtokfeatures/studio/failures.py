@@ -87,7 +87,8 @@ class NoUsableInputError(InputError):
 def check_usable(found: object, failures: Sequence[Failure]) -> None:
     """Raise NoUsableInputError if `found` is empty."""
     if not found:
-        reasons = "; ".join(failure.line() for failure in failures) or "there are none"
+        reasons = "; ".join(failure.line() for failure in failures[:3]) or "there are none"
+        reasons += f"; and {len(failures) - 3} more" if len(failures) > 3 else ""
         raise NoUsableInputError(f"no input can be used: {reasons}", failures)
 
 

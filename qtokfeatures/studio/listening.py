@@ -1,4 +1,4 @@
-"""Audio that travels inside a page."""
+"""Audio as ``data:`` URLs, for the players of a page."""
 
 from __future__ import annotations
 
@@ -11,61 +11,19 @@ import soundfile as sf
 from qtokfeatures.audio import resample
 from qtokfeatures.viz.waveform import Signal, check_signal
 
-_LOWEST_SR = 8000
+_LOWEST_SR = 8000  # browsers may not play rates outside these
 _HIGHEST_SR = 48000
 _FADE_S = 0.02
 
 
 def lossless_uri(y: Signal, sr: int, *, longest_s: float = 60.0) -> str:
-    """Return a clip as a ``data:`` URL in FLAC, for comparing by ear.
-
-    Parameters
-    ----------
-    y : ndarray (sample,)
-        One channel, full scale ±1; beyond that it is clipped.
-    sr : int
-        Sample rate, Hz. Rates that browsers may not play are resampled to 8 or 48 kHz.
-    longest_s : float
-        Only so much of the beginning is kept, s.
-
-    Returns
-    -------
-    str
-        The URL, to be the ``src`` of an ``<audio>``.
-
-    Raises
-    ------
-    InputError
-        If `y` is not one-dimensional or has no samples, or `sr` is not positive.
-    """
+    """Return the first `longest_s` of `y` (sample,) as FLAC, clipped to full scale."""
     playable, rate = _playable(y, sr, longest_s)
     return _uri(playable, rate, container="FLAC", mime="audio/flac")
 
 
 def compact_uri(y: Signal, sr: int, *, longest_s: float = 6.0) -> str:
-    """Return a clip as a small ``data:`` URL, for pages with many clips.
-
-    MP3 where this machine's libsndfile writes it, FLAC otherwise.
-
-    Parameters
-    ----------
-    y : ndarray (sample,)
-        One channel, full scale ±1; beyond that it is clipped.
-    sr : int
-        Sample rate, Hz.
-    longest_s : float
-        Only so much of the beginning is kept, s.
-
-    Returns
-    -------
-    str
-        The URL, to be the ``src`` of an ``<audio>``.
-
-    Raises
-    ------
-    InputError
-        If `y` is not one-dimensional or has no samples, or `sr` is not positive.
-    """
+    """Return the first `longest_s` of `y` (sample,) as MP3, or FLAC where MP3 cannot be written."""
     if "MP3" not in sf.available_formats():
         return lossless_uri(y, sr, longest_s=longest_s)
     playable, _ = _playable(y, sr, longest_s)

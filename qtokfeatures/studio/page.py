@@ -1,4 +1,4 @@
-"""One self-contained page: everything inside, nothing fetched, fit for a phone."""
+"""Self-contained HTML pages: nothing fetched, legible on a phone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,6 @@ vertical-align:top}
 th{font-weight:600;font-size:.875rem;color:var(--faint)}
 td:not(:last-child){white-space:nowrap}
 td.number{text-align:right}
-.swatch{display:inline-block;width:.75rem;height:.75rem;border-radius:50%;margin-right:.5rem}
 @media (max-width:40rem){.picture::after{content:"swipe sideways for the whole picture";
 display:block;position:sticky;left:0;width:100%;color:var(--faint);font-size:.8rem;text-align:center}}
 @media (max-width:36rem){body{padding:.5rem .75rem 3rem}h1{font-size:1.35rem}}
@@ -65,22 +64,7 @@ _EMPTY_ELEMENTS = frozenset({"img", "meta", "br"})
 
 
 def page(title: str, blocks: Iterable[object], *, lead: str = "") -> str:
-    """Return a complete HTML document.
-
-    Parameters
-    ----------
-    title : str
-        The heading.
-    blocks : iterable of Markup or str
-        The content; plain strings are shown as text.
-    lead : str
-        One paragraph below the heading.
-
-    Returns
-    -------
-    str
-        The document. It refers to nothing outside itself.
-    """
+    """Return a complete HTML document; `blocks` are markup, or strings shown as text."""
     head = join(
         [
             element("meta", charset="utf-8"),
@@ -102,12 +86,12 @@ def page(title: str, blocks: Iterable[object], *, lead: str = "") -> str:
 
 
 def section(heading: str, *blocks: object, anchor: str | None = None) -> Markup:
-    """A heading and what belongs to it."""
+    """Return a heading and its blocks."""
     return element("section", element("h2", heading), *blocks, id=anchor)
 
 
 def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> Markup:
-    """A table; columns of numbers are set flush right, and it scrolls when it is too wide."""
+    """Return a table that scrolls when it is too wide; numbers are aligned right."""
     head = element("tr", *(element("th", name) for name in header))
     body = [element("tr", *map(_cell, row)) for row in rows]
     return element(
@@ -118,7 +102,7 @@ def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> Markup:
 
 
 def picture(png: bytes, *, alt: str, caption: str = "", spots: Iterable[Markup] = ()) -> Markup:
-    """A picture that keeps a legible size on a narrow screen by scrolling."""
+    """Return a picture that stays legible on a narrow screen by scrolling."""
     source = f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
     canvas = element("div", element("img", src=source, alt=alt), *spots, class_="canvas")
     return element(
@@ -131,7 +115,7 @@ def picture(png: bytes, *, alt: str, caption: str = "", spots: Iterable[Markup] 
 def spots(
     positions: NDArray[np.float64], names: Sequence[str], targets: Sequence[str | None]
 ) -> list[Markup]:
-    """Places in a picture that play a clip when they are touched."""
+    """Return places (n, 2) in a picture, as shares of its size, that play a clip when touched."""
     return [
         element(
             "a",
@@ -147,7 +131,7 @@ def spots(
 
 
 def player(name: str, source: str, *, note: str = "", anchor: str | None = None) -> Markup:
-    """A card with a name and an audio player."""
+    """Return a card with a name and an audio player."""
     return element(
         "div",
         element("p", name, class_="name"),
@@ -159,13 +143,8 @@ def player(name: str, source: str, *, note: str = "", anchor: str | None = None)
 
 
 def cards(players: Iterable[Markup]) -> Markup:
-    """Players side by side, as many as fit."""
+    """Return players side by side, as many as fit."""
     return element("div", *players, class_="cards")
-
-
-def swatch(color: str) -> Markup:
-    """A dot in a colour of the picture."""
-    return element("span", class_="swatch", style=f"background:{color}")
 
 
 def _cell(value: object) -> Markup:
@@ -176,41 +155,20 @@ def _cell(value: object) -> Markup:
 
 
 class Markup(str):
-    """A string that is already HTML and goes into a page as it is."""
+    """HTML that goes into a page unescaped."""
 
     __slots__ = ()
 
 
 def escape(text: object) -> Markup:
-    """Return `text` as markup that shows it literally; markup stays as it is.
-
-    Examples
-    --------
-    >>> escape("a <b> & c")
-    'a &lt;b&gt; &amp; c'
-    >>> escape(Markup("<b>"))
-    '<b>'
-    """
+    """Return `text` as markup that shows it literally; markup stays as it is."""
     return text if isinstance(text, Markup) else Markup(html.escape(str(text), quote=True))
 
 
 def element(name: str, /, *children: object, **attributes: object) -> Markup:
-    """Build one HTML element; text in it and in its attributes is escaped.
+    """Return one HTML element with escaped children and attributes.
 
-    Parameters
-    ----------
-    name : str
-        The element, such as ``"p"``.
-    *children : object
-        Markup, or anything else to be shown as text.
-    **attributes : object
-        ``True`` writes the bare name, ``None`` and ``False`` leave it out. A trailing underscore
-        is dropped (``class_``).
-
-    Returns
-    -------
-    Markup
-        The element.
+    True writes a bare attribute, None and False omit it; a trailing underscore is dropped.
 
     Examples
     --------
@@ -224,7 +182,7 @@ def element(name: str, /, *children: object, **attributes: object) -> Markup:
 
 
 def join(parts: Iterable[object]) -> Markup:
-    """Put parts after one another, escaping those that are not markup."""
+    """Concatenate parts, escaping those that are not markup."""
     return Markup("".join(escape(part) for part in parts))
 
 

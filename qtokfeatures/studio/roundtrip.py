@@ -1,4 +1,4 @@
-"""One clip there and back: what came out, and what it measures."""
+"""One clip encoded and decoded, and the distances between original and reconstruction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_MEASURED_PEAK = 0.5
+_MEASURED_PEAK = 0.5  # that of the model cards: the distances depend on level
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +38,15 @@ class Roundtrip:
     Parameters
     ----------
     name : str
-        What to call the clip.
+        Name of the clip.
     y, y_hat : ndarray (sample,)
         Original and reconstruction, both at `sr` and equally long.
     sr : int
-        The original's rate, Hz.
+        Rate of both, Hz.
     codes : ndarray of int16 (codebook, frame)
-        What was decoded.
+        The codes that were decoded.
     spec : CodecSpec
-        The codec that did it.
+        The codec.
     encode_s, decode_s : float
         Time that encoding and decoding took, s.
     refine : int, default=0
@@ -70,19 +70,19 @@ class Roundtrip:
 
     @property
     def bit_rate(self) -> float:
-        """What the codes of one second take, bit/s."""
+        """Bit rate of the codes, bit/s."""
         bits_per_code = float(np.log2(self.spec.codebook_size))
         return len(self.codes) * bits_per_code * self.spec.frame_rate
 
     @cached_property
     def numbers(self) -> dict[str, float]:
-        """What the reconstruction measures.
+        """Measurements of the reconstruction.
 
         ``duration_s``, ``sample_rate``, ``codebooks``, ``frames``, ``refine``, ``bit_rate``
         (bit/s), ``log_mel_distance`` and ``log_stft_distance`` (lower is better), ``si_sdr_db``,
         ``encode_speed`` and ``decode_speed`` (seconds of audio per second). The distances are
-        those of the codec's model card: at the codec's rate, both signals scaled by what brings
-        the original's peak to 0.5.
+        those of the codec's model card: at the codec's rate, both signals scaled so that the
+        original peaks at 0.5.
         """
         original, decoded = self._measured_pair()
         rate = self.spec.sample_rate
@@ -122,9 +122,9 @@ def make_roundtrip(
     audio : AudioClip
         The clip at its native rate.
     name : str
-        What to call it.
+        Name of the clip.
     codebooks : int, optional
-        Decode only so many codebooks, the coarsest first; all by default.
+        Decode only the first so many codebooks, the coarsest; all by default.
     refine : int, default=0
         Steps in which the codes are fitted to what they decode to.
 
@@ -137,6 +137,14 @@ def make_roundtrip(
     ------
     RequestError
         If the codec does not have so many codebooks.
+
+    Examples
+    --------
+    >>> import qtokfeatures as qt
+    >>> clip = qt.load_audio(qt.example_file("guitar_phrase"))
+    >>> one = qt.studio.make_roundtrip(qt.load_codec("mini"), clip, name="guitar")
+    >>> one.codes.shape, one.numbers["log_mel_distance"] < 1
+    ((16, 50), True)
     """
     check_codebooks(codebooks, codec.spec.n_codebooks)
     native = load_audio(audio)
@@ -151,7 +159,7 @@ def make_roundtrip(
 
 
 def speed_text(value: float) -> str:
-    """Write how many times faster than real time something is: 320, 4.1, 0.62."""
+    """Format a multiple of real time: 320, 4.1, 0.62."""
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 

@@ -1,4 +1,4 @@
-"""The confusion matrix and the page about a classifier."""
+"""The confusion matrix."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.studio import classifier_report
-from qtokfeatures.studio.classifier_page import PlayedToken
 from qtokfeatures.viz import confusion_figure
 from qtokfeatures.viz.figures import figure_png
 
@@ -38,17 +36,3 @@ def test_many_classes_are_drawn_without_numbers() -> None:
 def test_what_is_no_square_is_refused() -> None:
     with pytest.raises(InputError, match=r"shape \(3, 3\) for 2 classes"):
         confusion_figure(COUNTS, ["a", "b"])
-
-
-def test_the_page_says_and_plays_what_tells_a_class() -> None:
-    token = PlayedToken(
-        codebook=1, bin=79, score=3.3, share=0.105, share_elsewhere=0.007,
-        examples="a & b at 0.24 s", sounds={"a & b at 0.24 s": "data:audio/flac;base64,AA=="},
-    )  # fmt: skip
-    html = classifier_report(
-        title="t", lead="", confusion_png=b"png", caption="c", tokens={"flute": [token], "oboe": []}
-    )
-    assert "Most characteristic tokens: flute" in html
-    assert "10.5%" in html
-    assert html.count("<audio") == 1
-    assert "a &amp; b at 0.24 s" in html
