@@ -118,7 +118,7 @@ def test_a_classifier_is_trained_and_applied(tones: Path, small_codec) -> None:
         shutil.copy(tones / f"{number - 2}.wav", tones / f"{number}.wav")
     rows = [(f"tones/{n}.wav", "low" if n < 3 else "high", str(n % 3)) for n in range(6)]
     pd.DataFrame(rows, columns=["path", "label", "group"]).to_csv("list.csv", index=False)
-    trained = studio.train_classifier("list.csv", output="m.skops", codec=small_codec, folds=2)
+    trained = studio.train_classifier("list.csv", output="m.skops", codec=small_codec)
     assert trained.files == [Path("m.skops")]
     assert trained.validation.confusion().to_numpy().sum() == 6
     found = studio.classify_files("m.skops", tones, codec=small_codec)
