@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,14 @@ def clip_items(X: Any) -> Any:
             _checked_numbers(np.asarray(X))
         return [_as_row(item) for item in X]
     return X
+
+
+def clip_count(X: Any) -> int | None:
+    """Return the number of clips of X, or None if that is unknown without reading them."""
+    clips = CodeSequence(X) if isinstance(X, xr.Dataset) else X
+    clips = clips if isinstance(clips, CodeSequence) else clip_items(clips)
+    is_sized = isinstance(clips, Sized) and not isinstance(clips, (str, bytes))
+    return len(clips) if is_sized else None
 
 
 def clip_labels(X: Any) -> dict[str, Array]:

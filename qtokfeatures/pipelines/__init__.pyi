@@ -18,6 +18,7 @@ from .manifest import folder_manifest as folder_manifest
 from .manifest import read_manifest as read_manifest
 from .prototypes import Prototype as Prototype
 from .prototypes import sonify_medoid as sonify_medoid
+from .splits import SmallClassWarning as SmallClassWarning
 from .splits import group_splits as group_splits
 from .stored_models import StoredClassifier as StoredClassifier
 from .stored_models import load_classifier as load_classifier

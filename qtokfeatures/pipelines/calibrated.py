@@ -14,14 +14,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.pipelines.splits import group_splits, lonely_classes
+from qtokfeatures.pipelines.splits import (
+    SmallClassWarning,
+    group_splits,
+    single_group_classes,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-class LonelyClassWarning(UserWarning):
-    """A class has a single group, so its probabilities are calibrated on training data."""
 
 
 class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -94,17 +94,17 @@ class GroupCalibratedClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimat
 
         Warns
         -----
-        LonelyClassWarning
+        SmallClassWarning
             If a class has a single group or a single clip. Its clips are then used for both
             training and calibration.
         """
         X = _plain(X)
         y = _checked_classes(y)
-        if groups is not None and (lonely := lonely_classes(y, groups)):
+        if groups is not None and (small := single_group_classes(y, groups)):
             warnings.warn(
-                f"only one group has {', '.join(map(str, lonely))}: their probabilities are "
+                f"only one group has {', '.join(map(str, small))}: their probabilities are "
                 "calibrated on a group that is also in the training data, and are too high",
-                LonelyClassWarning,
+                SmallClassWarning,
                 stacklevel=2,
             )
         X, y, groups = _with_single_clips_twice(X, y, groups)
@@ -168,7 +168,7 @@ def _with_single_clips_twice(
         warnings.warn(
             f"only one clip has {', '.join(map(str, classes[single]))}: their probabilities are "
             "calibrated on a clip that is also in the training data, and are too high",
-            LonelyClassWarning,
+            SmallClassWarning,
             stacklevel=3,
         )
     rows = np.concatenate([np.arange(len(y)), first[single]])

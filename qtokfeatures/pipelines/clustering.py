@@ -17,6 +17,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from qtokfeatures.estimators import Pipeline, QTokenizer
+from qtokfeatures.estimators.inputs import clip_count
 from qtokfeatures.exceptions import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ def find_clusters(pipe: Pipeline, X: Any) -> Clustering:
     Raises
     ------
     InputError
-        If there are too few clips for the clusters or dimensions of the pipeline.
+        If there are too few clips for the clusters or dimensions of the pipeline. Too few clips for
+        the clusters are refused before the first clip is encoded, if `X` has a length.
 
     Examples
     --------
@@ -183,6 +185,7 @@ def find_clusters(pipe: Pipeline, X: Any) -> Clustering:
     >>> found.n_clusters, sorted(set(found.labels.tolist()))
     (2, [0, 1])
     """
+    _check_count(pipe[-1], clip_count(X))
     features = pipe[0].fit_transform(X)
     try:
         space = pipe[1:-1].fit_transform(features) if len(pipe) > 2 else features
@@ -233,6 +236,16 @@ def rank_clusters(fitted: npt.ArrayLike, space: npt.ArrayLike) -> Clustering:
         middle = table[members].mean(axis=0)
         distances[members] = np.linalg.norm(table[members] - middle, axis=1)
     return Clustering(labels, distances, table, tuple(int(name) for name in ranked))
+
+
+def _check_count(clusterer: Any, n_clips: int | None) -> None:
+    for name in ("n_clusters", "min_cluster_size"):
+        needed = getattr(clusterer, name, None)
+        if n_clips is not None and isinstance(needed, int) and needed > n_clips:
+            raise InputError(
+                f"{name}={needed} needs at least {needed} clips, got {n_clips}; give more clips, "
+                f"or reduce {name}"
+            )
 
 
 def _clusterer(method: str, n_clusters: int | None, min_cluster_size: int, seed: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -9,14 +10,27 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.utils.multiclass import check_classification_targets
 
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.parameters import whole
 
 Split = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # training rows, test rows
 
 _ATTEMPTS: Final = 20  # stratified folds of different seeds
 _DRAWS: Final = 500  # random folds, where no stratified ones keep every class in training
 _MOST_NAMED: Final = 5
+_WITHOUT: Final = "hold out single clips with groups=None (--group none)"
+
+
+class SmallClassWarning(UserWarning):
+    """A class has too few groups or clips for a reliable accuracy or calibration.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> warnings.simplefilter("ignore", SmallClassWarning)
+    """
 
 
 def group_splits(
@@ -53,8 +67,8 @@ def group_splits(
     Raises
     ------
     InputError
-        If there are fewer than two classes, a class has only one group, or no split keeps groups
-        whole. Names the classes.
+        If there are fewer than two classes, a class or group is missing or no class, a class has
+        only one group, or no split keeps groups whole. Names the classes or the clip.
 
     Examples
     --------
@@ -62,14 +76,13 @@ def group_splits(
     >>> len(splits)
     2
     """
-    classes, labels = np.unique(np.asarray(y), return_inverse=True)
+    whole("n_splits", n_splits, at_least=2)
+    classes, labels = np.unique(check_classes(y), return_inverse=True)
     of = np.arange(len(labels)) if groups is None else _numbered(groups, len(labels))
-    if not strict:
-        of = _with_lonely_split(labels, of)
     if len(classes) < 2:
         raise InputError(f"expected at least two classes, got 1 class: {classes.tolist()}")
-    if n_splits < 2:
-        raise InputError(f"n_splits must be at least 2, got {n_splits}")
+    if not strict:
+        of = _with_small_split(labels, of)
     most = min(n_splits, _fewest_groups(classes, labels, of))
     for folds in range(most, 1, -1):
         balanced = (
@@ -82,8 +95,25 @@ def group_splits(
                 return splits
     raise InputError(
         "no split keeps groups whole and every class in training, because too many classes share "
-        "their groups; add groups, or leave out classes that share all of their groups"
+        f"their groups; add groups, leave out classes that share all of theirs, or {_WITHOUT}"
     )
+
+
+def check_classes(y: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return one class per clip; other values raise an error that names the clip."""
+    labels = np.asarray(y)
+    if labels.ndim != 1:
+        raise InputError(f"y must be one class per clip, got an array of shape {labels.shape}")
+    if pd.isna(labels).any():
+        raise InputError(f"y has no value for clip {int(np.argmax(pd.isna(labels)))}")
+    try:
+        check_classification_targets(labels)
+        np.unique(labels)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"y must be classes of one type, such as text or whole numbers: {error}"
+        ) from error
+    return labels
 
 
 def _numbered(groups: npt.ArrayLike, n_clips: int) -> npt.NDArray[np.int64]:
@@ -97,16 +127,16 @@ def _numbered(groups: npt.ArrayLike, n_clips: int) -> npt.NDArray[np.int64]:
     return np.asarray(pd.factorize(given, sort=given.dtype != object)[0], dtype=np.int64)
 
 
-def _with_lonely_split(labels: Any, groups: Any) -> Any:
+def _with_small_split(labels: Any, groups: Any) -> Any:
     """Turn each clip of a class with a single group into a group of its own."""
     split = groups.copy()
-    for label in lonely_classes(labels, groups):
+    for label in single_group_classes(labels, groups):
         rows = np.flatnonzero(labels == label)
         split[rows] = groups.max() + 1 + rows
     return split
 
 
-def lonely_classes(y: npt.ArrayLike, groups: npt.ArrayLike) -> list[Any]:
+def single_group_classes(y: npt.ArrayLike, groups: npt.ArrayLike) -> list[Any]:
     """Return the sorted classes with a single group."""
     labels = np.asarray(y)
     of = _numbered(groups, len(labels))
@@ -115,15 +145,22 @@ def lonely_classes(y: npt.ArrayLike, groups: npt.ArrayLike) -> list[Any]:
 
 def _fewest_groups(classes: Any, labels: Any, groups: Any) -> int:
     """Return the number of groups of the class with the fewest, which must be 2 or more."""
-    lonely = [str(classes[label]) for label in lonely_classes(labels, groups)]
-    if lonely:
-        named = ", ".join(lonely[:_MOST_NAMED]) + (", …" if len(lonely) > _MOST_NAMED else "")
+    small = [str(classes[label]) for label in single_group_classes(labels, groups)]
+    if small:
+        few = f"{len(small)} of {len(classes)} classes have one: {named(small)}"
         raise InputError(
-            f"every class needs clips of two groups or more, and {len(lonely)} of {len(classes)} "
-            f"classes have one: {named}; give more groups or leave these classes out. Without "
-            "groups, every class needs two clips"
+            f"every class needs two clips, and {few}; add clips or leave these classes out"
+            if len(np.unique(groups)) == len(groups)
+            else f"every class needs two groups, and {few}; add groups, leave these classes out, "
+            f"or {_WITHOUT}"
         )
     return min(len(set(groups[labels == label])) for label in range(len(classes)))
+
+
+def named(classes: Sequence[Any]) -> str:
+    """Name the first classes, for messages."""
+    more = ", …" if len(classes) > _MOST_NAMED else ""
+    return ", ".join(map(str, classes[:_MOST_NAMED])) + more
 
 
 def _folds(labels: Any, groups: Any, n_splits: int, seed: int) -> list[Split]:

@@ -12,10 +12,9 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
-from qtokfeatures.estimators.inputs import are_codes, check_labels
+from qtokfeatures.estimators.inputs import are_codes, check_labels, clip_count
 from qtokfeatures.labelled import CodeSequence
-from qtokfeatures.pipelines.calibrated import LonelyClassWarning
-from qtokfeatures.pipelines.splits import group_splits
+from qtokfeatures.pipelines.splits import SmallClassWarning, Split, group_splits, named
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,12 +127,14 @@ def validate_groups(
     ------
     InputError
         If a class has a single group, no split keeps groups whole, or `y` or `groups` has another
-        length than `X`.
+        length than `X`. Raised before the first clip is encoded, if `X` has a length.
 
     Warns
     -----
     SkippedClipWarning
         If the pipeline skips unusable clips. Their labels are skipped as well.
+    SmallClassWarning
+        If a class is learned from a single clip in some fold, which makes its accuracy unreliable.
 
     Examples
     --------
@@ -145,6 +146,11 @@ def validate_groups(
     >>> int(found.confusion().to_numpy().sum())
     8
     """
+    count = clip_count(X)
+    if count is not None:
+        truth = check_labels(y, count)
+        of = None if groups is None else check_labels(groups, count, name="groups")
+        group_splits(truth, of, n_splits=n_splits, seed=seed)
     codes = CodeSequence(pipe[0].encode(X))
     skipped = [] if are_codes(X) else [int(c["index"]) for c in codes.dataset.qtok.skipped]
     n_clips = len(codes) + len(skipped)
@@ -154,10 +160,12 @@ def validate_groups(
     classes = np.unique(truth)
     probabilities = np.zeros((len(truth), len(classes)))
     fold = np.zeros(len(truth), dtype=np.int64)
-    for number, (train, test) in enumerate(group_splits(truth, of, n_splits=n_splits, seed=seed)):
+    splits = group_splits(truth, of, n_splits=n_splits, seed=seed)
+    _warn_of_single_clips(truth, splits)
+    for number, (train, test) in enumerate(splits):
         with warnings.catch_warnings():
             # A class of two groups has one left in training, which is no fault of the corpus.
-            warnings.simplefilter("ignore", LonelyClassWarning)
+            warnings.simplefilter("ignore", SmallClassWarning)
             fitted = clone(pipe).fit(codes[train], truth[train], **_groups_of(of, train))
         probabilities[test] = fitted.predict_proba(codes[test])
         fold[test] = number
@@ -170,6 +178,21 @@ def validate_groups(
         classes=classes,
         grouped=of is not None,
     )
+
+
+def _warn_of_single_clips(truth: npt.NDArray[Any], splits: list[Split]) -> None:
+    small = [
+        label
+        for label in np.unique(truth)
+        if any(np.count_nonzero(truth[train] == label) == 1 for train, _ in splits)
+    ]
+    if small:
+        warnings.warn(
+            f"learned from a single clip in some fold: {named(small)}; their accuracy is "
+            "unreliable, add clips of these classes",
+            SmallClassWarning,
+            stacklevel=3,
+        )
 
 
 def _groups_of(groups: Any, rows: Any) -> dict[str, Any]:

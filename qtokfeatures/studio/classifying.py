@@ -153,6 +153,7 @@ def train_classifier(
     failures = [Failure.of(place, error) for place, error in listed.errors]
     check_usable(listed.recordings, failures)
     refuse_to_overwrite([target], [source, *(one.path for one in listed.recordings)])
+    _check_groups(listed, group_name, folds=folds, seed=seed)
     opened = open_codec(codec, device)
     ds, kept, unreadable = _encode(opened, listed, on_progress)
     failures += unreadable
@@ -294,6 +295,18 @@ def _listed(
             "group",
         )
     return listed, group or "group"
+
+
+def _check_groups(listed: Manifest, group: str, *, folds: int, seed: int) -> None:
+    """Refuse classes and groups that cannot be split before the first file is read."""
+    from qtokfeatures.pipelines import group_splits
+
+    labels = [one.label for one in listed.recordings]
+    groups = [one.group for one in listed.recordings] if group else None
+    try:
+        group_splits(labels, groups, n_splits=folds, seed=seed)
+    except InputError as error:
+        raise RequestError(str(error), "manifest") from error
 
 
 def _group_column(manifest: Path, group: str | None) -> str | None:

@@ -164,14 +164,19 @@ def test_groups_must_be_named_or_refused(qtok, manifest: Path) -> None:
     assert "give --group none" in " ".join(ran.err.replace("│", " ").split())
 
 
-def test_a_class_of_one_source_cannot_be_measured(qtok, manifest: Path) -> None:
+def test_a_class_of_one_source_is_refused_before_a_file_is_read(qtok, manifest: Path) -> None:
+    for path in manifest.parent.glob("*.wav"):
+        path.write_bytes(b"no sound")
     text = manifest.read_text()
     for source in (1, 2):
         text = text.replace(f"tone {source}", "tone 0")
     manifest.write_text(text, encoding="utf-8")
     ran = qtok("classify", "train", manifest, "--label", "sound", "-o", "m.skops")
-    assert ran.code == 1
-    assert "1 of 2 classes have one: tone" in ran.err
+    assert ran.code == 2
+    said = " ".join(ran.err.replace("│", " ").split())
+    assert "1 of 2 classes have one: tone" in said
+    assert "--group none" in said
+    assert not Path("m.skops").exists()
 
 
 def test_other_suffixes_and_files_are_refused(qtok, manifest: Path) -> None:

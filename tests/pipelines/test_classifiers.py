@@ -28,7 +28,7 @@ from qtokfeatures.pipelines import (
     make_timbre_classifier,
     validate_groups,
 )
-from qtokfeatures.pipelines.calibrated import LonelyClassWarning
+from qtokfeatures.pipelines.calibrated import SmallClassWarning
 
 
 def test_a_histogram_is_not_scaled_however_it_is_given(paper, codes, labels) -> None:
@@ -130,10 +130,38 @@ def test_groups_are_routed_where_scikit_learn_routes() -> None:
 
 def test_a_class_of_one_instrument_is_named(pipe, codes, labels, groups) -> None:
     groups = np.where(labels == "flute", "the only flute", groups)
-    with pytest.warns(LonelyClassWarning, match="only one group has flute"):
+    with pytest.warns(SmallClassWarning, match="only one group has flute"):
         pipe.fit(codes, labels, classifier__groups=groups)
     with pytest.raises(InputError, match="1 of 3 classes have one: flute"):
         validate_groups(pipe, codes, labels, groups)
+
+
+@pytest.mark.parametrize(
+    ("y", "groups", "match"),
+    [
+        (["a", "a", "b", "b"], [1, 2, 3, 3], "every class needs two groups"),
+        (["a", "a", "b"], None, "y must have an entry for each of 4 clips"),
+        (["a", "a", "b", "b"], [1, 2], "groups must have an entry for each of 4 clips"),
+        (["a", "a", "b", None], None, "y has no value for clip 3"),
+        (["a"] * 4, None, "at least two classes"),
+        (["a", "a", "b", "c"], None, "every class needs two clips"),
+    ],
+)
+def test_impossible_requests_are_refused_unread(pipe, y, groups, match: str) -> None:
+    for X in (["no such file.wav"] * 4, pd.DataFrame({"path": ["no such file.wav"] * 4})):
+        with pytest.raises(InputError, match=match):
+            validate_groups(pipe, X, y, groups)
+
+
+def test_classes_learnt_from_one_clip_are_named(pipe, codes, labels, groups) -> None:
+    flutes, rest = np.flatnonzero(labels == "flute"), np.flatnonzero(labels != "flute")
+    kept = np.concatenate([flutes[:2], rest])
+    with pytest.warns(SmallClassWarning, match="learned from a single clip in some fold: flute;"):
+        validate_groups(pipe, codes[kept], labels[kept], None)
+    kept = np.concatenate([flutes[:9], rest])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SmallClassWarning)
+        validate_groups(pipe, codes[kept], labels[kept], None)
 
 
 @pytest.mark.parametrize("groups_given", [True, False])
@@ -143,7 +171,7 @@ def test_a_class_of_one_clip_is_named_and_learnt(
     first = int(np.flatnonzero(labels == "flute")[0])
     kept = np.array([row for row in range(len(labels)) if labels[row] != "flute" or row == first])
     given = {"classifier__groups": groups[kept]} if groups_given else {}
-    with pytest.warns(LonelyClassWarning, match="only one (group|clip) has flute"):
+    with pytest.warns(SmallClassWarning, match="only one (group|clip) has flute"):
         pipe.fit(codes[kept], labels[kept], **given)
     assert pipe.predict(codes[[first]]).tolist() == ["flute"]
 
@@ -152,7 +180,8 @@ def test_two_instruments_of_one_clip_each_can_be_measured(pipe, codes, labels, g
     flutes = np.flatnonzero(labels == "flute")
     two = [flutes[groups[flutes] == group][0] for group in np.unique(groups[flutes])[:2]]
     kept = np.array([row for row in range(len(labels)) if labels[row] != "flute" or row in two])
-    found = validate_groups(pipe, codes[kept], labels[kept], groups[kept])
+    with pytest.warns(SmallClassWarning, match="flute"):
+        found = validate_groups(pipe, codes[kept], labels[kept], groups[kept])
     assert found.confusion().to_numpy().sum(axis=1).tolist() == [2, 12, 12]
 
 
@@ -179,7 +208,7 @@ def test_validation_does_not_warn_of_what_it_does_itself(pipe, codes, labels, gr
     two = groups.copy()
     two[(labels == "flute") & (groups == "instrument 2")] = "instrument 1"
     with warnings.catch_warnings():
-        warnings.simplefilter("error", LonelyClassWarning)
+        warnings.simplefilter("error", SmallClassWarning)
         validate_groups(pipe, codes, labels, two)
 
 

@@ -117,14 +117,25 @@ def test_an_empty_group_has_no_prototype(paper, codes) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"method": "hdbscan"}, {"n_clusters": 9}, {"reduce": "svd", "n_components": 9000}],
-    ids=str,
+    ("options", "match"),
+    [
+        ({"method": "hdbscan"}, "min_cluster_size=5 needs at least 5 clips, got 4"),
+        ({"n_clusters": 9}, "n_clusters=9 needs at least 9 clips, got 4"),
+        (
+            {"reduce": "svd", "n_components": 9000},
+            "4 clips with 256 features cannot be clustered with",
+        ),
+    ],
 )
-def test_too_few_clips_for_what_is_asked(paper, codes, options: dict) -> None:
+def test_too_few_clips_for_what_is_asked(paper, codes, options: dict, match: str) -> None:
     pipe = make_clustering_pipeline(paper, **options)
-    with pytest.raises(InputError, match="4 clips with 256 features cannot be clustered with"):
+    with pytest.raises(InputError, match=match):
         find_clusters(pipe, codes[:4])
+
+
+def test_more_clusters_than_clips_are_refused_unread(paper) -> None:
+    with pytest.raises(InputError, match="n_clusters=40 needs at least 40 clips, got 3"):
+        find_clusters(make_clustering_pipeline(paper, n_clusters=40), ["no such file.wav"] * 3)
 
 
 def test_sparse_histograms_are_clustered(paper, codes, labels) -> None:

@@ -84,3 +84,38 @@ def test_classes_may_share_a_group_such_as_a_session() -> None:
         assert not set(groups[train]) & set(groups[test])
         assert set(y[train]) == set(y)
     assert sorted(np.concatenate([test for _, test in splits])) == list(range(len(y)))
+
+
+@pytest.mark.parametrize(
+    ("y", "match"),
+    [
+        (["a", None, "b", "b"], "y has no value for clip 1"),
+        ([1.0, 1.0, float("nan"), 2.0], "y has no value for clip 2"),
+        ([0.5, 0.25, 0.75, 0.1], "classes of one type"),
+        (np.array(["a", 1, "a", 1], dtype=object), "classes of one type"),
+        ([["a"], ["a"], ["b"], ["b"]], r"one class per clip, got an array of shape \(4, 1\)"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused(y, match) -> None:
+    with pytest.raises(InputError, match=match):
+        group_splits(y)
+
+
+@pytest.mark.parametrize("n_splits", [1, 2.5, True])
+def test_folds_are_a_whole_number(n_splits) -> None:
+    with pytest.raises(InputError, match="n_splits must be a whole number of at least 2"):
+        group_splits(["a", "a", "b", "b"], n_splits=n_splits)
+
+
+@pytest.mark.parametrize(
+    ("y", "groups", "match"),
+    [
+        (["a", "a", "b", "b"], [1, 2, 3, 3], "every class needs two groups"),
+        # Two folds of three groups hold out both groups of some class.
+        (["a", "a", "b", "b", "c", "c"], [1, 2, 2, 3, 3, 1], "too many classes share"),
+    ],
+)
+def test_the_way_out_of_groups_is_named(y, groups, match) -> None:
+    with pytest.raises(InputError, match=match) as caught:
+        group_splits(y, groups)
+    assert "groups=None (--group none)" in str(caught.value)
