@@ -88,16 +88,16 @@ def flag(name: str, value: Any) -> bool:
 
 
 def optional(
-    check: Callable[..., _T], name: str, value: Any, *values: Any, **limits: Any
-) -> _T | None:
-    """Return None for None, otherwise what `check` returns: ``optional(whole, "bins", bins)``."""
-    if value is None:
-        return None
+    check: Callable[..., _T], name: str, value: Any, *values: Any, also: Any = None, **limits: Any
+) -> _T | Any:
+    """Return `value` if it is `also`, otherwise check it: ``optional(whole, "bins", bins)``."""
+    if value is also or (isinstance(value, str) and value == also):
+        return also
     try:
         return check(name, value, *values, **limits)
     except InputError as error:
         # The checks above word their messages alike, so that one addition fits them all.
-        message = str(error).replace(" must be ", " must be None or ", 1)
+        message = str(error).replace(" must be ", f" must be {also!r} or ", 1)
         raise type(error)(message) from None
 
 

@@ -100,6 +100,9 @@ def test_optional_allows_none():
         InputError, match=r"^bins must be None or a whole number of at least 1, got"
     ):
         optional(whole, "bins", 0, at_least=1)
+    assert optional(share, "contamination", "auto", also="auto") == "auto"
+    with pytest.raises(InputError, match="must be 'auto' or a share from 0 to 1, got None"):
+        optional(share, "contamination", None, also="auto")
     with pytest.raises(InputTypeError, match="None or a whole number"):
         optional(whole, "bins", 0.5)
 

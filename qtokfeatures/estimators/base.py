@@ -1,4 +1,4 @@
-"""What all transformers from codes to features have in common."""
+"""Base classes of the transformers from codes to features."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy.typing as npt
 from sklearn.base import TransformerMixin
 
 from qtokfeatures.estimators.codec_source import CodecHolder, CodecReference, find_codec
-from qtokfeatures.estimators.rows import plain_if_wrapped
-from qtokfeatures.exceptions import InputError, NotFittedError
+from qtokfeatures.estimators.xarray_output import plain_if_wrapped
+from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodeSequence, as_code_sequence, feature_array
 
 if TYPE_CHECKING:
@@ -24,17 +24,13 @@ if TYPE_CHECKING:
 
 
 class CodeTransformer(TransformerMixin, CodecHolder):
-    """Codes to features: what :class:`TokenHistogram` and its siblings share.
-
-    A subclass has the parameters ``codec`` and ``codebooks``, learns what it needs in
-    :meth:`_learn`, and says in :meth:`_features` what comes out.
-    """
+    """Codes to features, with the parameters ``codec`` and ``codebooks``."""
 
     codec: Any
     codebooks: Any
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Take note of the codec of the codes, and prepare the features.
+        """Fit the features to codes.
 
         Parameters
         ----------
@@ -46,6 +42,13 @@ class CodeTransformer(TransformerMixin, CodecHolder):
         Returns
         -------
         self
+
+        Raises
+        ------
+        CodecMismatchError
+            If ``codec`` is given and another codec produced these codes.
+        InputError
+            If X are not codes, or a parameter has a wrong value.
         """
         sequence = as_code_sequence(X)
         spec: CodecSpec = sequence.spec
@@ -66,17 +69,17 @@ class CodeTransformer(TransformerMixin, CodecHolder):
 
         Returns
         -------
-        xarray.DataArray
-            float32; the labels of the clips ride along.
+        xarray.DataArray of float32
+            Features, with the labels of the clips as coordinates.
 
         Raises
         ------
         NotFittedError
             If :meth:`fit` was not called.
         CodecMismatchError
-            If another codec made these codes.
+            If another codec produced these codes.
         InputError
-            If a codebook that was there in :meth:`fit` is missing.
+            If a codebook that :meth:`fit` used is missing.
         """
         self._check_fitted()
         sequence = as_code_sequence(X)
@@ -89,9 +92,8 @@ class CodeTransformer(TransformerMixin, CodecHolder):
             )
         return plain_if_wrapped(self._features(sequence), self, X)
 
-    @abstractmethod
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
-        """Name the features.
+        """Return the names of the features, such as ``codebook0_bin12`` or ``mean_12``.
 
         Parameters
         ----------
@@ -102,26 +104,26 @@ class CodeTransformer(TransformerMixin, CodecHolder):
         -------
         ndarray of str (object), shape (feature,)
         """
+        self._check_fitted()
+        return np.array(self._feature_names(), dtype=object)
 
     @abstractmethod
     def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
-        """Check the parameters and set what `transform` needs."""
+        """Check the parameters and set the attributes that `transform` needs."""
 
     @abstractmethod
     def _features(self, sequence: CodeSequence) -> Any:
         """Compute the features of checked codes."""
+
+    @abstractmethod
+    def _feature_names(self) -> list[str]:
+        """Return the names of the features of a fitted transformer."""
 
     def _find_codec(self, spec: CodecSpec) -> Codec:
         """Return the codec of the parameter, or else the one that the codes name."""
         found = find_codec(CodecReference.of(spec) if self.codec is None else self.codec)
         found.spec.check_matches(spec)
         return found
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "spec_"):
-            raise NotFittedError(
-                f"this {type(self).__name__} is not fitted yet; call fit or fit_transform first"
-            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -131,53 +133,27 @@ class CodeTransformer(TransformerMixin, CodecHolder):
 
 
 class ClipFeatures(CodeTransformer):
-    """One row of features for each clip.
-
-    A subclass says in :meth:`_values` what they are, and in :meth:`_feature_coords` where each
-    comes from.
-    """
+    """One row of features for each clip."""
 
     def _features(self, sequence: CodeSequence) -> Any:
         return feature_array(
             self._values(sequence),
             ds_or_clips=sequence,
             feature_coords=self._feature_coords(),
-            feature_names=self.get_feature_names_out().tolist(),
+            feature_names=self._feature_names(),
         )
 
     @abstractmethod
     def _values(self, sequence: CodeSequence) -> npt.NDArray[np.float32]:
-        """Compute the features, as an array (clip, feature)."""
+        """Compute the features, (clip, feature)."""
 
     @abstractmethod
     def _feature_coords(self) -> dict[str, npt.NDArray[Any]]:
-        """Say where each feature comes from, as arrays (feature,)."""
+        """Return the codebook, token, statistic … of each feature, as arrays (feature,)."""
 
 
 def choose_codebooks(codebooks: int | Sequence[int] | None, available: int) -> list[int]:
-    """Return the indices of the codebooks that a parameter means.
-
-    Parameters
-    ----------
-    codebooks : int, sequence of int or None
-        None is all, a number the first so many, a sequence these, 0 being the coarsest.
-    available : int
-        How many codebooks the codes have.
-
-    Returns
-    -------
-    list of int
-
-    Raises
-    ------
-    InputError
-        If one is not there, repeated, or there is none.
-
-    Examples
-    --------
-    >>> choose_codebooks(None, 3), choose_codebooks(2, 16), choose_codebooks([0, 5], 16)
-    ([0, 1, 2], [0, 1], [0, 5])
-    """
+    """Return the indices meant by None (all), a number (the first so many) or a list of indices."""
     if codebooks is None:
         return list(range(available))
     try:
@@ -190,7 +166,7 @@ def choose_codebooks(codebooks: int | Sequence[int] | None, available: int) -> l
     out_of_range = [k for k in chosen if not 0 <= k < available]
     if isinstance(codebooks, bool) or not chosen or out_of_range or len(set(chosen)) < len(chosen):
         raise InputError(
-            f"codebooks must be None (all), how many of the first, or a list of different indices "
-            f"from 0 to {available - 1}; got {codebooks!r}"
+            "codebooks must be None (all), a number of codebooks counted from the coarsest, or a "
+            f"list of different indices from 0 to {available - 1}, got {codebooks!r}"
         )
     return chosen

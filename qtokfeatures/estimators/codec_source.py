@@ -1,9 +1,7 @@
-"""Which codec an estimator works with, and how it is found again after cloning and pickling.
+"""The codec of an estimator, found again after cloning and pickling.
 
-An estimator holds a codec by name, or the codec itself. Codecs are large and sit on a device, so
-they are never copied and never pickled: a clone shares the codec (codecs see to that themselves),
-and a pickle keeps its name, revision and fingerprint. The codec is looked up when it is first
-needed, once a process.
+A codec is large and sits on a device, so a clone shares it and a pickle keeps only its name,
+revision and fingerprint. It is loaded on first use, once per process.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from weakref import WeakValueDictionary
 from sklearn.base import BaseEstimator
 
 from qtokfeatures.estimators.xarray_output import XarrayOutputMixin
-from qtokfeatures.exceptions import CodecError, InputError
+from qtokfeatures.exceptions import CodecError, InputError, NotFittedError
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -33,17 +31,7 @@ _in_use: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 @dataclass(frozen=True)
 class CodecReference:
-    """What a pickled estimator keeps of its codec.
-
-    Parameters
-    ----------
-    name : str
-        What ``load_codec`` takes.
-    revision : str
-        Version of the weights.
-    fingerprint : str
-        What must match for codes to be comparable.
-    """
+    """Name, revision and fingerprint of a codec: the part of it that is pickled."""
 
     name: str
     revision: str
@@ -56,27 +44,7 @@ class CodecReference:
 
 
 def find_codec(codec: Any, *, device: str = "auto") -> Codec:
-    """Return the codec that an estimator's parameter names, loading it on first use.
-
-    Parameters
-    ----------
-    codec : str, path, Codec or CodecReference
-        A name or folder for ``load_codec``; a loaded codec, returned as it is; or what a pickled
-        estimator kept.
-    device : str, default="auto"
-        Where to load it. A codec that is already loaded stays where it is.
-
-    Returns
-    -------
-    Codec
-
-    Raises
-    ------
-    CodecError
-        If it cannot be loaded, or another version is found under its name.
-    InputError
-        If `codec` is none of these.
-    """
+    """Return the codec that a name, folder or CodecReference means; a loaded codec as it is."""
     if isinstance(codec, CodecReference):
         return _find_referenced(codec, device)
     if isinstance(codec, (str, os.PathLike)):
@@ -91,17 +59,7 @@ def find_codec(codec: Any, *, device: str = "auto") -> Codec:
 
 
 def is_codec(value: Any) -> bool:
-    """Tell a loaded codec from a name or a reference.
-
-    Parameters
-    ----------
-    value : object
-        Value of a parameter.
-
-    Returns
-    -------
-    bool
-    """
+    """Return True for a loaded codec, False for a name or a reference."""
     return hasattr(value, "spec") and callable(getattr(value, "encode", None))
 
 
@@ -113,8 +71,8 @@ def _find_referenced(reference: CodecReference, device: str) -> Codec:
         codec = _load(reference.name, reference.revision, device)
     except CodecError as error:
         raise CodecError(
-            f"the codec {reference.name!r} that these codes or this estimator were made with "
-            f"cannot be loaded here: {error}"
+            f"the codec {reference.name!r} of these codes or this estimator cannot be loaded "
+            f"here: {error}"
         ) from error
     if codec.spec.fingerprint != reference.fingerprint:
         raise CodecError(
@@ -139,7 +97,7 @@ def _load_onto(name: str, revision: str | None, device: str, files: Files) -> Co
 
 
 def _files_at(name: str) -> Files:
-    """Name, time and size of the files of a local codec: other ones are loaded anew."""
+    """Return name, time and size of the files of a local codec, so that new ones are loaded."""
     path = Path(name).expanduser()
     try:
         held = sorted(path.iterdir()) if path.is_dir() else [path]
@@ -150,7 +108,7 @@ def _files_at(name: str) -> Files:
 
 
 class CodecHolder(XarrayOutputMixin, BaseEstimator):
-    """An estimator with a parameter ``codec``, which is not pickled with it."""
+    """An estimator with a parameter ``codec``, which is not pickled with it, and ``spec_``."""
 
     codec: Any
 
@@ -159,3 +117,9 @@ class CodecHolder(XarrayOutputMixin, BaseEstimator):
         if is_codec(self.codec):
             state["codec"] = CodecReference.of(self.codec.spec)
         return state
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "spec_"):
+            raise NotFittedError(
+                f"this {type(self).__name__} is not fitted yet; call fit or fit_transform first"
+            )

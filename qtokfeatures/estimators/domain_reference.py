@@ -1,4 +1,4 @@
-"""What clips that a codec is made for are like: how well it renders them, which tokens they use."""
+"""Reference of the clips that a codec was trained for: reconstruction and use of tokens."""
 
 from __future__ import annotations
 
@@ -16,43 +16,32 @@ from safetensors.numpy import save_file
 from qtokfeatures.audio import AudioClip, log_mel_distance, resample
 from qtokfeatures.exceptions import CodecError, InputError
 from qtokfeatures.features.counts import mean_surprise, token_bits
+from qtokfeatures.files import atomic_write
 from qtokfeatures.labelled import CodeSequence
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
     from qtokfeatures.labelled import CodecSpec
 
-MEASURES: Final = ("reconstruction_distance", "token_surprise")
-"""What is measured of a clip: nepers of log-mel distance, and bits a token."""
-
-CODEBOOKS: Final = 4
-"""Codebooks whose tokens are looked at, the coarsest; the finer ones are alike in all sounds."""
+MEASURES: Final = ("reconstruction_distance", "token_surprise")  # nepers, bits per token
+CODEBOOKS: Final = 4  # the coarsest; tokens of the finer ones are alike in all sounds
 
 _TYPICAL: Final = 0.5
 _LIMIT: Final = 0.99
 
 _FORMAT: Final = "qtokfeatures-domain-1"
 _BATCH_S: Final = 120.0
-# What is decoded beside other clips differs in the seventh digit, and no score should.
+# Decoding in a batch with other clips changes the seventh digit, which must not change a score.
 _DECIMALS: Final = 4
 
 
 @dataclass(frozen=True, eq=False)
 class DomainReference:
-    """How the clips that a codec is made for measure.
+    """Measures of the clips that a codec was trained for.
 
-    Parameters
-    ----------
-    fingerprint : str
-        Of the codec.
-    bits : ndarray of float32, shape (codebook, code)
-        How unusual each token is, in bits.
-    typical : ndarray of float32, shape (measure,)
-        Median of each measure.
-    limit : ndarray of float32, shape (measure,)
-        Its 99th percentile, of the kind of clips where that is highest.
-    origin : str
-        What it was made of.
+    `bits` (codebook, code) is how unusual each token is, in bits. `typical` (measure,) is the
+    median of each measure, `limit` its 99th percentile over the kind of clips where that is
+    highest. `origin` describes the clips, `fingerprint` is that of the codec.
     """
 
     fingerprint: str
@@ -70,32 +59,13 @@ class DomainReference:
         origin: str,
         kinds: Sequence[str] | None = None,
     ) -> DomainReference:
-        """Measure clips that are within the domain.
+        """Measure clips of the domain, `kinds` being the kind of each.
 
-        Parameters
-        ----------
-        clips : iterable of AudioClip
-            Some; dozens at least for limits that mean anything.
-        codec : Codec
-            The codec.
-        origin : str
-            What they are.
-        kinds : sequence of str, optional
-            Kind of each clip; all are of one by default. What is usual in one kind is within the
-            domain, be it unusual among all.
-
-        Returns
-        -------
-        DomainReference
-
-        Raises
-        ------
-        InputError
-            If there are no clips.
+        What is usual for one kind is within the domain, even if it is unusual among all.
         """
         found = list(rendered_clips(clips, codec))
         if not found:
-            raise InputError("there are no clips to make a reference of; at least one is needed")
+            raise InputError("a reference needs at least one clip, got none")
         codebooks = range(min(CODEBOOKS, codec.spec.n_codebooks))
         joined = np.concatenate([codes for codes, _ in found], axis=1)
         size = codec.spec.codebook_size
@@ -108,65 +78,30 @@ class DomainReference:
         return cls(codec.spec.fingerprint, bits, typical, limit, origin)
 
     def measure(self, clips: Iterable[AudioClip], codec: Codec) -> npt.NDArray[np.float64]:
-        """Measure clips.
-
-        Parameters
-        ----------
-        clips : iterable of AudioClip
-            Clips.
-        codec : Codec
-            The codec of this reference.
-
-        Returns
-        -------
-        ndarray of float64, shape (clip, measure)
-            As :data:`MEASURES` names them.
-        """
+        """Measure clips, (clip, measure) as `MEASURES` names them."""
         found = rendered_clips(clips, codec)
         values = [(distance, mean_surprise(codes, self.bits)) for codes, distance in found]
         return np.array(values, dtype=np.float64).reshape(-1, len(MEASURES))
 
     def excess(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Say how far measures are out: 0 is typical of the reference, 1 its limit."""
+        """Rescale measures, so that 0 is typical of the reference and 1 its limit."""
         width = np.maximum(self.limit - self.typical, 1e-6)
         return np.asarray((values - self.typical) / width, dtype=np.float64)
 
     def save(self, path: Path) -> None:
-        """Write it as safetensors.
-
-        Parameters
-        ----------
-        path : Path
-            The file.
-        """
+        """Write the reference as safetensors."""
         tensors: dict[str, npt.NDArray[Any]] = {
             "bits": self.bits.astype(np.float16),
             "typical": self.typical,
             "limit": self.limit,
         }
         metadata = {"format": _FORMAT, "fingerprint": self.fingerprint, "origin": self.origin}
-        partial = path.with_name(path.name + ".partial")
-        save_file(tensors, partial, metadata=metadata)
-        partial.replace(path)
+        with atomic_write(path) as fresh:
+            save_file(tensors, fresh, metadata=metadata)
 
     @classmethod
     def load(cls, path: Path) -> DomainReference:
-        """Read what :meth:`save` wrote.
-
-        Parameters
-        ----------
-        path : Path
-            The file.
-
-        Returns
-        -------
-        DomainReference
-
-        Raises
-        ------
-        CodecError
-            If it cannot be read or is something else.
-        """
+        """Read a reference that :meth:`save` wrote."""
         try:
             with safe_open(path, framework="numpy") as file:
                 metadata: dict[str, str] = file.metadata() or {}
@@ -187,18 +122,7 @@ def bundled_path() -> Path:
 
 
 def reference_of(spec: CodecSpec) -> DomainReference | None:
-    """Return the reference that is kept with a codec.
-
-    Parameters
-    ----------
-    spec : CodecSpec
-        The codec.
-
-    Returns
-    -------
-    DomainReference or None
-        None where there is none for this very version of the codec.
-    """
+    """Return the reference of this version of a codec, or None."""
     path = bundled_path()
     if not path.is_file():
         return None
@@ -209,22 +133,7 @@ def reference_of(spec: CodecSpec) -> DomainReference | None:
 def rendered_clips(
     clips: Iterable[AudioClip], codec: Any
 ) -> Iterable[tuple[npt.NDArray[np.int16], float]]:
-    """Encode and decode clips, and give the codes of each and how far it is from what it was.
-
-    Parameters
-    ----------
-    clips : iterable of AudioClip
-        Clips; some seconds of them are held at a time.
-    codec : Codec
-        The codec.
-
-    Yields
-    ------
-    codes : ndarray of int16, shape (codebook, frame)
-        Codes.
-    distance : float
-        Log-mel distance at the codec's rate, in nepers.
-    """
+    """Yield the codes of each clip, and the log-mel distance of its decoded audio in nepers."""
     batch: list[AudioClip] = []
     for clip in clips:
         batch.append(clip)

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.estimators.base import ClipFeatures
-from qtokfeatures.exceptions import InputError
 from qtokfeatures.features.pooling import needs_levels, pool_clips, pooled_blocks
 from qtokfeatures.labelled import CodeSequence
+from qtokfeatures.parameters import one_of
 
 if TYPE_CHECKING:
     from qtokfeatures.labelled import CodecSpec
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _FRAMES_AT_ONCE = 2**11
 
-#: What ``CodeEmbedding(combine=…)`` takes.
 COMBINATIONS = ("sum", "concatenate")
 
 
@@ -29,36 +28,36 @@ class CodeEmbedding(ClipFeatures):
     Parameters
     ----------
     codec : str, path or Codec, default=None
-        Whose embeddings. None is the codec that the codes name.
+        Codec of the embeddings. None means the one that the codes name.
     codebooks : int or sequence of int, default=None
-        Codebooks that the embedding is made of, 0 being the coarsest: the first so many, or
-        these. None is all.
+        Codebooks that the embedding is computed from, 0 being the coarsest: the first so many, or
+        a list of indices. None means all.
     pooling : str or sequence of str, default=("mean", "std")
         Statistics over the frames; names of :data:`qtokfeatures.features.POOLINGS`, or quantiles
         in per cent such as ``"q25"``. ``"loud_mean"``, ``"loud_std"`` and ``"loudest"`` weigh
-        frames by the level that the codes tell, which a codec without levels among its codes has
-        to decode for; all codebooks count for that.
+        frames by their level. They use all codebooks for that, and a codec that has no levels
+        among its codes has to decode.
     segments : int, default=1
-        Take mean, median, minimum and maximum of each of so many segments of a clip instead of
-        all of it, so that the order of sounds counts: a word and its reverse then differ. See
-        :func:`qtokfeatures.features.pool_frames`.
+        Number of segments of a clip over which mean, median, minimum, maximum and quantiles are
+        computed one by one. With 2 or more the order of sounds counts: a word and its reverse then
+        differ. See :func:`qtokfeatures.features.pool_frames`.
     combine : {"sum", "concatenate"}, default="sum"
-        Whether a frame is the sum of the vectors of all its codes, or each codebook is pooled by
-        itself, which gives so many times as many features.
+        Whether a frame is the sum of the vectors of all its codes, or each codebook is pooled
+        separately, which multiplies the number of features by that of codebooks.
 
     Attributes
     ----------
     spec_ : CodecSpec
         The codec whose codes it was fitted on.
     codebooks_ : list of int
-        The codebooks that are used.
+        Indices of the codebooks in use.
     embedding_dim_ : int
         Dimensions of a frame's embedding.
 
     See Also
     --------
     TokenHistogram : Counts of the tokens themselves.
-    FrameFeatures : The embeddings of the frames, not pooled.
+    FrameFeatures : Embeddings of the frames, not pooled.
 
     Examples
     --------
@@ -92,35 +91,17 @@ class CodeEmbedding(ClipFeatures):
         self.segments = segments
         self.combine = combine
 
-    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
-        """Name the features, such as ``mean_12``, ``mean_segment0_12``, ``codebook3_mean_12``.
-
-        Parameters
-        ----------
-        input_features : object, default=None
-            Ignored.
-
-        Returns
-        -------
-        ndarray of str (object), shape (feature,)
-        """
-        self._check_fitted()
-        return np.array(
-            [
-                f"{origin}{block}_{i}"
-                for origin in self._origins()
-                for block in self._block_names()
-                for i in range(self.embedding_dim_)
-            ],
-            dtype=object,
-        )
+    def _feature_names(self) -> list[str]:
+        return [
+            f"{origin}{block}_{i}"
+            for origin in self._origins()
+            for block in self._block_names()
+            for i in range(self.embedding_dim_)
+        ]
 
     def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
         self._blocks()
-        if self.combine not in COMBINATIONS:
-            raise InputError(
-                f"combine must be one of {', '.join(COMBINATIONS)}; got {self.combine!r}"
-            )
+        one_of("combine", self.combine, COMBINATIONS)
         self.embedding_dim_ = embedding_dim(self._find_codec(spec), self.codebooks_)
 
     def _values(self, sequence: CodeSequence) -> npt.NDArray[np.float32]:
@@ -143,7 +124,7 @@ class CodeEmbedding(ClipFeatures):
         return values
 
     def _levels(self, codec: Any, clips: list[npt.NDArray[Any]]) -> npt.NDArray[np.float32] | None:
-        """Levels of the frames of all `clips`, where a statistic needs them."""
+        """Return the level of each frame of all `clips`, if a statistic needs it."""
         if not needs_levels(self.pooling):
             return None
         if codec.levels_in_codes:
@@ -151,7 +132,7 @@ class CodeEmbedding(ClipFeatures):
         return np.concatenate([codec.levels(codes) for codes in clips])
 
     def _summed_codebooks(self) -> list[list[int]]:
-        """The codebooks whose vectors are summed before they are pooled, one list a sum."""
+        """Return lists of codebooks whose vectors are summed before pooling."""
         return [self.codebooks_] if self.combine == "sum" else [[k] for k in self.codebooks_]
 
     def _origins(self) -> list[str]:
@@ -167,15 +148,14 @@ class CodeEmbedding(ClipFeatures):
         ]
 
     def _feature_coords(self) -> dict[str, npt.NDArray[Any]]:
-        """Where each feature comes from; ``segment`` is -1 for what is of all frames."""
         names, segments = zip(*self._blocks(), strict=True)
         coords: dict[str, npt.NDArray[Any]] = {
             "statistic": np.repeat(names, self.embedding_dim_),
             "dimension": np.tile(np.arange(self.embedding_dim_), len(names)),
         }
         if self.segments > 1:
-            of = [-1 if segment is None else segment for segment in segments]
-            coords["segment"] = np.repeat(of, self.embedding_dim_)
+            numbers = [-1 if segment is None else segment for segment in segments]  # -1: all frames
+            coords["segment"] = np.repeat(numbers, self.embedding_dim_)
         if self.combine == "sum":
             return coords
         size, origins = len(names) * self.embedding_dim_, self.codebooks_
@@ -198,18 +178,6 @@ def _together(sequence: Iterable[npt.NDArray[Any]]) -> Iterator[list[npt.NDArray
 
 
 def embedding_dim(codec: Any, codebooks: list[int]) -> int:
-    """Return how many dimensions the embedding of these codebooks has.
-
-    Parameters
-    ----------
-    codec : Codec
-        Whose embedding.
-    codebooks : list of int
-        Which codebooks.
-
-    Returns
-    -------
-    int
-    """
+    """Return the dimensions of the embedding of these codebooks."""
     one_frame = np.zeros((codec.spec.n_codebooks, 1), dtype=np.int16)
     return int(codec.embed(one_frame, codebooks=codebooks).shape[1])

@@ -1,8 +1,8 @@
-"""Audio clips → codes, each clip encoded once, in batches of some seconds."""
+"""Audio clips to codes, each clip encoded once, in batches of some seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,20 +26,10 @@ Codes = npt.NDArray[np.int16]
 
 @dataclass(frozen=True)
 class EncodedClips:
-    """What became of a list of clips.
+    """Codes of a list of clips: those that were encoded, and the errors of the others.
 
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        Codes of those that could be encoded.
-    kept : list of int
-        The row of each clip of `dataset` among all clips.
-    clip_ids : list of str
-        Ids of all clips.
-    sources : list of str
-        Sources of all clips.
-    errors : dict of int to AudioError
-        Why the others could not be encoded, by row.
+    `kept` holds the row of each encoded clip among all clips, `errors` is keyed by row; `clip_ids`
+    and `sources` are those of all clips.
     """
 
     dataset: xr.Dataset
@@ -50,14 +40,14 @@ class EncodedClips:
 
     @classmethod
     def of_codes(cls, ds: xr.Dataset) -> EncodedClips:
-        """Take clips that are encoded already."""
+        """Wrap clips that are encoded already."""
         clip_ids, sources = ds["clip"].values.tolist(), ds["source"].values.tolist()
         return cls(ds, list(range(len(clip_ids))), clip_ids, sources)
 
 
 @dataclass(frozen=True)
 class _Original:
-    """What is kept of a clip once its samples are encoded."""
+    """The part of a clip that is kept once its samples are encoded."""
 
     key: str
     source: str
@@ -75,37 +65,12 @@ def encode_clips(
     on_error: str,
     labels: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> EncodedClips:
-    """Encode clips, looking each up in the cache first.
+    """Encode clips that are not in the cache, in batches of `batch_s` seconds.
 
-    Parameters
-    ----------
-    items : iterable
-        What ``load_many`` takes, one a clip.
-    codec : Codec
-        What encodes them.
-    sr : int
-        Rate of bare arrays, in Hz.
-    batch_s : float
-        Seconds of audio that are held and encoded together. A longer clip is a batch of its own.
-    cache : CodeCache
-        Where codes are looked up and put.
-    on_error : {"raise", "nan"}
-        Whether a clip that cannot be used is an error or is left out.
-    labels : mapping of str to ndarray, shape (clip,), optional
-        Labels; ``"clip"`` is ids, which are numbered where they repeat, and else follow from where
-        a clip comes from.
-
-    Returns
-    -------
-    EncodedClips
-
-    Raises
-    ------
-    AudioError
-        With ``on_error="raise"``, if a clip cannot be used. Names it.
+    `labels` are values per clip, ``"clip"`` among them being ids; these are numbered where they
+    repeat, and follow from the sources where there are none.
     """
-    originals: list[_Original] = []
-    kept: list[int] = []
+    originals: dict[int, _Original] = {}
     errors: dict[int, AudioError] = {}
     sources: list[str] = []
     skip_or_raise: Literal["raise", "skip"] = "raise" if on_error == "raise" else "skip"
@@ -115,48 +80,42 @@ def encode_clips(
             sources.append(clip.source)
             if isinstance(clip, AudioError):
                 errors[row] = clip
-                continue
-            kept.append(row)
-            key = encoder.add(clip)
-            originals.append(_Original(key, clip.source, clip.n_samples, clip.sample_rate))
+            else:
+                key = encoder.add(clip)
+                originals[row] = _Original(key, clip.source, clip.n_samples, clip.sample_rate)
         codes = encoder.finish()
     if not sources:
         raise InputError("X holds no clips; at least one is needed")
     known = dict(labels or {})
-    given = [str(name) for name in known.pop(schema.CLIP, ())]
-    are_ids = len(set(given)) == len(sources)  # not so where clips were drawn again
-    clip_ids = given if are_ids else clip_ids_from_sources(given or sources)
+    clip_ids = _clip_ids(known.pop(schema.CLIP, ()), sources)
+    kept, encoded = list(originals), list(originals.values())
     dataset = build_codes(
-        [codes[original.key] for original in originals],
+        [codes[original.key] for original in encoded],
         spec=codec.spec,
         clip_ids=[clip_ids[row] for row in kept],
-        n_samples=[original.n_samples for original in originals],
-        sample_rates=[original.sample_rate for original in originals],
-        sources=[original.source for original in originals],
+        n_samples=[original.n_samples for original in encoded],
+        sample_rates=[original.sample_rate for original in encoded],
+        sources=[original.source for original in encoded],
         labels={name: values[kept] for name, values in known.items()},
         skipped=[
-            {"index": row, "source": sources[row], "error": str(error)}
+            {"index": row, "source": error.source, "error": str(error)}
             for row, error in errors.items()
         ],
     )
     return EncodedClips(dataset, kept, clip_ids, sources, errors)
 
 
+def _clip_ids(given: Iterable[Any], sources: list[str]) -> list[str]:
+    ids = [str(name) for name in given]
+    if len(set(ids)) == len(sources):
+        return ids
+    return clip_ids_from_sources(ids or sources)  # ids repeat where clips were drawn again
+
+
 class _BatchEncoder:
-    """Collects clips, and encodes them whenever enough seconds are together.
+    """Encodes clips as soon as `batch_s` seconds of them are collected.
 
-    Clips that another process is encoding are left for later, when their codes should be there.
-
-    Parameters
-    ----------
-    codec : Codec
-        What encodes them.
-    cache : CodeCache
-        Where codes are looked up and put.
-    locks : EntryLocks
-        Locks of entries of `cache`.
-    batch_s : float
-        Seconds of audio in a batch, and of audio that is left for later.
+    Clips that another process is encoding wait until their codes should be in the cache.
     """
 
     def __init__(self, codec: Codec, cache: CodeCache, locks: EntryLocks, batch_s: float) -> None:
@@ -166,7 +125,7 @@ class _BatchEncoder:
         self._elsewhere: dict[str, AudioClip] = {}
 
     def add(self, clip: AudioClip) -> str:
-        """Take a clip, and return the key that its codes will have."""
+        """Add a clip, and return the cache key of its codes."""
         key = self._cache.key(clip.y, clip.sr, self._codec.spec.fingerprint)
         if key in self._codes or key in self._waiting or key in self._elsewhere:
             return key
@@ -181,7 +140,7 @@ class _BatchEncoder:
         return key
 
     def finish(self) -> dict[str, Codes]:
-        """Encode what is left, and return the codes of all keys."""
+        """Encode the remaining clips, and return the codes of all keys."""
         self._encode_waiting()
         self._fetch_elsewhere()
         return self._codes
@@ -193,7 +152,7 @@ class _BatchEncoder:
         return known is not None
 
     def _wait_with(self, key: str, clip: AudioClip) -> None:
-        """Put a clip that is claimed into the next batch, after encoding one that is full."""
+        """Add a locked clip to the next batch, after encoding a full one."""
         is_full = _seconds(self._waiting) + clip.duration_s > self._batch_s
         if self._waiting and (is_full or len(self._waiting) >= MAX_LOCKS):
             self._encode_waiting()
@@ -206,7 +165,7 @@ class _BatchEncoder:
             self._fetch_elsewhere()
 
     def _fetch_elsewhere(self) -> None:
-        """Wait for codes that other processes make; make those that they did not."""
+        """Wait for codes of other processes; encode those that did not appear."""
         for key, clip in self._elsewhere.items():
             self._locks.wait(key)
             if not self._found(key):

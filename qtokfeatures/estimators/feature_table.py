@@ -1,4 +1,4 @@
-"""Labelled features that can be set side by side."""
+"""Labelled features that can be joined side by side."""
 
 from __future__ import annotations
 
@@ -13,23 +13,13 @@ from qtokfeatures.labelled import schema
 
 
 class FeatureTable(xr.DataArray):  # type: ignore[no-untyped-call]
-    """A DataArray (clip, feature) that also has ``columns``.
-
-    scikit-learn's unions ask tables for their ``columns`` when they set them side by side. In
-    everything else it is the DataArray that it was made of.
-
-    Examples
-    --------
-    >>> table = FeatureTable([[1.0, 2.0]], dims=("clip", "feature"), coords={"feature": ["a", "b"]})
-    >>> table.columns
-    ['a', 'b']
-    """
+    """A DataArray (clip, feature) with ``columns``, which the unions of scikit-learn ask for."""
 
     __slots__ = ()
 
     @property
     def columns(self) -> list[str]:
-        """The names of the features, or their numbers where they have none."""
+        """Names of the features, or their numbers where they have no names."""
         if self.ndim != 2:
             raise AttributeError(f"columns are those of a table, and this has {self.ndim} dims")
         return [str(name) for name in self[str(self.dims[1])].values]
@@ -41,36 +31,15 @@ class FeatureTable(xr.DataArray):  # type: ignore[no-untyped-call]
 
     @classmethod
     def of(cls, array: xr.DataArray) -> FeatureTable:
-        """Take over everything of an array, without copying its numbers."""
+        """Wrap an array without copying its numbers."""
         return cls(array.variable, coords=array.coords, name=array.name)
 
 
 def side_by_side(parts: Sequence[xr.DataArray]) -> FeatureTable:
-    """Join features of the same clips, row by row, along the features.
+    """Join features of the same clips along the features.
 
-    Parameters
-    ----------
-    parts : sequence of DataArray (clip, feature)
-        Features of the same clips in the same order.
-
-    Returns
-    -------
-    FeatureTable
-        With the labels of all clips; where parts disagree, those of the first. A coordinate of the
-        features that a part lacks is -1, NaN or "" there.
-
-    Raises
-    ------
-    InputError
-        If the parts have different rows.
-
-    Examples
-    --------
-    >>> one = xr.DataArray([[1.0]], dims=("clip", "feature"), coords={"bin": ("feature", [3])})
-    >>> two = xr.DataArray([[2.0]], dims=("clip", "feature"), coords={"clip": ["a.wav"]})
-    >>> both = side_by_side([one, two])
-    >>> both.values.tolist(), both["bin"].values.tolist(), both["clip"].values.tolist()
-    ([[1.0, 2.0]], [3, -1], ['a.wav'])
+    Labels of clips that differ are those of the first part. A coordinate of the features that a
+    part lacks is -1, NaN or "" there.
     """
     rows = {(str(part.dims[0]), part.shape[0]) for part in parts}
     if len(rows) > 1:
@@ -88,32 +57,12 @@ def side_by_side(parts: Sequence[xr.DataArray]) -> FeatureTable:
 
 
 def row_coords(array: xr.DataArray) -> Any:
-    """Return the coordinates of the rows, and those of the whole.
-
-    Parameters
-    ----------
-    array : DataArray of two dims
-        Features.
-
-    Returns
-    -------
-    xarray.Coordinates
-    """
+    """Return the coordinates of the rows, and the scalar ones."""
     return array.coords.to_dataset().drop_dims([array.dims[1]], errors="ignore").coords
 
 
 def column_coords(array: xr.DataArray) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the values of the coordinates of the features, their names left out.
-
-    Parameters
-    ----------
-    array : DataArray of two dims
-        Features.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (feature,)
-    """
+    """Return the coordinates of the features as arrays (feature,), without their names."""
     dim = array.dims[1]
     return {
         str(name): coord.values
@@ -125,26 +74,7 @@ def column_coords(array: xr.DataArray) -> dict[str, np.ndarray[Any, Any]]:
 def join_columns(
     parts: Sequence[Mapping[str, np.ndarray[Any, Any]]], widths: Sequence[int]
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """Join the coordinates of features that are set side by side.
-
-    Parameters
-    ----------
-    parts : sequence of mapping of str to ndarray, shape (feature,)
-        The coordinates of each part.
-    widths : sequence of int
-        How many features each part has.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (feature,)
-        What a part lacks is -1, NaN or "" there.
-
-    Examples
-    --------
-    >>> joined = join_columns([{"bin": np.array([3])}, {}], [1, 2])
-    >>> joined["bin"].tolist()
-    [3, -1, -1]
-    """
+    """Join coordinates of features, (feature,) each; -1, NaN or "" where a part has none."""
     joined = {}
     for name in dict.fromkeys(name for found in parts for name in found):
         values = next(found[name] for found in parts if name in found)
@@ -177,14 +107,14 @@ def _joined_feature_coords(parts: Sequence[xr.DataArray]) -> dict[str, Any]:
 
 
 def _absent(like: np.ndarray[Any, Any], length: int) -> np.ndarray[Any, Any]:
-    """What stands where features have no such coordinate."""
+    """Return the value of a coordinate where features have none."""
     if like.dtype.kind in "UOT":
         return np.full(length, "")
     return np.full(length, -1 if like.dtype.kind in "iub" else np.nan)
 
 
 def _common_attrs(parts: Sequence[xr.DataArray]) -> dict[str, Any]:
-    """Return the attributes of all parts that have any, where they agree."""
+    """Return the attributes on which all parts that have any agree."""
     described = [part.attrs for part in parts if part.attrs]
     if not described:
         return {}

@@ -1,4 +1,4 @@
-"""The real frames that pooled features are turned back into sound from."""
+"""Bank of real frames, from which pooled features are resynthesised."""
 
 from __future__ import annotations
 
@@ -26,26 +26,12 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class FrameBank:
-    """Codes of real frames, and where each comes from.
+    """Codes of real frames, with the clip and the time of each.
 
-    Segments of successive frames lie one after another along the last axis of `codes`.
-
-    Parameters
-    ----------
-    codes : ndarray of int16, shape (codebook, frame)
-        At most :data:`MOST_FRAMES` frames.
-    length : ndarray of int64, shape (segment,)
-        Frames of each segment.
-    start : ndarray of int64, shape (segment,)
-        First frame of each segment in its clip.
-    clip : ndarray of str, shape (segment,)
-        Id of the clip.
-    row : ndarray of int64, shape (segment,)
-        Row of the clip in what was fitted on.
-    label : ndarray, shape (segment,), or None
-        What y said of the clip.
-    duration_s : float
-        Median duration of all clips fitted on, in seconds.
+    Segments of successive frames follow one another along the last axis of `codes`
+    (codebook, frame). Of each segment (segment,) there are the `length` in frames, the `start` in
+    its clip, the id of the `clip`, the `row` of the clip in X and the `label` of y, if there is
+    one. `duration_s` is the median duration of all clips fitted on.
     """
 
     codes: npt.NDArray[np.int16]
@@ -60,22 +46,9 @@ class FrameBank:
     def of_codes(
         cls, ds: xr.Dataset, *, rows: Sequence[int], y: Any = None, most: int = MOST_FRAMES
     ) -> FrameBank:
-        """Take all frames of clips, or where they are too many, some of each of them.
+        """Collect all frames of clips, or at most `most`, spread evenly over clips and labels.
 
-        Parameters
-        ----------
-        ds : xarray.Dataset
-            Codes.
-        rows : sequence of int
-            Row of each clip in what was fitted on.
-        y : array_like of shape (clip,), optional
-            Labels; each gets an equal share of the bank. Anything of another shape is ignored.
-        most : int, default=MOST_FRAMES
-            Frames to take at most; always one at least.
-
-        Returns
-        -------
-        FrameBank
+        `rows` are the rows of the clips in X; a `y` that is not (clip,) is ignored.
         """
         counts = ds[schema.FRAME_COUNT].values
         if not len(counts):
@@ -101,34 +74,23 @@ class FrameBank:
 
     @property
     def segment_of_frame(self) -> IntArray:
-        """The segment of each frame, shape (frame,)."""
+        """Segment of each frame, (frame,)."""
         return np.repeat(np.arange(len(self.length)), self.length)
 
     def segments(self) -> list[npt.NDArray[np.int16]]:
-        """Return the codes of each segment, shape (codebook, frame)."""
+        """Return the codes of each segment, (codebook, frame)."""
         return np.split(self.codes, np.cumsum(self.length)[:-1], axis=1)
 
     def clips(self) -> tuple[IntArray, list[npt.NDArray[np.int16]]]:
-        """Return the rows that have frames here, and for each all the codes there are of it."""
+        """Return the rows of X that have frames here, and the codes of each of them."""
         row_of_frame = self.row[self.segment_of_frame]
         rows = np.unique(self.row)
         return rows, [self.codes[:, row_of_frame == row] for row in rows]
 
     def origins(self, frames: IntArray, spec: CodecSpec) -> xr.Dataset:
-        """Say where frames come from.
+        """Return ``clip`` and ``time`` in seconds of frames of the bank, (frame,).
 
-        Parameters
-        ----------
-        frames : ndarray of int64, shape (frame,)
-            Positions in the bank.
-        spec : CodecSpec
-            The codec.
-
-        Returns
-        -------
-        xarray.Dataset
-            ``clip`` and ``time`` (frame), the time in seconds from the start of the clip; ``run``
-            numbers the runs of frames that follow each other in their clip.
+        ``run`` numbers the runs of frames that follow each other in their clip.
         """
         segment = self.segment_of_frame[frames]
         within = frames - (np.cumsum(self.length) - self.length)[segment]
@@ -146,23 +108,7 @@ class FrameBank:
 def codes_of_runs(
     runs: Sequence[npt.NDArray[np.int16]], spec: CodecSpec, *, sr: int, length: int | None = None
 ) -> xr.Dataset:
-    """Label codes that come from no recording, so that they can be decoded.
-
-    Parameters
-    ----------
-    runs : sequence of ndarray of int16, shape (codebook, frame)
-        Codes of each clip.
-    spec : CodecSpec
-        The codec.
-    sr : int
-        Rate of the sound to be decoded, in Hz.
-    length : int, optional
-        Samples at that rate; by default whole frames.
-
-    Returns
-    -------
-    xarray.Dataset
-    """
+    """Label codes that come from no recording, so that they can be decoded at `sr`."""
     samples = [codes.shape[1] * spec.hop_length * sr // spec.sample_rate for codes in runs]
     return build_codes(
         runs,
@@ -197,7 +143,7 @@ def _choose_segments(
 
 
 def _round_robin(clip: IntArray, labels: npt.NDArray[Any] | None) -> IntArray:
-    """Order pieces by chance: one of each clip, then another; the labels taking turns."""
+    """Order segments at random, one of each clip in turn, the labels alternating."""
     chance = np.random.default_rng(_SEED).random(len(clip))
     turn = _rank_within(clip, chance)
     order = np.lexsort((chance, turn))

@@ -1,4 +1,4 @@
-"""The embeddings of a clip's frames, one row a frame."""
+"""Embeddings of frames, one row per frame."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class FrameFeatures(CodeTransformer):
-    """The embedding of each frame: what models of sequences take.
+    """Embedding of each frame, as models of sequences need it.
 
     Parameters
     ----------
     codec : str, path or Codec, default=None
-        Whose embeddings. None is the codec that the codes name.
+        Codec of the embeddings. None means the one that the codes name.
     codebooks : int or sequence of int, default=None
-        Codebooks that the embedding is made of, 0 being the coarsest: the first so many, or
-        these. None is all.
+        Codebooks that the embedding is computed from, 0 being the coarsest: the first so many, or
+        a list of indices. None means all.
     padded : bool, default=False
         Return (clip, frame, feature), shorter clips being filled up with NaN, instead of
         (frame, feature), one clip after another with the coordinate ``clip_index``.
@@ -37,13 +37,13 @@ class FrameFeatures(CodeTransformer):
     spec_ : CodecSpec
         The codec whose codes it was fitted on.
     codebooks_ : list of int
-        The codebooks that are used.
+        Indices of the codebooks in use.
     embedding_dim_ : int
         Dimensions of a frame's embedding.
 
     See Also
     --------
-    CodeEmbedding : One row a clip.
+    CodeEmbedding : One row per clip.
 
     Examples
     --------
@@ -69,20 +69,8 @@ class FrameFeatures(CodeTransformer):
         self.codebooks = codebooks
         self.padded = padded
 
-    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
-        """Name the features, such as ``embedding_12``.
-
-        Parameters
-        ----------
-        input_features : object, default=None
-            Ignored.
-
-        Returns
-        -------
-        ndarray of str (object), shape (feature,)
-        """
-        self._check_fitted()
-        return np.array([f"embedding_{i}" for i in range(self.embedding_dim_)], dtype=object)
+    def _feature_names(self) -> list[str]:
+        return [f"embedding_{i}" for i in range(self.embedding_dim_)]
 
     def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
         self.embedding_dim_ = embedding_dim(self._find_codec(spec), self.codebooks_)
@@ -119,9 +107,8 @@ class FrameFeatures(CodeTransformer):
     def _labelled(
         self, values: npt.NDArray[np.float32], dims: tuple[str, ...], coords: dict[Any, Any]
     ) -> xr.DataArray:
-        names = self.get_feature_names_out().astype(str)
         own = {
-            schema.FEATURE: names,
+            schema.FEATURE: np.array(self._feature_names(), dtype=str),
             "dimension": (schema.FEATURE, np.arange(self.embedding_dim_)),
         }
         return xr.DataArray(

@@ -1,4 +1,4 @@
-"""How often each token, or group of similar tokens, occurs in a clip."""
+"""Histograms of tokens, or of groups of similar tokens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import scipy.sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 
 from qtokfeatures.estimators.base import ClipFeatures
-from qtokfeatures.estimators.rows import with_short_indices
+from qtokfeatures.estimators.feature_rows import with_short_indices
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.features import (
     WEIGHTINGS,
@@ -24,6 +24,7 @@ from qtokfeatures.features import (
     weight_counts,
 )
 from qtokfeatures.labelled import CodeSequence
+from qtokfeatures.parameters import one_of, optional, whole
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 _TFIDF = "tfidf"
 _ALL_WEIGHTINGS = (*WEIGHTINGS, _TFIDF)
 
-_MOST_DENSE_FEATURES = 2**20
-_MOST_SPARSE_FEATURES = 2**31 - 1
+_MOST_DENSE_FEATURES = 2**20  # 4 MB per clip
+_MOST_SPARSE_FEATURES = 2**31 - 1  # indices of 32 bits, as scikit-learn requires
 
 _bins_of_codec: dict[tuple[str, int, int], npt.NDArray[np.int16]] = {}
 
@@ -41,48 +42,48 @@ _bins_of_codec: dict[tuple[str, int, int], npt.NDArray[np.int16]] = {}
 class TokenHistogram(ClipFeatures):
     """Count the tokens of each clip, codebook by codebook.
 
-    Each codebook gives one histogram, and the histograms stand side by side. With all 2048 codes
-    apart, two clips of some seconds hardly share a token, so all clips are nearly equally far from
-    each other; `bins` merges the codes of a codebook that stand for similar vectors. The order
-    of frames counts only with `ngram` above 1.
+    The histograms of the codebooks are joined side by side. With all 2048 codes kept apart, two
+    clips of some seconds share hardly any token, so all clips are nearly equally distant from each
+    other; `bins` merges the codes of a codebook that stand for similar vectors. The order of frames
+    counts only with `ngram` above 1.
 
     Parameters
     ----------
     codec : str, path or Codec, default=None
-        Whose vectors say which codes are similar. None is the codec that the codes name.
+        Codec whose vectors define which codes are similar. None means the one that the codes name.
     codebooks : int or sequence of int, default=None
-        Codebooks to count, 0 being the coarsest: the first so many, or these. None is all.
+        Codebooks to count, 0 being the coarsest: the first so many, or a list of indices. None
+        means all.
     bins : int or None, default=128
-        Bins that the codes of each codebook are merged into, by k-means over
+        Number of bins that the codes of each codebook are merged into, by k-means over
         ``codec.codebook_vectors`` with a fixed seed. None keeps every code apart.
     ngram : int, default=1
-        How many successive tokens of a codebook are counted as one: 2 counts pairs. There are
-        ``bins ** ngram`` features a codebook.
+        Number of successive tokens of a codebook that are counted as one: 2 counts pairs. There
+        are ``bins ** ngram`` features per codebook.
     weighting : {"hellinger", "relative", "count", "tfidf"}, default="hellinger"
-        The square root of a token's share of the clip's frames; the share; the count (see
-        :func:`qtokfeatures.features.weight_counts`); or the count times a weight that is the
-        higher the fewer clips of :meth:`fit` have the token, each row then scaled to length 1, as
-        scikit-learn's ``TfidfTransformer`` does.
+        Value of a token: the square root of its share of the clip's frames, the share, or the count
+        (see :func:`qtokfeatures.features.weight_counts`). ``"tfidf"`` multiplies the count by a
+        weight that grows the fewer clips of :meth:`fit` have the token, and scales each row to
+        length 1, as scikit-learn's ``TfidfTransformer`` does.
     sparse_output : bool, default=False
-        Return a SciPy CSR array instead of a labelled array. A labelled array is dense.
+        Return a SciPy CSR array instead of a labelled array, which is dense.
     weights : str, default=None
         Name of a variable (codebook, frame) of the codes that holds the probability that a token
-        changes, as :func:`qtokfeatures.token_stability` returns it: each token then counts one
-        minus that. None counts all tokens alike.
+        changes, as :func:`qtokfeatures.token_stability` returns it. Each token then counts one
+        minus that probability. None counts all tokens alike.
 
     Attributes
     ----------
     spec_ : CodecSpec
         The codec whose codes it was fitted on.
     codebooks_ : list of int
-        The codebooks that are counted.
+        Indices of the codebooks in use.
     n_tokens_ : int
-        Bins, or codes, of each codebook.
+        Number of bins, or of codes, of each codebook.
     bin_of_code_ : ndarray of int16, shape (codebook, code), or None
-        The bin of each code, one row for each of `codebooks_`. None without `bins`.
-
+        Bin of each code, one row for each of `codebooks_`. None without `bins`.
     tfidf_ : TfidfTransformer or None
-        With ``weighting="tfidf"``, scikit-learn's, fitted on the counts.
+        With ``weighting="tfidf"``, scikit-learn's transformer, fitted on the counts.
 
     See Also
     --------
@@ -122,25 +123,11 @@ class TokenHistogram(ClipFeatures):
         self.sparse_output = sparse_output
         self.weights = weights
 
-    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
-        """Name the features, such as ``codebook0_bin12`` or ``codebook3_token7_token90``.
-
-        Parameters
-        ----------
-        input_features : object, default=None
-            Ignored.
-
-        Returns
-        -------
-        ndarray of str (object), shape (feature,)
-        """
-        self._check_fitted()
+    def _feature_names(self) -> list[str]:
         word = self._token_word()
         runs = itertools.product(range(self.n_tokens_), repeat=self.ngram)
         endings = ["".join(f"_{word}{token}" for token in run) for run in runs]
-        return np.array(
-            [f"codebook{k}{ending}" for k in self.codebooks_ for ending in endings], dtype=object
-        )
+        return [f"codebook{k}{ending}" for k in self.codebooks_ for ending in endings]
 
     def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
         self._check_parameters()
@@ -181,7 +168,7 @@ class TokenHistogram(ClipFeatures):
         return count_tokens(runs, run_count, n_tokens=n_runs, weights=weights)
 
     def _token_weights(self, sequence: CodeSequence, row: int) -> npt.NDArray[np.float64] | None:
-        """Return what each token of one codebook counts, or None if all count alike."""
+        """Return the weight of each token of one codebook, or None if all count alike."""
         if self.weights is None:
             return None
         ds = sequence.dataset
@@ -196,7 +183,7 @@ class TokenHistogram(ClipFeatures):
         return np.asarray(1 - changes)
 
     def _dense(self, sequence: CodeSequence) -> npt.NDArray[np.float32]:
-        """Weight the counts of all codebooks, as one array that is filled block by block."""
+        """Weight the counts of all codebooks, filling one array block by block."""
         n_rows, width = len(self.codebooks_), self.n_tokens_**self.ngram
         values = np.empty((len(sequence), n_rows * width), dtype=np.float32)
         for row in range(n_rows):
@@ -217,7 +204,7 @@ class TokenHistogram(ClipFeatures):
         return scipy.sparse.hstack(blocks, format="csr")
 
     def _of_one_clip(self) -> str:
-        """The part of the weighting that looks at one clip alone."""
+        """Return the part of the weighting that depends on one clip alone."""
         return "count" if self.weighting == _TFIDF else self.weighting
 
     def _tfidf(self, sequence: CodeSequence) -> scipy.sparse.csr_array:
@@ -225,7 +212,6 @@ class TokenHistogram(ClipFeatures):
         return found.astype(np.float32)
 
     def _feature_coords(self) -> dict[str, npt.NDArray[Any]]:
-        """Say which codebook, and which bins or tokens, each feature comes from."""
         n_runs = self.n_tokens_**self.ngram
         digits = np.unravel_index(np.arange(n_runs), (self.n_tokens_,) * self.ngram)
         word = self._token_word()
@@ -239,17 +225,13 @@ class TokenHistogram(ClipFeatures):
         return "token" if self.bin_of_code_ is None else "bin"
 
     def _check_parameters(self) -> None:
-        for name, value in (("bins", self.bins), ("ngram", self.ngram)):
-            if not ((value is None and name == "bins") or _is_count(value)):
-                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
+        optional(whole, "bins", self.bins, at_least=1)
+        whole("ngram", self.ngram, at_least=1)
+        one_of("weighting", self.weighting, _ALL_WEIGHTINGS)
         if not (self.weights is None or isinstance(self.weights, str)):
             raise InputError(
                 "weights must name a variable of the codes, such as 'change_probability', got "
                 f"{type(self.weights).__name__}"
-            )
-        if self.weighting not in _ALL_WEIGHTINGS:
-            raise InputError(
-                f"weighting must be one of {', '.join(_ALL_WEIGHTINGS)}; got {self.weighting!r}"
             )
 
     def _check_size(self) -> None:
@@ -257,33 +239,15 @@ class TokenHistogram(ClipFeatures):
         most = _MOST_SPARSE_FEATURES if self.sparse_output else _MOST_DENSE_FEATURES
         if n_features > most:
             raise InputError(
-                f"{len(self.codebooks_)} codebooks with {self.n_tokens_} tokens in runs of "
-                f"{self.ngram} make {n_features} features, more than {most}; use fewer bins or "
-                "codebooks, a smaller ngram" + ("" if self.sparse_output else ", or sparse_output")
+                f"{len(self.codebooks_)} codebooks of {self.n_tokens_} tokens with ngram="
+                f"{self.ngram} give {n_features} features, more than {most}; use fewer bins or "
+                "codebooks, or a smaller ngram"
+                + ("" if self.sparse_output else ", or sparse_output=True")
             )
 
 
-def _is_count(value: Any) -> bool:
-    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    return is_whole and int(value) >= 1
-
-
 def bins_of(codec: Codec, codebook: int, bins: int) -> npt.NDArray[np.int16]:
-    """Return the bin of each code of a codebook, worked out once a process.
-
-    Parameters
-    ----------
-    codec : Codec
-        Whose vectors are clustered.
-    codebook : int
-        Which of its codebooks.
-    bins : int
-        How many bins.
-
-    Returns
-    -------
-    ndarray of int16, shape (code,)
-    """
+    """Return the bin of each code of a codebook, (code,), computed once per process."""
     key = (codec.spec.fingerprint, codebook, int(bins))
     if key not in _bins_of_codec:
         merged = merge_codes(codec.codebook_vectors(codebook), int(bins)).astype(np.int16)

@@ -1,4 +1,4 @@
-"""The shapes that scikit-learn's users give X in, beyond what ``load_many`` reads itself."""
+"""Forms of X that scikit-learn users pass, beyond those that ``load_many`` reads."""
 
 from __future__ import annotations
 
@@ -20,46 +20,12 @@ _MOST_NAMED = 10
 
 
 def are_codes(X: Any) -> bool:
-    """Tell whether X is encoded already.
-
-    Parameters
-    ----------
-    X : object
-        What an estimator was given.
-
-    Returns
-    -------
-    bool
-    """
+    """Return True for codes, False for audio."""
     return isinstance(X, (CodeSequence, xr.Dataset))
 
 
 def check_labels(y: Any, n_clips: int, *, name: str = "y") -> Array:
-    """Return labels as an array, one for each clip.
-
-    Parameters
-    ----------
-    y : array_like
-        Labels.
-    n_clips : int
-        How many are needed.
-    name : str, default="y"
-        What to call them in an error.
-
-    Returns
-    -------
-    ndarray
-
-    Raises
-    ------
-    InputError
-        If there are not as many.
-
-    Examples
-    --------
-    >>> check_labels(["flute", "horn"], 2).tolist()
-    ['flute', 'horn']
-    """
+    """Return labels as an array, one for each clip."""
     labels = np.asarray(y)
     if labels.ndim == 0 or len(labels) != n_clips:
         found = "a single value" if labels.ndim == 0 else f"{len(labels)}"
@@ -68,30 +34,10 @@ def check_labels(y: Any, n_clips: int, *, name: str = "y") -> Array:
 
 
 def clip_items(X: Any) -> Any:
-    """Return the clips of X as ``load_many`` takes them, one item a row.
+    """Return the clips of X as ``load_many`` reads them, one item per row.
 
-    Parameters
-    ----------
-    X : object
-        A list of paths, URLs, bytes, ``(y, sr)`` pairs, arrays or AudioClips, which may be mixed;
-        a pandas or polars Series or one-column DataFrame, or an array of one column, of paths; an
-        array, tensor or nested list of numbers of shape (clip, sample).
-
-    Returns
-    -------
-    iterable
-
-    Raises
-    ------
-    InputError
-        If X is a table of several columns, a sparse matrix, one clip instead of several, or
-        numbers that are no audio.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> list(clip_items(np.array([["a.wav"], ["b.wav"]], dtype=object)))
-    ['a.wav', 'b.wav']
+    A one-column table or array becomes its values, a list of numbers an array. Tables of several
+    columns, sparse matrices and single clips are refused.
     """
     if scipy.sparse.issparse(X):
         raise InputError("X is a sparse matrix; clips are dense: (clip, sample), X.toarray()")
@@ -115,27 +61,10 @@ def clip_count(X: Any) -> int | None:
 
 
 def clip_labels(X: Any) -> dict[str, Array]:
-    """Return what a DataArray says of its rows, which are clips.
+    """Return the coordinates of a DataArray along its first dimension, by name.
 
-    Parameters
-    ----------
-    X : object
-        What an estimator was given; only a DataArray has labels.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (clip,)
-        Coordinates along its first dimension, by name; ``"clip"`` is ids, where that dimension has
-        text for an index. Names that the schema of codes has for other things are left out.
-
-    Examples
-    --------
-    >>> clips = xr.DataArray(
-    ...     np.zeros((2, 5)), dims=("take", "sample"),
-    ...     coords={"take": ["a", "b"], "player": ("take", ["Ann", "Bo"])},
-    ... )
-    >>> {name: values.tolist() for name, values in clip_labels(clips).items()}
-    {'player': ['Ann', 'Bo'], 'clip': ['a', 'b']}
+    ``"clip"`` holds ids, where that dimension has text for an index. Names that the schema of codes
+    reserves are left out.
     """
     if not isinstance(X, xr.DataArray) or not X.dims:
         return {}
@@ -151,22 +80,7 @@ def clip_labels(X: Any) -> dict[str, Array]:
 
 
 def table_width(X: Any) -> int | None:
-    """Return how many samples each clip of a table of numbers has, None for anything else.
-
-    Parameters
-    ----------
-    X : object
-        What an estimator was given.
-
-    Returns
-    -------
-    int or None
-
-    Examples
-    --------
-    >>> table_width([[0.0, 0.1, 0.2], [0.3, 0.4, 0.5]])
-    3
-    """
+    """Return the number of samples of each clip in a table of numbers, None for other X."""
     if isinstance(X, list):
         return _width_of_lists(X)
     is_table = len(getattr(X, "shape", ())) == 2 and not _is_frame(X)
@@ -175,15 +89,7 @@ def table_width(X: Any) -> int | None:
 
 
 def note_table_width(estimator: Any, X: Any) -> None:
-    """Set `n_features_in_` of an estimator that is being fitted on a table, and only then.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Which one.
-    X : object
-        What :meth:`fit` was given.
-    """
+    """Set `n_features_in_` of an estimator fitted on a table of numbers, and only then."""
     vars(estimator).pop("n_features_in_", None)
     width = table_width(X)
     if width is not None:
@@ -216,13 +122,13 @@ def _only_column(table: Any) -> list[Any]:
 
 
 def _flat_column(array: Array) -> Array:
-    """Take the column out of an array (clip, 1), which is what ColumnTransformer passes on."""
+    """Flatten text of shape (clip, 1), which is what ColumnTransformer passes on."""
     is_text = array.dtype.kind in "UOT"
     return array[:, 0] if is_text and array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def _checked_numbers(array: Array) -> Array:
-    """Refuse numbers that are no clips, with scikit-learn's wording beside our own."""
+    """Refuse numbers that are not clips, with the wording of scikit-learn beside our own."""
     if array.dtype == object and array.ndim == 2:
         array = _numbers_of_objects(array)
     if array.dtype.kind == "c":
@@ -241,7 +147,7 @@ def _checked_numbers(array: Array) -> Array:
 
 
 def _numbers_of_objects(table: Array) -> Array:
-    """Return the numbers of a table of Python objects; one that holds text is returned as it is."""
+    """Return a table of Python objects as floats; a table with text is returned as it is."""
     if any(isinstance(cell, str) for cell in table[:1].flat):
         return table
     try:
@@ -257,12 +163,12 @@ def _numbers_of_objects(table: Array) -> Array:
 
 
 def _is_number(cell: Any) -> bool:
-    """Tell whether NumPy makes a float of a cell; of None it makes NaN."""
+    """Return True for a cell that NumPy converts to float; None becomes NaN."""
     return cell is None or isinstance(cell, (int, float, np.number))
 
 
 def _as_row(item: Any) -> Any:
-    """Turn a list of plain numbers into an array."""
+    """Convert a list of plain numbers to an array."""
     if not (isinstance(item, list) and item and isinstance(item[0], (int, float, np.number))):
         return item
     return np.asarray(item, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Which clips a codec was not made for."""
+"""Detection of clips unlike those that a codec was trained for."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from qtokfeatures.audio import AudioClip, load_many
 from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
 from qtokfeatures.estimators.domain_reference import MEASURES, DomainReference, reference_of
 from qtokfeatures.estimators.inputs import are_codes, clip_items, note_table_width, table_width
-from qtokfeatures.exceptions import InputError, NotFittedError
+from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.naming import clip_ids_from_sources
+from qtokfeatures.parameters import one_of, optional, share
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -29,40 +30,41 @@ REFERENCES: Final = ("auto", "codec", "clips")
 
 
 class OutOfDomainDetector(OutlierMixin, CodecHolder):
-    """Tell clips that a codec was not made for from the others.
+    """Detect clips unlike those that a codec was trained for.
 
-    Tokens of such clips may say little about them, and features made of them less. Two things are
-    measured of each clip: how far it is, decoded, from what it was (log-mel distance), and how
-    unusual its tokens are (mean bits a token under a reference, of the four coarsest codebooks).
-    Each is put on a scale where 0 is typical of the reference's clips and 1 their limit: the 99th
-    percentile, of the kind of clips where that is highest. The worse of the two is the clip's
-    score, with a minus sign, as in scikit-learn's detectors.
+    Tokens of such clips may carry little information, and so may features computed from them. Two
+    measures are taken of each clip: the log-mel distance of its decoded audio, and how unusual its
+    tokens are (mean bits per token of the four coarsest codebooks, under a reference). Each is
+    rescaled so that 0 is typical of the reference and 1 is its limit: the 99th percentile, over the
+    kind of clips where that is highest. The score of a clip is minus the larger of the two, as
+    scikit-learn's detectors have it.
 
     Parameters
     ----------
     codec : str, path or Codec, default="mini"
         The codec; see :class:`~qtokfeatures.QTokenizer`.
     sr : int, default=24000
-        Rate in Hz of bare arrays.
+        Rate of bare arrays, in Hz.
     device : str, default="auto"
-        Where to load the codec.
+        Device that the codec is loaded onto, as in :func:`qtokfeatures.load_codec`.
     reference : {"auto", "codec", "clips"}, default="auto"
-        What clips are compared with: the reference that comes with the codec, the clips of
-        :meth:`fit`, or the first where there is one and else the second. ``mini`` has one.
+        What clips are compared with: ``"codec"`` is the reference that comes with the codec, as it
+        does with ``mini``; ``"clips"`` are the clips of :meth:`fit`; ``"auto"`` is the first if
+        there is one, otherwise the second.
     contamination : "auto" or float, default="auto"
-        Share of the clips of :meth:`fit` that are out of the domain, 0 … 0.5. With ``"auto"`` a
-        clip is out if its score is below -1, that is beyond the limit.
+        Share of the clips of :meth:`fit` that are outside the domain, above 0 and at most 0.5.
+        ``"auto"`` puts clips outside whose score is below -1, that is beyond the limit.
 
     Attributes
     ----------
     reference_ : DomainReference
         What clips are compared with.
     offset_ : float
-        Score below which a clip is out of the domain.
+        Score below which a clip is outside the domain.
     spec_ : CodecSpec
         The codec it was fitted with.
     n_features_in_ : int
-        Samples of each clip, where X was a table of numbers. Later tables are as wide; clips of
+        Samples of each clip, where X was a table of numbers. Later tables must be as wide; clips of
         other lengths are passed as a list.
 
     See Also
@@ -73,10 +75,10 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
     --------
     >>> import numpy as np
     >>> import qtokfeatures as qt
-    >>> gate = OutOfDomainDetector().fit(qt.example_files())
+    >>> detector = OutOfDomainDetector().fit(qt.example_files())
     >>> clicks = np.zeros(24000)
     >>> clicks[::50] = 1.0
-    >>> gate.predict([clicks]).tolist(), gate.predict(qt.example_files()[:3]).tolist()
+    >>> detector.predict([clicks]).tolist(), detector.predict(qt.example_files()[:3]).tolist()
     ([-1], [1, 1, 1])
     """
 
@@ -96,14 +98,14 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
         self.contamination = contamination
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Take the reference of the codec, or make one of the clips, and set the offset.
+        """Load the reference of the codec, or measure one on the clips, and set the offset.
 
         Parameters
         ----------
         X : list of audio or array
-            Clips, as for :class:`~qtokfeatures.QTokenizer`; not codes, which are no audio. With the
-            codec's reference and ``contamination="auto"`` they are only checked, and nothing is
-            learned from them.
+            Clips, as for :class:`~qtokfeatures.QTokenizer`, but not codes: the audio itself is
+            measured. With the codec's reference and ``contamination="auto"`` the clips are only
+            checked.
         y : object, default=None
             Ignored.
 
@@ -119,7 +121,7 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
             If there are no clips, or the codec has no reference and ``reference="codec"``.
         """
         self._check_parameters()
-        X = list(X) if isinstance(X, Iterator) else X  # it is gone through twice
+        X = list(X) if isinstance(X, Iterator) else X  # clips are read twice
         note_table_width(self, X)
         codec = find_codec(self.codec, device=self.device)
         self.reference_ = self._reference(codec, X)
@@ -131,7 +133,7 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
         return self
 
     def measure(self, X: Any) -> xr.DataArray:
-        """Return what is measured of clips.
+        """Return the two measures of each clip.
 
         Parameters
         ----------
@@ -141,7 +143,7 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
         Returns
         -------
         xarray.DataArray of float64, shape (clip, measure)
-            ``"reconstruction_distance"`` in nepers, ``"token_surprise"`` in bits a token.
+            ``"reconstruction_distance"`` in nepers, ``"token_surprise"`` in bits per token.
         """
         self._check_fitted()
         codec = find_codec(self.codec, device=self.device)
@@ -154,7 +156,7 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
         return xr.DataArray(values, coords, (schema.CLIP, "measure"), name="domain_measures")
 
     def score_samples(self, X: Any) -> npt.NDArray[np.float64]:
-        """Return how typical clips are of the domain: the higher, the more.
+        """Return how typical clips are of the domain; higher is more typical.
 
         Parameters
         ----------
@@ -170,7 +172,7 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
         return np.asarray(-self.reference_.excess(measured).max(axis=1))
 
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
-        """Return :meth:`score_samples` less `offset_`: negative for what is out of the domain.
+        """Return :meth:`score_samples` minus `offset_`: negative outside the domain.
 
         Parameters
         ----------
@@ -184,7 +186,7 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
         return np.asarray(self.score_samples(X) - self.offset_)
 
     def predict(self, X: Any) -> npt.NDArray[np.int64]:
-        """Tell clips that are out of the domain (-1) from the others (1).
+        """Predict -1 for clips outside the domain, 1 for the others.
 
         Parameters
         ----------
@@ -205,9 +207,9 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
         labelled : xarray.Dataset or DataArray
             Codes, features, or anything else with the dimension ``clip``.
         X : list of audio or array, optional
-            The clips, in the same order; by default they are read again from where the coordinate
-            ``source`` says they came from, and one that cannot be used, as its features say, has
-            the score NaN and is out of the domain.
+            The clips, in the same order. By default they are read again from the files that the
+            coordinate ``source`` names; a clip whose features are NaN gets the score NaN and is out
+            of the domain.
 
         Returns
         -------
@@ -234,7 +236,7 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
         decision = np.full(n_clips, np.nan)
         found = self.decision_function(clips) if used.any() else np.empty(0)
         if len(found) != used.sum():
-            raise InputError(f"X has {len(found)} clips, and what is to be marked {used.sum()}")
+            raise InputError(f"X has {len(found)} clips, but {used.sum()} are to be marked")
         decision[used] = found
         return labelled.assign_coords(
             out_of_domain=(schema.CLIP, ~(decision >= 0)),
@@ -248,15 +250,15 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
             return kept
         if self.reference == "codec":
             raise InputError(
-                f"no reference comes with {codec.spec.describe()}; use reference='clips' and fit "
-                "on clips that are within the domain"
+                f"no reference comes with {codec.spec.describe()}: fit on clips within the domain "
+                "with reference='clips'"
             )
         return DomainReference.of_clips(self._clips(X), codec, origin="clips of fit")
 
     def _clips(self, X: Any) -> Iterator[AudioClip]:
         if are_codes(X):
             raise InputError(
-                "X are codes; OutOfDomainDetector needs the audio itself, to compare with"
+                "X are codes, but OutOfDomainDetector compares them with the audio: pass that"
             )
         width, fitted = table_width(X), getattr(self, "n_features_in_", None)
         if width is not None and fitted is not None and width != fitted:
@@ -270,24 +272,15 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
                 yield clip
 
     def _check_clips(self, X: Any) -> None:
-        """Read all clips, so that those that cannot be used are named now."""
+        """Read all clips, so that an unusable one is named now."""
         n_clips = sum(1 for _ in self._clips(X))
         if not n_clips:
             raise InputError("X holds no clips; at least one is needed")
 
     def _check_parameters(self) -> None:
-        if self.reference not in REFERENCES:
-            raise InputError(
-                f"reference must be one of {', '.join(REFERENCES)}; got {self.reference!r}"
-            )
-        share = self.contamination
-        is_number = isinstance(share, (int, float, np.number)) and not isinstance(share, bool)
-        if share != "auto" and not (is_number and 0 < share <= 0.5):
-            raise InputError(f"contamination must be 'auto' or in (0, 0.5], got {share!r}")
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "offset_"):
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
+        one_of("reference", self.reference, REFERENCES)
+        limits = {"above": 0, "at_most": 0.5}
+        optional(share, "contamination", self.contamination, also="auto", **limits)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -296,12 +289,12 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
 
 
 def _origins(labelled: xr.Dataset | xr.DataArray) -> tuple[list[str], npt.NDArray[np.bool_]]:
-    """Where clips came from, those without features left out, and which are left."""
+    """Return the sources of clips that have features, and which clips these are."""
     if schema.SOURCE not in labelled.coords:
-        raise InputError("nothing says where the clips came from; pass them as X")
+        raise InputError("there is no coordinate 'source' to read the clips from; pass them as X")
     sources = labelled[schema.SOURCE].values.astype(str)
     if any(source.startswith("<") for source in sources):
-        raise InputError("the clips were no files, so they cannot be read again; pass them as X")
+        raise InputError("the clips came from memory and cannot be read again; pass them as X")
     used = np.ones(len(sources), dtype=bool)
     if isinstance(labelled, xr.DataArray) and np.issubdtype(labelled.dtype, np.floating):
         others = [dim for dim in labelled.dims if dim != schema.CLIP]

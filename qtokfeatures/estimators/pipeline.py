@@ -1,4 +1,4 @@
-"""scikit-learn's Pipeline, which also takes steps without names."""
+"""scikit-learn's Pipeline, with steps that need no names."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ NamedStep = tuple[str, Any]
 class Pipeline(XarrayOutputMixin, SklearnPipeline):
     """A chain of estimators, whose steps may be given without names.
 
-    It is scikit-learn's :class:`~sklearn.pipeline.Pipeline` in everything else: cloning,
-    parameters (``pipe.set_params(kmeans__n_clusters=5)``), searching, slicing (``pipe[:-1]`` is
-    again of this class), pickling, caching. A bare step is named as
-    :func:`~sklearn.pipeline.make_pipeline` names it: the type in lower case, with ``-1``, ``-2``, …
-    where a name occurs more than once.
+    In everything else it is scikit-learn's :class:`~sklearn.pipeline.Pipeline`: cloning, parameters
+    (``pipe.set_params(kmeans__n_clusters=5)``), searching, slicing (``pipe[:-1]`` is again of this
+    class), pickling, caching. A bare step is named as :func:`~sklearn.pipeline.make_pipeline` names
+    it: the type in lower case, with ``-1``, ``-2``, … where a name occurs more than once.
 
     Parameters
     ----------
@@ -37,7 +36,7 @@ class Pipeline(XarrayOutputMixin, SklearnPipeline):
     Raises
     ------
     InputError
-        If `steps` is not a list, or a step is a class instead of an estimator made from it.
+        If `steps` is not a list, or a step is a class instead of an instance of it.
 
     Examples
     --------
@@ -52,7 +51,7 @@ class Pipeline(XarrayOutputMixin, SklearnPipeline):
 
     @property
     def steps(self) -> Any:
-        """The steps, each as (name, estimator)."""
+        """Steps of the pipeline, as (name, estimator) pairs."""
         return self._steps
 
     @steps.setter
@@ -61,28 +60,9 @@ class Pipeline(XarrayOutputMixin, SklearnPipeline):
 
 
 def name_steps(steps: Sequence[Any]) -> Sequence[NamedStep]:
-    """Give a name to each bare step.
+    """Return steps as (name, estimator) pairs.
 
-    Parameters
-    ----------
-    steps : sequence of estimator or of (str, estimator)
-        Steps of a pipeline.
-
-    Returns
-    -------
-    sequence of (str, estimator)
-        `steps` itself where nothing is to be named, so that scikit-learn's ``clone`` finds what
-        it put in.
-
-    Raises
-    ------
-    InputError
-        If `steps` is not a list or tuple, or a step is a class.
-
-    Examples
-    --------
-    >>> name_steps(["passthrough", ("last", None)])
-    [('passthrough', 'passthrough'), ('last', None)]
+    `steps` itself is returned if all are named, because ``clone`` compares what it passed in.
     """
     if not isinstance(steps, (list, tuple)):
         raise InputError(

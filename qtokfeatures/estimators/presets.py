@@ -1,4 +1,4 @@
-"""The features that QTokenizer knows by name."""
+"""Features that QTokenizer knows by name."""
 
 from __future__ import annotations
 
@@ -21,25 +21,14 @@ from qtokfeatures.labelled import CodeSequence
 if TYPE_CHECKING:
     from qtokfeatures.labelled import CodecSpec
 
-#: Names that ``QTokenizer(features=…)`` takes.
 PRESETS = ("histogram", "embedding", "both")
+_PRESET_NAMES = ", ".join(map(repr, PRESETS))
 
-#: Codebooks in the histogram of a preset; ``docs/feature-defaults.md`` says why.
-COARSE_CODEBOOKS = 2
+COARSE_CODEBOOKS = 2  # of the histogram of a preset, as docs/feature-defaults.md explains
 
 
 class HistogramAndEmbedding(ClipFeatures):
-    """:class:`TokenHistogram` and :class:`CodeEmbedding` side by side.
-
-    Parameters
-    ----------
-    codec : str, path or Codec, default=None
-        As in both of them.
-    codebooks : int or sequence of int, default=None
-        Codebooks of the histogram. The embedding is that of all codebooks.
-    pooling : str or sequence of str, default=("mean", "std")
-        Statistics of the embedding.
-    """
+    """:class:`TokenHistogram` of `codebooks` and :class:`CodeEmbedding` of all, side by side."""
 
     def __init__(
         self,
@@ -52,20 +41,8 @@ class HistogramAndEmbedding(ClipFeatures):
         self.codebooks = codebooks
         self.pooling = pooling
 
-    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
-        """Name the features: those of the histogram, then those of the embedding.
-
-        Parameters
-        ----------
-        input_features : object, default=None
-            Ignored.
-
-        Returns
-        -------
-        ndarray of str (object), shape (feature,)
-        """
-        self._check_fitted()
-        return np.concatenate([part.get_feature_names_out() for part in self.parts_])
+    def _feature_names(self) -> list[str]:
+        return [name for part in self.parts_ for name in part._feature_names()]  # noqa: SLF001
 
     def _learn(self, sequence: CodeSequence, spec: CodecSpec) -> None:
         self.parts_ = [
@@ -86,34 +63,15 @@ class HistogramAndEmbedding(ClipFeatures):
 
 
 def feature_transformer(features: Any, codec: Any, n_codebooks: int) -> Any:
-    """Return an unfitted transformer of codes that uses `codec` wherever it names none itself.
-
-    Parameters
-    ----------
-    features : {"histogram", "embedding", "both"} or transformer
-        A name, or a transformer of a CodeSequence, which is cloned.
-    codec : Codec
-        The codec of the codes to come.
-    n_codebooks : int
-        How many codebooks those codes have.
-
-    Returns
-    -------
-    transformer
-
-    Raises
-    ------
-    InputError
-        If `features` is an unknown name or no transformer.
-    """
+    """Return an unfitted transformer of codes, with `codec` wherever it names none itself."""
     if isinstance(features, str):
         transformer = _preset(features, min(COARSE_CODEBOOKS, n_codebooks), preset_pooling(codec))
     elif hasattr(features, "transform") and not inspect.isclass(features):
         transformer = clone(features)
     else:
         raise InputError(
-            f"features must be one of {', '.join(PRESETS)} or a transformer such as "
-            f"TokenHistogram(), got {features!r}"
+            f"features must be one of {_PRESET_NAMES} or a transformer such as TokenHistogram(), "
+            f"got {features!r}"
         )
     unnamed = [
         name
@@ -124,19 +82,7 @@ def feature_transformer(features: Any, codec: Any, n_codebooks: int) -> Any:
 
 
 def preset_pooling(codec: Any) -> tuple[str, ...]:
-    """Return the statistics that the embedding of a preset has.
-
-    Parameters
-    ----------
-    codec : Codec
-        The codec of the codes.
-
-    Returns
-    -------
-    tuple of str
-        Those that measured best, which weigh frames by their level too; mean and standard
-        deviation where the codec would have to decode everything to tell levels.
-    """
+    """Return the statistics of a preset: by loudness, unless levels require decoding."""
     return BY_LOUDNESS if codec.levels_in_codes else ("mean", "std")
 
 
@@ -147,4 +93,4 @@ def _preset(name: str, codebooks: int, pooling: tuple[str, ...]) -> CodeTransfor
         return CodeEmbedding(pooling=pooling)
     if name == "both":
         return HistogramAndEmbedding(codebooks=codebooks, pooling=pooling)
-    raise InputError(f"features must be one of {', '.join(PRESETS)} or a transformer, got {name!r}")
+    raise InputError(f"features must be one of {_PRESET_NAMES} or a transformer, got {name!r}")

@@ -1,4 +1,4 @@
-"""What a cluster or a class of a fitted pipeline sounds like."""
+"""Sounds of the clusters and classes of a fitted pipeline."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Sonified(NamedTuple):
     sr : int
         Its rate in Hz.
     frames : xarray.Dataset
-        The real frames it is made of: ``clip``, ``time`` (in seconds from the start of the clip)
-        and ``run``, all (frame). The attribute ``distance`` says how far the features of the
-        sound, encoded again, are from those asked for.
+        The real frames that the sound consists of: ``clip``, ``time`` (in seconds from the start of
+        the clip) and ``run``, all (frame). The attribute ``distance`` is the Euclidean distance of
+        the features of the sound, encoded again, to those asked for.
     """
 
     y: npt.NDArray[np.float32]
@@ -39,22 +39,22 @@ class Sonified(NamedTuple):
 def sonify(
     pipe: Any, *, cluster: int | None = None, label: Any = None, duration_s: float | None = None
 ) -> Sonified:
-    """Make a sound for a cluster or a class of a fitted pipeline.
+    """Synthesise a sound for a cluster or a class of a fitted pipeline.
 
-    It is made for one vector of features: the centre of the cluster or the class, where the last
-    step has one and all steps before it can be inverted, or else the mean of its members that
-    :class:`~qtokfeatures.QTokenizer` kept frames of; of a class, of those members that the
-    classifier gets right, if there are any.
+    The sound is synthesised for one vector of features. That is the centre of the cluster or the
+    class, if the last step has one and all steps before it can be inverted. Otherwise it is the
+    mean of those members that :class:`~qtokfeatures.QTokenizer` kept frames of; for a class, of
+    those that the classifier predicts correctly, if there are any.
 
     Parameters
     ----------
     pipe : Pipeline
-        Fitted; its first step is a QTokenizer, its last a clusterer or classifier. A fitted search
-        (GridSearchCV) stands for its best pipeline.
+        Fitted; its first step is a QTokenizer, its last a clusterer or classifier. Of a fitted
+        search (GridSearchCV) the best pipeline is used.
     cluster : int, optional
         Number of a cluster.
     label : object, optional
-        A class. The pipeline was then fitted with `y`.
+        A class. The pipeline must have been fitted with `y`.
     duration_s : float, optional
         Length in seconds; by default the median of the clips fitted on.
 
@@ -62,13 +62,13 @@ def sonify(
     -------
     Sonified
         ``(y, sr, frames)``: audio at the rate ``sr`` of the QTokenizer, and the real frames that
-        it is made of.
+        it consists of.
 
     Raises
     ------
     InputError
-        If not one of `cluster` and `label` is given, there is no such cluster or class, or the
-        pipeline is of another kind.
+        If not exactly one of `cluster` and `label` is given, there is no such cluster or class, or
+        the pipeline is of another kind.
     NotFittedError
         If the pipeline is not fitted.
 
@@ -94,7 +94,7 @@ def sonify(
     pipe = getattr(pipe, "best_estimator_", pipe)
     _check_pipeline(pipe)
     if (cluster is None) == (label is None):
-        raise InputError("sonify needs one of cluster=… and label=…")
+        raise InputError("sonify needs exactly one of cluster= and label=")
     target = _cluster_vector(pipe, cluster) if label is None else _class_vector(pipe, label)
     tokenizer = pipe[0]
     (sound,) = tokenizer.resynthesize(target[None], duration_s=duration_s)
@@ -153,7 +153,7 @@ def _class_vector(pipe: Any, label: Any) -> npt.NDArray[np.float64]:
     if bank.label is None:
         raise InputError(
             f"{type(final).__name__} keeps no mean of a class, and the QTokenizer was fitted "
-            "without y: fit the whole pipeline with y, one label a clip"
+            "without y: fit the whole pipeline with y, one label per clip"
         )
     rows, features = _bank_features(pipe)
     of_row = dict(zip(bank.row.tolist(), bank.label.tolist(), strict=True))
@@ -164,7 +164,7 @@ def _class_vector(pipe: Any, label: Any) -> npt.NDArray[np.float64]:
 
 
 def _inverted(pipe: Any, vectors: Any) -> npt.NDArray[np.float64] | None:
-    """Take a vector before the last step back to the features, or None if a step cannot."""
+    """Return features for a vector before the last step, or None if a step has no inverse."""
     for _, step in reversed(pipe.steps[1:-1]):
         if step is None or step == "passthrough":
             continue

@@ -1,4 +1,4 @@
-"""Audio → codes → features, as one scikit-learn transformer."""
+"""Audio to codes to features, as one scikit-learn transformer."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 from sklearn.base import TransformerMixin
 
 from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
 from qtokfeatures.estimators.encoding import EncodedClips, encode_clips
+from qtokfeatures.estimators.feature_rows import fill_missing_rows, label_rows
 from qtokfeatures.estimators.frame_bank import FrameBank
 from qtokfeatures.estimators.inputs import (
     are_codes,
@@ -20,52 +20,54 @@ from qtokfeatures.estimators.inputs import (
     clip_labels,
     note_table_width,
 )
-from qtokfeatures.estimators.inverse import InverseOfFeatures
 from qtokfeatures.estimators.presets import feature_transformer
-from qtokfeatures.estimators.rows import fill_missing_rows, label_rows, plain_if_wrapped
-from qtokfeatures.exceptions import InputError, NotFittedError, SkippedClipWarning
+from qtokfeatures.estimators.resynthesis import PooledSound, sounds_of_features
+from qtokfeatures.estimators.xarray_output import plain_if_wrapped
+from qtokfeatures.exceptions import InputError, SkippedClipWarning
 from qtokfeatures.labelled import CodeSequence, as_code_sequence, resolve_cache
+from qtokfeatures.parameters import number, one_of
 
 if TYPE_CHECKING:
+    import xarray as xr
     from typing_extensions import Self
 
     from qtokfeatures.codecs import Codec
 
 
-class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
-    """Turn audio into features made from the tokens of a neural codec.
+class QTokenizer(TransformerMixin, CodecHolder):
+    """Turn audio into features computed from the tokens of a neural codec.
 
-    It is the first step of a scikit-learn pipeline: X is a list of recordings, and what comes out
-    is a labelled array (clip, feature) that any further step takes as an array. Each clip is
-    encoded once and kept in the cache, so that cross-validation and parameter searches pay for
-    encoding once.
+    It is the first step of a scikit-learn pipeline: X is a list of recordings, and the output is a
+    labelled array (clip, feature) that any further step reads as an array. Each clip is encoded
+    once and cached, so that cross-validation and parameter searches pay for encoding once.
 
     Parameters
     ----------
     codec : str, path or Codec, default="mini"
-        A name or folder for :func:`qtokfeatures.load_codec`, or a loaded codec. It is loaded when
-        first needed, once a process. It is never copied and never pickled: a pickle holds its
-        name, revision and fingerprint.
+        A name or folder for :func:`qtokfeatures.load_codec`, or a loaded codec. A codec given by
+        name is loaded when first needed, once per process. Clones share the codec; a pickle holds
+        its name, revision and fingerprint.
     features : {"histogram", "embedding", "both"} or transformer, default="histogram"
-        What is made of the codes: ``TokenHistogram(codebooks=2)``, the coarse codebooks being
-        those that tell sounds apart; ``CodeEmbedding(pooling=BY_LOUDNESS)``, the statistics of
-        :data:`qtokfeatures.features.BY_LOUDNESS` (mean and standard deviation with a codec that
-        would have to decode to tell levels); both side by side; or any transformer of a
-        :class:`~qtokfeatures.CodeSequence`, whose parameters can then be searched as
-        ``features__…``. Its ``codec``, where None, is this one.
+        Features computed from the codes. ``"histogram"`` is ``TokenHistogram(codebooks=2)``: the
+        coarse codebooks separate sounds best. ``"embedding"`` is
+        ``CodeEmbedding(pooling=BY_LOUDNESS)``, with the statistics of
+        :data:`qtokfeatures.features.BY_LOUDNESS`, or mean and standard deviation for a codec that
+        would have to decode to know levels. ``"both"`` joins them side by side. Any other
+        transformer of a :class:`~qtokfeatures.CodeSequence` is cloned; its parameters can be
+        searched as ``features__…``, and its ``codec``, where None, is this one.
     sr : int, default=24000
-        Rate in Hz of bare arrays. Files, ``(y, sr)`` pairs and AudioClips have their own.
+        Rate of bare arrays, in Hz. Files, ``(y, sr)`` pairs and AudioClips have their own.
     device : str, default="auto"
-        Where to load the codec, as in :func:`qtokfeatures.load_codec`. Without effect on a codec
-        that is loaded already.
+        Device that the codec is loaded onto, as in :func:`qtokfeatures.load_codec`. A codec that
+        is loaded already stays where it is.
     batch_s : float, default=120.0
-        Seconds of audio that are held and encoded together.
+        Seconds of audio that are held in memory and encoded together.
     cache : "memory", path or None, default="memory"
-        Where codes are kept, by the content of the clip and the fingerprint of the codec: in
-        this process (limited in bytes), in a folder that processes share, or nowhere.
+        Cache of codes, keyed by the samples of the clip and the fingerprint of the codec: in this
+        process (limited in bytes), in a folder that processes share, or none.
     on_error : {"raise", "nan"}, default="raise"
-        What to do with a clip that cannot be used: raise its error, or warn and make its row NaN.
-        The number of rows is always that of X.
+        Raise the error of a clip that cannot be used, or warn and fill its row with NaN. The
+        number of rows is always that of X.
 
     Attributes
     ----------
@@ -74,23 +76,23 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
     spec_ : CodecSpec
         The codec that the features were fitted with.
     bank_ : FrameBank
-        Codes of real frames of the clips, at most 6000 of them (8 minutes, 192 kB), chosen with a
-        fixed seed from all clips and labels alike: what :meth:`inverse_transform` makes sounds of.
+        Codes of at most 6000 real frames (8 minutes, 192 kB), sampled evenly from all clips and
+        labels with a fixed seed. :meth:`inverse_transform` synthesises sounds from them.
     n_features_in_ : int
         Samples of each clip, where X was a table of numbers. Clips of other lengths may follow.
 
     See Also
     --------
-    TokenHistogram, CodeEmbedding, FrameFeatures : What can be made of codes.
+    TokenHistogram, CodeEmbedding, FrameFeatures : Features of codes.
     Pipeline : A pipeline whose steps need no names.
 
     Notes
     -----
     X may be a list of paths, URLs, bytes, ``(y, sr)`` pairs, arrays or AudioClips, also mixed; a
     pandas Series or one-column DataFrame of paths; an array of paths; a 2-D float array of clips
-    of equal length, at `sr`; or codes, a Dataset or CodeSequence, which are taken as they are. A
-    DataArray of clips keeps its coordinates along the first dimension: a text index names the
-    clips, the others are labels.
+    of equal length, at `sr`; or codes, a Dataset or CodeSequence, which are not encoded again. A
+    DataArray of clips keeps its coordinates along the first dimension: a text index becomes the ids
+    of the clips, the others become labels.
 
     Examples
     --------
@@ -132,7 +134,7 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
         X : list of audio, array or codes
             See the notes of the class.
         y : array_like, default=None
-            Passed on to the features, without the clips that could not be used.
+            Labels for the features, one per clip. Those of unusable clips are left out.
 
         Returns
         -------
@@ -149,9 +151,9 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
         X : list of audio, array or codes
             See the notes of the class.
         y : array_like, default=None
-            Passed on to the features, without the clips that could not be used.
+            Labels for the features, one per clip.
         **fit_params : dict
-            None are known; for scikit-learn's signature.
+            Ignored; part of scikit-learn's signature.
 
         Returns
         -------
@@ -173,8 +175,8 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
         Returns
         -------
         xarray.DataArray, shape (clip, feature)
-            float32, with the clips' ids, sources, durations and labels, and what each feature comes
-            from. SciPy CSR if the features are sparse.
+            float32, with ids, sources, durations and labels of the clips, and the codebook, bin or
+            statistic of each feature. SciPy CSR if the features are sparse.
 
         Raises
         ------
@@ -201,8 +203,8 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
         Returns
         -------
         xarray.Dataset
-            One clip a row of X; with ``on_error="nan"``, without those that could not be used,
-            which ``ds.qtok.skipped`` lists.
+            One clip per row of X. With ``on_error="nan"`` unusable clips are left out, and
+            ``ds.qtok.skipped`` lists them.
 
         Examples
         --------
@@ -212,8 +214,100 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
         """
         return self._encode(X).dataset
 
+    def inverse_transform(
+        self, X: Any, *, duration_s: float | None = None
+    ) -> list[npt.NDArray[np.float32]]:
+        """Decode codes, or synthesise audio whose features are close to given ones.
+
+        Features do not determine the order of frames. Runs of the real frames that :meth:`fit` kept
+        are joined so that the features of the sound, encoded again, come close to those of X in
+        Euclidean distance. The result is approximate; ``docs/inverse.md`` measures how close it
+        comes. It depends only on X and the fitted state. ``pipe[:-1].inverse_transform(X)`` also
+        undoes scalers and projections between this step and X, such as StandardScaler and PCA.
+
+        Parameters
+        ----------
+        X : xarray.Dataset or CodeSequence, or array_like of shape (clip, feature)
+            Codes, as :meth:`encode` returns; or features, as :meth:`transform` returns, the mean of
+            several, or the centre of a cluster.
+        duration_s : float, optional
+            Length of each sound for features, in seconds; by default the median of the clips
+            fitted on. Codes have their own length.
+
+        Returns
+        -------
+        list of ndarray of float32, shape (sample,)
+            For codes, ``X.n_samples`` samples at the rates ``X.sample_rate``; for features, at the
+            rate `sr`.
+
+        Raises
+        ------
+        InputError
+            If X is neither codes nor features.
+        NotFittedError
+            If X are features and :meth:`fit` was not called.
+        CodecMismatchError
+            If another codec produced these codes.
+
+        See Also
+        --------
+        sonify : The sound of a cluster or a class of a pipeline.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import qtokfeatures as qt
+        >>> tokenizer = qt.QTokenizer(sr=16000)
+        >>> clips = np.random.default_rng(0).normal(0, 0.1, (2, 16000))
+        >>> [y.shape for y in tokenizer.inverse_transform(tokenizer.encode(clips))]
+        [(16000,), (16000,)]
+        >>> features = tokenizer.fit_transform(clips)
+        >>> [y.shape for y in tokenizer.inverse_transform(features.mean("clip"), duration_s=0.5)]
+        [(8000,)]
+        """
+        if not are_codes(X):
+            return [sound.y for sound in self.resynthesize(X, duration_s=duration_s)]
+        ds = as_code_sequence(X).dataset
+        codec = self._find_codec()
+        codec.spec.check_matches(ds.attrs)
+        return [y for y, _ in codec.decode_many(ds)]
+
+    def resynthesize(self, X: Any, *, duration_s: float | None = None) -> list[PooledSound]:
+        """Synthesise audio for features, and return its real frames with it.
+
+        Parameters
+        ----------
+        X : array_like of shape (clip, feature)
+            Features, as for :meth:`inverse_transform`.
+        duration_s : float, optional
+            Length of each sound in seconds; by default the median of the clips fitted on.
+
+        Returns
+        -------
+        list of PooledSound
+            ``y`` at the rate `sr`, and ``frames``, the clip and the time of each frame.
+
+        Raises
+        ------
+        InputError
+            If X has the shape of other features than those of this tokenizer.
+        NotFittedError
+            If :meth:`fit` was not called.
+        """
+        self._check_fitted()
+        codec = self._find_codec()
+        self.spec_.check_matches(codec.spec)
+        return sounds_of_features(
+            X,
+            codec=codec,
+            transformer=self.features_,
+            bank=self.bank_,
+            sr=self.sr,
+            duration_s=duration_s,
+        )
+
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
-        """Name the features.
+        """Return the names of the features.
 
         Parameters
         ----------
@@ -228,7 +322,7 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
         return np.asarray(self.features_.get_feature_names_out(), dtype=object)
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, those of `features` as ``features__…``.
+        """Set parameters; those of `features` are named ``features__…``.
 
         Parameters
         ----------
@@ -248,8 +342,8 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
         features = params.get("features", self.features)
         if nested and isinstance(features, str):
             raise InputError(
-                f"{nested[0]} cannot be set while features is the name {features!r}: pass the "
-                "transformer itself, such as QTokenizer(features=TokenHistogram())"
+                f"{nested[0]} cannot be set while features is the name {features!r}; pass a "
+                "transformer, such as QTokenizer(features=TokenHistogram())"
             )
         super().set_params(**params)
         return self
@@ -302,16 +396,8 @@ class QTokenizer(InverseOfFeatures, TransformerMixin, CodecHolder):
         return fill_missing_rows(labelled, encoded)
 
     def _check_parameters(self) -> None:
-        if self.on_error not in ("raise", "nan"):
-            raise InputError(f"on_error must be 'raise' or 'nan', got {self.on_error!r}")
-        if not (isinstance(self.batch_s, (int, float, np.number)) and self.batch_s > 0):
-            raise InputError(f"batch_s must be a number of seconds above 0, got {self.batch_s!r}")
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "features_"):
-            raise NotFittedError(
-                "this QTokenizer is not fitted yet; call fit or fit_transform first"
-            )
+        one_of("on_error", self.on_error, ("raise", "nan"))
+        number("batch_s", self.batch_s, above=0, finite=False, unit="seconds")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,22 +1,34 @@
-"""Labelled arrays from scikit-learn's own transformers.
+"""Labelled arrays from scikit-learn's transformers, as pandas tables are through ``set_output``.
 
-scikit-learn gives out tables of pandas or polars if ``set_output`` asks for them, through adapters
-that it keeps in a register. This one gives out labelled arrays. The register is not part of
-scikit-learn's public interface, so :func:`enable_xarray_output` tries out what it has registered.
+scikit-learn keeps the adapters of containers in a register that is not part of its public
+interface, so :func:`enable_xarray_output` tries the adapter that it registers.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import sklearn
 import xarray as xr
 
-from qtokfeatures.estimators.xarray_adapter import XARRAY, XarrayAdapter
-from qtokfeatures.exceptions import UnsupportedVersionError
-from qtokfeatures.labelled import schema
+from qtokfeatures.estimators.feature_table import (
+    FeatureTable,
+    column_coords,
+    row_coords,
+    side_by_side,
+)
+from qtokfeatures.exceptions import InputError, UnsupportedVersionError
+from qtokfeatures.labelled import CodeSequence, schema
+from qtokfeatures.labelled.labels import text_array
+from qtokfeatures.labelled.views import clip_coords
 
-#: scikit-learn looks for the adapter of a container under the first part of its module's name.
+# What set_output(transform=…) accepts once the adapter is registered.
+XARRAY = "xarray"
+# scikit-learn looks for the adapter of a container under the first part of its module's name.
 _ALSO = __name__.partition(".")[0]
 
 _IN_PICKLE = "_xarray_output_enabled"
@@ -25,29 +37,31 @@ _IN_PICKLE = "_xarray_output_enabled"
 def enable_xarray_output() -> None:
     """Let scikit-learn's transformers return labelled arrays.
 
-    From then on, in this process, ``set_output(transform="xarray")`` and
-    ``sklearn.set_config(transform_output="xarray")`` work for whatever they work with pandas for:
-    scalers, PCA, selectors, ColumnTransformer, FeatureUnion, pipelines of them. The arrays have
-    the dims of the input where that is a DataArray, else (clip, feature); they keep the labels of
-    the clips, and the names of the features and where these come from as long as a transformer
-    passes features on.
+    Afterwards, in this process, ``set_output(transform="xarray")`` and
+    ``sklearn.set_config(transform_output="xarray")`` work wherever they work with pandas: scalers,
+    PCA, selectors, ColumnTransformer, FeatureUnion, pipelines of them. The arrays have the dims of
+    an input that is a DataArray, otherwise (clip, feature). They keep the labels of the clips.
+    They also keep the names of the features and their coordinates, as long as a transformer passes
+    features on.
 
     Raises
     ------
     UnsupportedVersionError
-        If the installed scikit-learn has no such adapters, or they work in another way. It works
-        with 1.4 to 1.9.
+        If the installed scikit-learn has no such adapters, or they work in another way. Versions
+        1.4 to 1.9 are known to work.
 
     Notes
     -----
-    In other processes (``n_jobs=2``) it is enabled by this package's estimators and
-    :class:`qtokfeatures.Pipeline` as soon as they arrive there; a worker that gets scikit-learn's
-    estimators only must call it itself.
+    In other processes (``n_jobs=2``) the estimators of this package and
+    :class:`qtokfeatures.Pipeline` enable it when they are unpickled; a worker that receives only
+    scikit-learn's own estimators must call it itself.
 
-    ColumnTransformer takes columns of a DataArray by number, slice or mask, not by name.
+    ColumnTransformer selects columns of a DataArray by number, slice or mask, not by name.
 
     Examples
     --------
+    >>> import numpy as np
+    >>> import qtokfeatures as qt
     >>> from sklearn.preprocessing import StandardScaler
     >>> qt.enable_xarray_output()
     >>> noise = np.random.default_rng(0).normal(0, 0.1, size=(3, 24000))
@@ -70,12 +84,7 @@ def enable_xarray_output() -> None:
 
 
 def is_enabled() -> bool:
-    """Tell whether :func:`enable_xarray_output` was called in this process.
-
-    Returns
-    -------
-    bool
-    """
+    """Return True after :func:`enable_xarray_output` was called in this process."""
     try:
         return XARRAY in _registered_adapters()
     except UnsupportedVersionError:
@@ -83,7 +92,7 @@ def is_enabled() -> bool:
 
 
 class XarrayOutputMixin:
-    """An estimator that takes the adapter along to other processes."""
+    """An estimator that enables the adapter in the process that unpickles it."""
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(cast("dict[str, Any]", super().__getstate__()))
@@ -109,7 +118,7 @@ def _registered_adapters() -> dict[str, Any]:
 
 
 def _try_out() -> None:
-    """Scale a labelled array; whatever is wrong with what comes out is raised."""
+    """Scale a labelled array, and raise if the result is not as expected."""
     from sklearn.pipeline import FeatureUnion
     from sklearn.preprocessing import StandardScaler
 
@@ -133,3 +142,121 @@ def _unsupported(reason: str) -> UnsupportedVersionError:
         "It is known to work with scikit-learn 1.4 to 1.9: install one of these, or use "
         "set_output(transform='pandas')"
     )
+
+
+class XarrayAdapter:
+    """Labels the output of transformers, following scikit-learn's ``ContainerAdapterProtocol``."""
+
+    container_lib = XARRAY
+
+    def create_container(
+        self, X_output: Any, X_original: Any, columns: Any, inplace: bool = True
+    ) -> Any:
+        """Label an output (row, feature); its own labels stay, others follow from the input."""
+        if np.ndim(X_output) != 2:
+            return X_output
+        table = _labelled(X_output, X_original)
+        names = _names(columns, X_original)
+        if names is None:
+            return table
+        table = self.rename_columns(table, names)
+        if isinstance(X_output, xr.DataArray) or not isinstance(X_original, xr.DataArray):
+            return table
+        return table.assign_coords(_passed_on(X_original, table.columns))
+
+    def is_supported_container(self, X: Any) -> bool:
+        """Return True for an array from :meth:`create_container`."""
+        return isinstance(X, FeatureTable) and X.ndim == 2
+
+    def rename_columns(self, X: FeatureTable, columns: npt.ArrayLike) -> FeatureTable:
+        """Rename the features of X in place."""
+        dim = X.dims[1]
+        X.coords[dim] = (dim, text_array(np.asarray(columns, dtype=object).tolist()))
+        return X
+
+    def hstack(self, Xs: list[FeatureTable]) -> FeatureTable:
+        """Join features of the same clips side by side."""
+        return side_by_side(Xs)
+
+
+def _labelled(X_output: Any, X_original: Any) -> FeatureTable:
+    if isinstance(X_output, xr.DataArray):
+        return FeatureTable.of(X_output)
+    values = np.asarray(X_output)
+    dim, coords, attrs = _rows(X_output) or _rows(X_original) or (schema.CLIP, {}, {})
+    if any(coord.shape != (len(values),) for coord in coords.values() if coord.dims == (dim,)):
+        coords = {}
+    return FeatureTable(values, coords, (dim, schema.FEATURE), "features", attrs)
+
+
+def _rows(X: Any) -> tuple[str, Any, dict[str, Any]] | None:
+    """Return the dimension and coordinates of the rows of X, and the attributes of X."""
+    if isinstance(X, xr.DataArray) and X.ndim == 2 and X.dims[0] != schema.FEATURE:
+        return str(X.dims[0]), row_coords(X), X.attrs
+    if isinstance(X, CodeSequence):
+        X = X.dataset
+    if isinstance(X, xr.Dataset) and schema.CLIP in X.dims:
+        return schema.CLIP, clip_coords(X), {}
+    if isinstance(X, (pd.DataFrame, pd.Series)) and not isinstance(X.index, pd.RangeIndex):
+        return schema.CLIP, {schema.CLIP: xr.Variable(schema.CLIP, text_array(X.index))}, {}
+    return None
+
+
+def _names(columns: Any, X_original: Any) -> Any:
+    """Return the names of features, passing those of a DataArray on to the transformer.
+
+    scikit-learn knows the feature names of pandas and polars only, and would call the features of
+    a DataArray x0, x1, …
+    """
+    if not callable(columns):
+        return columns
+    estimator = getattr(columns, "__self__", None)
+    given = _given_names(X_original)
+    if given is not None and not hasattr(estimator, "feature_names_in_"):
+        with contextlib.suppress(TypeError, ValueError):
+            return columns(given)
+    with contextlib.suppress(AttributeError):  # a part that cannot name its features
+        return columns()
+    return None
+
+
+def _given_names(X: Any) -> npt.NDArray[Any] | None:
+    if not (isinstance(X, xr.DataArray) and X.ndim == 2 and X.dims[1] in X.coords):
+        return None
+    return np.asarray([str(name) for name in X[str(X.dims[1])].values], dtype=object)
+
+
+def _passed_on(X_original: xr.DataArray, names: list[str]) -> dict[str, Any]:
+    """Return the coordinates of features, if all of them are among those of `X_original`."""
+    named = _given_names(X_original)
+    given = pd.Index([] if named is None else named)
+    if not given.is_unique or not given.size or not set(names) <= set(given):
+        return {}
+    place = given.get_indexer(pd.Index(names))
+    coords = column_coords(X_original)
+    return {name: (schema.FEATURE, values[place]) for name, values in coords.items()}
+
+
+def plain_if_wrapped(features: Any, estimator: Any, X: Any) -> Any:
+    """Return features without labels where scikit-learn wraps them, as ``set_output`` requests.
+
+    The index of a Series `X` is kept, which scikit-learn < 1.6 does not do.
+    """
+    own = getattr(estimator, "_sklearn_output_config", {})
+    output = own.get("transform", sklearn.get_config()["transform_output"])
+    if output == XARRAY and not is_enabled():
+        raise InputError(
+            f"{type(estimator).__name__} is to return labelled arrays (transform output "
+            "'xarray'), which scikit-learn cannot yet: call qtokfeatures.enable_xarray_output() "
+            "first"
+        )
+    if output in ("default", XARRAY) or not isinstance(features, xr.DataArray):
+        return features
+    if features.ndim > 2:
+        raise InputError(
+            f"{type(estimator).__name__} is to return a table (transform output {output!r}), and "
+            f"{features.dims} make none; set_output(transform='default') gives a labelled array"
+        )
+    if output == "pandas" and isinstance(X, pd.Series):
+        return pd.DataFrame(features.values, index=X.index)
+    return features.values

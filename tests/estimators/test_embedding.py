@@ -93,7 +93,7 @@ def test_loud_statistics_take_the_levels_that_the_codes_tell(codes, band_codec) 
 
 
 def test_another_way_to_combine_is_refused_by_fit(codes) -> None:
-    with pytest.raises(InputError, match="combine must be one of sum, concatenate; got 'stack'"):
+    with pytest.raises(InputError, match="combine must be 'sum' or 'concatenate', got 'stack'"):
         CodeEmbedding(combine="stack").fit(codes)
 
 

@@ -156,19 +156,19 @@ def test_pandas_output(codes) -> None:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"bins": 0}, "bins must be a whole number of at least 1, got 0"),
+        ({"bins": 0}, "bins must be None or a whole number of at least 1, got 0"),
         ({"bins": 2.5}, "got 2.5"),
         ({"bins": True}, "got True"),
         ({"bins": 33}, "from 1 to 32, the number of codes, got 33"),
         ({"ngram": 0}, "ngram must be a whole number of at least 1"),
         ({"ngram": None}, "ngram must be a whole number of at least 1"),
-        ({"weighting": "bm25"}, "hellinger, tfidf; got 'bm25'"),
-        ({"codebooks": 4}, "indices from 0 to 2; got 4"),
+        ({"weighting": "bm25"}, "'hellinger' or 'tfidf', got 'bm25'"),
+        ({"codebooks": 4}, "indices from 0 to 2, got 4"),
         ({"codebooks": [0, 0]}, r"got \[0, 0\]"),
         ({"codebooks": []}, r"got \[\]"),
         ({"codebooks": "all"}, "got 'all'"),
         ({"codebooks": True}, "got True"),
-        ({"bins": None, "ngram": 5}, r"make 100663296 features.*or sparse_output"),
+        ({"bins": None, "ngram": 5}, r"give 100663296 features.*or sparse_output"),
         ({"codec": 3}, "loaded codec, got int"),
     ],
 )

@@ -80,7 +80,9 @@ class TestFeatures:
 
     @pytest.mark.parametrize("features", ["histograms", None, 3, TokenHistogram])
     def test_anything_else_is_refused(self, band_codec, clips, features) -> None:
-        with pytest.raises(InputError, match="features must be one of histogram, embedding, both"):
+        with pytest.raises(
+            InputError, match="features must be one of 'histogram', 'embedding', 'both'"
+        ):
             QTokenizer(band_codec, features=features).fit(clips)
 
     def test_parameters_of_features_are_reached(self, tokenizer) -> None:

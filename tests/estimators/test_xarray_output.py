@@ -32,7 +32,7 @@ from qtokfeatures.estimators import (
     enable_xarray_output,
 )
 from qtokfeatures.estimators.feature_table import FeatureTable, side_by_side
-from qtokfeatures.estimators.xarray_adapter import XarrayAdapter
+from qtokfeatures.estimators.xarray_output import XarrayAdapter
 from qtokfeatures.exceptions import InputError, UnsupportedVersionError
 from qtokfeatures.labelled import CodeSequence
 
