@@ -1,40 +1,65 @@
-"""``qtok verify`` and ``qtok bench``: whether a codec is exact, and how good it is."""
+"""``qtok verify`` and ``qtok bench``: exactness and quality of a codec."""
 
 from __future__ import annotations
 
-import json
+import functools
+import inspect
+import shlex
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qtokfeatures.apps.bench_output import BenchOutput
 from qtokfeatures.apps.cli_console import Report, print_json
-from qtokfeatures.apps.cli_options import (
-    AsJson,
-    BenchCard,
-    BenchData,
-    BenchPeers,
-    BenchRefine,
-    CodecName,
-    Device,
-)
-from qtokfeatures.benches.asr.systems import _EPOCHS, asr_systems
-from qtokfeatures.benches.codec.sheets import draw_sheets
-from qtokfeatures.benches.digits.features import digit_features
-from qtokfeatures.benches.inverse import _HELD_OUT_OF_BUNDLED, bundled_clips
-from qtokfeatures.benches.speed.folders import default_folders
-from qtokfeatures.benches.tasks.features import _rendered, task_features
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.apps.cli_options import AsJson, CodecName, Device
 from qtokfeatures.studio.inputs import open_codec
 from qtokfeatures.studio.output_files import output_folder
 
 if TYPE_CHECKING:
-    from qtokfeatures.benches.robustness import RobustnessResult
+    from qtokfeatures.benches import Measured
 
-app = typer.Typer(help="Benches: how good a codec is.", no_args_is_help=True)
+app = typer.Typer(
+    help="Benches of a codec's quality: see `qtok bench --help`.", no_args_is_help=True
+)
 
-_FEATURES = ("histogram", "embedding", "both")
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Folder with manifest.csv; by default audio/ in the folder QTOK_SHARED names.",
+        show_default=False,
+    ),
+]
+Card = Annotated[
+    Path | None,
+    typer.Option(
+        "--card",
+        metavar="FILE",
+        help="Model card to put the figures into, between the bench's markers.",
+        show_default=False,
+    ),
+]
+Peers = Annotated[
+    bool,
+    typer.Option(
+        "--peers/--no-peers", help="Measure Opus and others too; most of the time goes into them."
+    ),
+]
+Refine = Annotated[
+    int,
+    typer.Option(
+        "--refine", metavar="STEPS", min=0, help="Also measure codes refined in so many steps."
+    ),
+]
+PerDigit = Annotated[
+    int,
+    typer.Option(
+        "--per-digit", metavar="N", min=2, help="Recordings of each digit by each speaker, of 50."
+    ),
+]
 
 
 @app.callback()
@@ -63,9 +88,83 @@ def verify(
     raise typer.Exit(found.status)
 
 
-@app.command("codec")
-def bench_codec(
-    data: BenchData = None,
+def _shared(
+    data: Data = None,
+    card: Card = None,
+    codec: CodecName = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """The options of every bench."""
+
+
+def _command(name: str) -> Callable[[Callable[..., dict[str, Any]]], Callable[..., None]]:
+    """Register the command of a bench, with the options of :func:`_shared` after its own.
+
+    The decorated function takes the bench's own options and returns those of :func:`run_bench`.
+    """
+
+    def register(own_options: Callable[..., dict[str, Any]]) -> Callable[..., None]:
+        @functools.wraps(own_options)
+        def command(
+            *,
+            data: Path | None,
+            card: Path | None,
+            codec: str | None,
+            device: str,
+            as_json: bool,
+            **own: Any,
+        ) -> None:
+            from qtokfeatures.benches import run_bench
+
+            _check_card(card, name)
+            options = own_options(**own)
+            opened = open_codec(codec, device)
+            with Report(as_json=as_json).stages() as on_progress:
+                result = run_bench(name, opened, data=data, on_progress=on_progress, **options)
+            _show(result, card, as_json=as_json)
+
+        signature = inspect.signature(own_options, eval_str=True)
+        shared = inspect.signature(_shared, eval_str=True).parameters.values()
+        parameters = [*signature.parameters.values(), *shared]
+        command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=parameters, return_annotation=None
+        )
+        command.__annotations__ = {each.name: each.annotation for each in parameters}
+        return app.command(name)(command)
+
+    return register
+
+
+def _check_card(card: Path | None, name: str) -> None:
+    """Raise before anything is measured if the card has no section of the bench."""
+    from qtokfeatures.benches.model_card import check_card
+
+    if card is not None:
+        check_card(card, section=_section(name))
+
+
+def _show(result: Measured, card: Path | None, *, as_json: bool) -> None:
+    """Print a result, and write it into the card where there is one."""
+    from rich.console import Console
+
+    from qtokfeatures.benches import update_card
+
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        result.print(Console())
+    if card is not None:
+        page = result.published().to_markdown(shlex.join(["qtok", *sys.argv[1:]]))
+        update_card(card, page, section=_section(result.bench))
+
+
+def _section(name: str) -> str:
+    return "" if name == "codec" else name
+
+
+@_command("codec")
+def codec(
     split: Annotated[str, typer.Option("--split", help="Rows of the manifest to use.")] = "dev",
     per_kind: Annotated[
         int | None,
@@ -83,9 +182,8 @@ def bench_codec(
             "--intervals", help="Add 95 % bootstrap intervals on the terminal; cards have them."
         ),
     ] = False,
-    refine: BenchRefine = 0,
-    peers: BenchPeers = True,
-    card: BenchCard = None,
+    refine: Refine = 0,
+    peers: Peers = True,
     sheet: Annotated[
         Path | None,
         typer.Option(
@@ -95,145 +193,57 @@ def bench_codec(
             show_default=False,
         ),
     ] = None,
-    codec: CodecName = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
+) -> dict[str, Any]:
     """Measure a codec beside Opus and others: distances, STOI, PESQ, use of codes, speed."""
-    from rich.console import Console
-
-    from qtokfeatures import benches
-
-    output = BenchOutput("", card=card)
     if sheet is not None:
         output_folder(sheet)
-    opened = open_codec(codec, device)
-    selection = benches.ClipSelection(split=split, per_kind=per_kind)
-    folder = data or benches.find_shared_audio()
-    clips = benches.select_clips(folder, selection, sr=opened.spec.sample_rate)
-    with Report(as_json=as_json).stages() as on_progress:
-        result = benches.bench_codec(
-            opened,
-            clips=clips,
-            refine=refine,
-            peers=None if peers else (),
-            on_progress=on_progress,
-        )
-    described = selection.describe()
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        benches.print_bench(result, Console(), clips=described, intervals=intervals)
-    if card is not None:
-        markdown = benches.bench_markdown(
-            result, clips=described, command=output.command, intervals=True
-        )
-        benches.update_card(card, markdown)
-    if sheet is not None:
-        draw_sheets(benches.rank_clips(opened, clips), sheet, opened.spec.name)
+    return {
+        "split": split,
+        "per_kind": per_kind,
+        "intervals": intervals,
+        "refine": refine,
+        "peers": None if peers else (),
+        "sheet": sheet,
+    }
 
 
-@app.command("asr")
+@_command("asr")
 def asr(
-    data: BenchData = None,
-    per_digit: Annotated[
-        int,
-        typer.Option("--per-digit", metavar="N", min=2, help="Recordings of each digit by each."),
-    ] = 15,
+    per_digit: PerDigit = 15,
     seeds: Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="Trainings.")] = 5,
-    epochs: Annotated[int, typer.Option("--epochs", metavar="N", min=1, help="Of each.")] = _EPOCHS,
+    epochs: Annotated[
+        int, typer.Option("--epochs", metavar="N", min=1, help="Epochs of each training.")
+    ] = 30,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")] = 2,
     work: Annotated[
-        Path, typer.Option("--work", metavar="FOLDER", help="Where results are kept; goes on.")
+        Path,
+        typer.Option(
+            "--work", metavar="FOLDER", help="Where results are kept; an interrupted run resumes."
+        ),
     ] = Path("asr-bench"),
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="PNG", help="Draw errors over noise.")
     ] = None,
-    card: BenchCard = None,
-    codec: CodecName = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
+) -> dict[str, Any]:
     """Recognise speech by tokens, MFCC and log-mel spectra: clean, in noise, rooms and bands."""
-    from qtokfeatures.benches import asr, find_shared_audio
-
-    output = BenchOutput("asr", as_json=as_json, card=card)
-    opened, folder = open_codec(codec, device), data or find_shared_audio()
-    material = asr.Material(
-        utterances=asr.load_utterances(folder, per_digit=per_digit),
-        conditions=asr.standard_conditions(
-            asr.load_talkers(folder, for_tests=True), asr.load_noises(folder)
-        ),
-        noise=asr.training_noise(asr.load_talkers(folder, for_tests=False)),
-        seeds=range(seeds),
-    )
-    with output.stages() as on_progress:
-        result = asr.bench_asr(
-            opened,
-            asr_systems(opened, cache=work / "codes", epochs=epochs),
-            material,
-            work=work,
-            n_jobs=jobs,
-            on_progress=on_progress,
-        )
-    if plot is not None:
-        from qtokfeatures.viz.error_curves import draw_error_curves
-        from qtokfeatures.viz.figures import write_whole
-
-        write_whole(plot, draw_error_curves(asr.error_curves(result)))
-    output.show(
-        result.to_dict(),
-        asr.asr_tables(result),
-        lambda command: asr.asr_notes(result, command=command),
-    )
+    return {
+        "per_digit": per_digit,
+        "seeds": seeds,
+        "epochs": epochs,
+        "jobs": jobs,
+        "work": work,
+        "plot": plot,
+    }
 
 
-@app.command("digits")
-def digits(
-    data: BenchData = None,
-    per_digit: Annotated[
-        int,
-        typer.Option(
-            "--per-digit",
-            metavar="N",
-            min=2,
-            help="Recordings of each digit by each speaker; there are 50.",
-        ),
-    ] = 15,
-    refine: BenchRefine = 0,
-    peers: BenchPeers = True,
-    card: BenchCard = None,
-    codec: CodecName = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Tell spoken digits apart by tokens, beside MFCC, in noise and after decoding."""
-    from qtokfeatures.benches import digits, find_shared_audio
-
-    output = BenchOutput("digits", as_json=as_json, card=card)
-    opened, folder = open_codec(codec, device), data or find_shared_audio()
-    clips = digits.load_digits(folder, per_digit=per_digit)
-    with output.stages() as on_progress:
-        result = digits.bench_digits(
-            opened,
-            clips,
-            token_features=digit_features(),
-            talkers=digits.load_talkers(folder, sr=clips[0].sr),
-            training_talkers=digits.load_talkers(folder, sr=clips[0].sr, for_tests=False),
-            refine=refine,
-            peers=None if peers else (),
-            on_progress=on_progress,
-        )
-    output.show(
-        result.to_dict(),
-        digits.digit_tables(result),
-        lambda command: digits.digit_notes(result, command=command),
-    )
+@_command("digits")
+def digits(per_digit: PerDigit = 15, refine: Refine = 0, peers: Peers = True) -> dict[str, Any]:
+    """Classify spoken digits by tokens, beside MFCC, in noise and after decoding."""
+    return {"per_digit": per_digit, "refine": refine, "peers": None if peers else ()}
 
 
-@app.command("robustness")
+@_command("robustness")
 def robustness(
-    data: BenchData = None,
     per_kind: Annotated[
         int | None,
         typer.Option(
@@ -253,91 +263,19 @@ def robustness(
             show_default=False,
         ),
     ] = None,
-    card: BenchCard = None,
-    codec: CodecName = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Count which codes of speech change in noise, and measure what they tell of phones."""
-    from qtokfeatures.benches import ClipSelection, find_shared_audio, select_clips
-    from qtokfeatures.benches import robustness as bench
-    from qtokfeatures.benches.digits import load_talkers
-
-    output = BenchOutput("robustness", as_json=as_json, card=card)
-    earlier = None if before is None else _read_result(before)
-    opened, folder = open_codec(codec, device), data or find_shared_audio()
-    sr = opened.spec.sample_rate
-    selection = ClipSelection(kinds=("speech",), first_s=10.0, per_kind=per_kind)
-    with output.stages() as on_progress:
-        result = bench.bench_robustness(
-            opened,
-            clips=select_clips(folder, selection, sr=sr),
-            talkers=load_talkers(folder, sr=sr, for_tests=False),
-            on_progress=on_progress,
-        )
-    output.show(
-        result.to_dict(),
-        bench.robustness_tables(result, before=earlier),
-        lambda command: bench.robustness_notes(
-            result, before=earlier, clips=selection.describe(), command=command
-        ),
-    )
+) -> dict[str, Any]:
+    """Count which codes of speech change in noise, and measure their information on phones."""
+    return {"per_kind": per_kind, "before": before}
 
 
-@app.command("stability")
-def stability(
-    data: BenchData = None,
-    per_digit: Annotated[
-        int,
-        typer.Option(
-            "--per-digit", metavar="N", min=2, help="Recordings of each digit by each speaker."
-        ),
-    ] = 5,
-    card: BenchCard = None,
-    codec: CodecName = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Tell spoken digits apart in noise, counting tokens by how steady they are."""
-    from qtokfeatures.benches import digits as bench
-    from qtokfeatures.benches import find_shared_audio
-    from qtokfeatures.estimators import TokenHistogram
-
-    output = BenchOutput("stability", as_json=as_json, card=card)
-    opened, folder = open_codec(codec, device), data or find_shared_audio()
-    clips = bench.load_digits(folder, per_digit=per_digit)
-    with output.stages() as on_progress:
-        result = bench.bench_weighting(
-            opened,
-            clips,
-            histograms={
-                "codebook 0": TokenHistogram(codebooks=1),
-                "codebooks 0–3": TokenHistogram(codebooks=4),
-                "all codebooks": TokenHistogram(),
-            },
-            talkers=bench.load_talkers(folder, sr=clips[0].sr),
-            on_progress=on_progress,
-        )
-    output.show(
-        result.to_dict(),
-        bench.weighting_tables(result),
-        lambda command: bench.weighting_notes(result, command=command),
-    )
+@_command("stability")
+def stability(per_digit: PerDigit = 5) -> dict[str, Any]:
+    """Classify spoken digits in noise, weighting tokens by their stability."""
+    return {"per_digit": per_digit}
 
 
-def _read_result(path: Path) -> RobustnessResult:
-    from qtokfeatures.benches.robustness import RobustnessResult
-
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    return RobustnessResult.from_dict(values)
-
-
-@app.command("tasks")
+@_command("tasks")
 def tasks(
-    data: BenchData = None,
     notes: Annotated[
         int,
         typer.Option("--notes", metavar="N", min=2, help="Notes of each instrument, rendered."),
@@ -351,83 +289,25 @@ def tasks(
             help="At most N recordings of each instance, and of each class in a fold of ESC-10.",
         ),
     ] = 10,
-    card: BenchCard = None,
-    codec: CodecName = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Tell instruments and environments apart by tokens, beside MFCC, log-mel and openSMILE."""
-    from qtokfeatures.benches import find_shared_audio
-    from qtokfeatures.benches import tasks as bench
-
-    output = BenchOutput("tasks", as_json=as_json, card=card)
-    opened, folder = open_codec(codec, device), data or find_shared_audio()
-    with output.stages() as on_progress:
-        rendered = _rendered(notes, on_progress)
-        sounds = bench.note_sounds(rendered)
-        result = bench.bench_tasks(
-            opened,
-            (
-                bench.across_soundfonts(rendered, sounds),
-                bench.load_instruments(folder, per_instance=clips),
-                bench.load_environments(folder, per_class=clips),
-                bench.family_clusters(rendered, sounds),
-            ),
-            token_features=task_features(),
-            on_progress=on_progress,
-        )
-    output.show(
-        result.to_dict(),
-        bench.task_tables(result),
-        lambda command: bench.task_notes(result, command=command),
-    )
+) -> dict[str, Any]:
+    """Classify instruments and environments by tokens, beside MFCC, log-mel and openSMILE."""
+    return {"notes": notes, "clips": clips}
 
 
-@app.command("inverse")
+@_command("inverse")
 def inverse(
-    data: BenchData = None,
     per_kind: Annotated[
         int, typer.Option("--per-kind", metavar="N", min=1, help="Held-out clips of each kind.")
     ] = 5,
     fit_per_kind: Annotated[
         int, typer.Option("--fit-per-kind", metavar="N", min=1, help="Clips of each kind to fit.")
     ] = 40,
-    card: BenchCard = None,
-    codec: CodecName = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
+) -> dict[str, Any]:
     """Make sounds for the features of clips, and measure how close they come."""
-    from qtokfeatures.benches import ClipSelection, find_shared_audio, select_clips
-    from qtokfeatures.benches import inverse as bench
-    from qtokfeatures.estimators import QTokenizer
-
-    output = BenchOutput("inverse", as_json=as_json, card=card)
-    opened, folder = open_codec(codec, device), data or find_shared_audio()
-    fit = ClipSelection(split="train", per_kind=fit_per_kind)
-    held_out = ClipSelection(split="dev", per_kind=per_kind)
-    bundled = bundled_clips()
-    with output.stages() as on_progress:
-        result = bench.bench_inverse(
-            opened,
-            {name: QTokenizer(opened, features=name) for name in _FEATURES},
-            fitted=[*select_clips(folder, fit), *bundled[0]],
-            held_out=[*select_clips(folder, held_out), *bundled[1]],
-            on_progress=on_progress,
-        )
-    described = (
-        f"{held_out.describe()} To fit on: the same of split `train`, at most {fit_per_kind} a "
-        f"kind. And of the bundled sounds every {_HELD_OUT_OF_BUNDLED}th held out, the others "
-        "fitted on."
-    )
-    output.show(
-        result.to_dict(),
-        bench.inverse_tables(result),
-        lambda command: bench.inverse_notes(result, clips=described, command=command),
-    )
+    return {"per_kind": per_kind, "fit_per_kind": fit_per_kind}
 
 
-@app.command("speed")
+@_command("speed")
 def speed(
     files: Annotated[
         list[str] | None,
@@ -437,29 +317,9 @@ def speed(
             show_default=False,
         ),
     ] = None,
-    data: BenchData = None,
-    at_most: Annotated[
+    clips: Annotated[
         int, typer.Option("--clips", metavar="N", min=1, help="At most N spoken digits.")
     ] = 200,
-    card: BenchCard = None,
-    codec: CodecName = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
+) -> dict[str, Any]:
     """Time a codec on folders of short clips, in turns with librosa's MFCC."""
-    from qtokfeatures.audio import find_audio
-    from qtokfeatures.benches.speed.bench import bench_folders
-    from qtokfeatures.benches.speed.tables import folder_notes, folder_tables
-
-    output = BenchOutput("speed", as_json=as_json, card=card)
-    opened = open_codec(codec, device)
-    folders = (
-        {"your files": list(find_audio(files))} if files else default_folders(data, at_most=at_most)
-    )
-    with output.stages() as on_progress:
-        result = bench_folders(opened, folders, on_progress=on_progress)
-    output.show(
-        result.to_dict(),
-        folder_tables(result),
-        lambda command: folder_notes(result, command=command),
-    )
+    return {"files": files, "clips": clips}

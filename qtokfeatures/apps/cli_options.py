@@ -67,12 +67,6 @@ Refine = Annotated[
         help="Steps of fitting the codes to what they decode to: closer, slower; mini only.",
     ),
 ]
-BenchRefine = Annotated[
-    int,
-    typer.Option(
-        "--refine", metavar="STEPS", min=0, help="Also measure codes refined in so many steps."
-    ),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON; no progress bar.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress bar and no summary; errors only.")
@@ -80,28 +74,4 @@ Quiet = Annotated[
 Folder = Annotated[
     Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; made if absent.")
 ]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of every draw.")]
-BenchData = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        metavar="DIR",
-        help="Folder with manifest.csv; by default audio/ in the folder QTOK_SHARED names.",
-        show_default=False,
-    ),
-]
-BenchCard = Annotated[
-    Path | None,
-    typer.Option(
-        "--card",
-        metavar="FILE",
-        help="Model card to put the figures into, between the bench's markers.",
-        show_default=False,
-    ),
-]
-BenchPeers = Annotated[
-    bool,
-    typer.Option(
-        "--peers/--no-peers", help="Measure Opus and others too; most of the time goes into them."
-    ),
-]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of clustering and map.")]

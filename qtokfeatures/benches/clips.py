@@ -1,41 +1,51 @@
-"""The clips a codec is measured on: chosen from a manifest, cut, and brought to one level."""
+"""Clips that benches measure on: chosen from a manifest, cut, and scaled to one peak."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 from qtokfeatures.audio import load_audio
-from qtokfeatures.benches.manifest import read_manifest, spread
 from qtokfeatures.evaluation.signals import FloatArray, check_mono
 from qtokfeatures.exceptions import InputError, SkippedClipWarning
+from qtokfeatures.tables import read_table
 
-KINDS: Final = ("speech", "instrument", "music", "environment")
-"""The kinds of sound that are reported one by one."""
+Row = TypeVar("Row")
 
-_COLUMNS = ("path", "kind", "split", "duration_s")
+KINDS: Final = ("speech", "instrument", "music", "environment")  # in the order of tables
+_COLUMNS: Final = ("path", "kind", "split", "duration_s")
+_MOST_TALKERS: Final = 40  # six are drawn for each clip: enough that few clips share them
+_TALKER_S: Final = 10.0
+_SHORTEST_TALKER_S: Final = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class BenchClip:
-    """One clip to measure on.
+    """One clip to measure on, with its origin.
 
     Parameters
     ----------
     name : str
-        What to call it, unique among the clips of a bench.
+        Unique name among the clips of a bench.
     kind : str
-        The kind it is reported under; speech is also measured by STOI and PESQ.
+        Kind of sound it is reported under. ``"speech"`` is also measured by STOI and PESQ.
     y : ndarray of float32, shape (sample,)
         Mono samples.
     sr : int
-        Rate of `y`, in Hz.
+        Sampling rate of `y`, in Hz.
+    speaker : str, default ""
+        Speaker, where that is known.
+    text : str, default ""
+        Transcript, where that is known.
+    split : str, default ""
+        Split of the manifest, ``"dev"`` where it must not be used for tuning.
 
     Examples
     --------
@@ -48,6 +58,9 @@ class BenchClip:
     kind: str
     y: FloatArray
     sr: int
+    speaker: str = ""
+    text: str = ""
+    split: str = ""
 
     @property
     def duration_s(self) -> float:
@@ -57,25 +70,26 @@ class BenchClip:
 
 @dataclass(frozen=True)
 class ClipSelection:
-    """Which clips of a manifest are measured, and how they are prepared.
+    """Choice and preparation of the clips of a manifest.
 
     Parameters
     ----------
     split : str, default "dev"
         Value of the manifest's column ``split``.
-    kinds : tuple of str, default KINDS
-        Kinds to take, in the order they are reported.
+    kinds : tuple of str, default ("speech", "instrument", "music", "environment")
+        Kinds of sound to include, in the order of the tables.
     longer_than_s : float, default 0.8
-        Clips must be longer than this, in seconds.
+        Shorter clips are left out, in seconds.
     first_s : float, default 5.0
-        Only this much from the start is used, in seconds.
+        Seconds used from the start of each clip.
     peak : float, default 0.5
-        Largest absolute sample after cutting; 0 … 1.
+        Largest absolute sample after cutting, 0 … 1.
     without : tuple of str, default ("fsdd",)
         Folders (any part of ``path``) to leave out. Spoken digits of FSDD are 8 kHz and too short
         for PESQ.
     per_kind : int, optional
-        Take only so many clips of each kind, evenly spread over the manifest's order.
+        Largest number of clips of each kind, evenly spread over the manifest's order. By default
+        all.
 
     Examples
     --------
@@ -92,7 +106,7 @@ class ClipSelection:
     per_kind: int | None = None
 
     def describe(self) -> str:
-        """Say in one sentence what was chosen."""
+        """Return one sentence that describes the choice."""
         without = f", without {', '.join(self.without)}" if self.without else ""
         fewer = f", at most {self.per_kind} a kind" if self.per_kind is not None else ""
         return (
@@ -112,26 +126,30 @@ def select_clips(
         Folder with ``manifest.csv``, whose column ``path`` is relative to it and whose columns
         ``kind``, ``split`` and ``duration_s`` are used.
     selection : ClipSelection, optional
-        Which clips; by default those of the published figures.
+        Which clips, by default those of the published figures.
     sr : int, default 24000
-        Rate to resample to, in Hz.
+        Sampling rate to resample to, in Hz.
 
     Returns
     -------
     list of BenchClip
-        By kind in the selection's order, then in the manifest's.
+        By kind in the selection's order, then in the manifest's order.
 
     Raises
     ------
     InputError
         If the manifest is missing or lacks a column, or no clip is left.
     AudioError
-        If a file it names cannot be read.
+        If a file of the manifest cannot be read.
 
     Warns
     -----
     SkippedClipWarning
-        For a clip that is silent, which cannot be scaled.
+        For a silent clip, which cannot be scaled.
+
+    Examples
+    --------
+    >>> clips = select_clips(find_shared_audio(), ClipSelection(per_kind=1))  # doctest: +SKIP
     """
     selection = selection or ClipSelection()
     root = Path(folder)
@@ -145,35 +163,91 @@ def select_clips(
     return clips
 
 
-def prepare(y: FloatArray, *, sr: int, first_s: float = 5.0, peak: float = 0.5) -> FloatArray:
-    """Cut a clip and scale it.
-
-    Parameters
-    ----------
-    y : ndarray of float32, shape (sample,)
-        Mono samples.
-    sr : int
-        Their rate, in Hz.
-    first_s : float, default 5.0
-        Seconds to keep from the start.
-    peak : float, default 0.5
-        Largest absolute sample of what is kept.
+def find_shared_audio() -> Path:
+    """Return the folder of shared recordings: ``audio/`` in the folder that ``QTOK_SHARED`` names.
 
     Returns
     -------
-    ndarray of float32, shape (sample,)
+    Path
+        ``../shared/audio`` where the variable is not set.
 
     Raises
     ------
     InputError
-        If what is kept is silent.
+        If the folder has no ``manifest.csv``.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> prepare(np.array([0.1, -0.2, 0.9], dtype=np.float32), sr=2, first_s=1.0)
-    array([ 0.25, -0.5 ], dtype=float32)
+    >>> find_shared_audio()  # doctest: +SKIP
+    PosixPath('../shared/audio')
     """
+    folder = Path(os.environ.get("QTOK_SHARED") or "../shared") / "audio"
+    if not (folder / "manifest.csv").is_file():
+        raise InputError(
+            f"{folder / 'manifest.csv'} does not exist: set QTOK_SHARED to the folder that holds "
+            "audio/manifest.csv, or name a folder of your own"
+        )
+    return folder
+
+
+def load_talkers(
+    folder: str | Path,
+    *,
+    sr: int,
+    split: str = "dev",
+    within: str = "",
+    without: Collection[str] = ("fsdd",),
+    per_speaker: int | None = None,
+) -> list[FloatArray]:
+    """Speech for babble, the first 10 s of each clip: speakers in no tested folder (`without`)."""
+    root = Path(folder)
+    taken: Counter[str] = Counter()
+    rows = []
+    for row in read_manifest(root, ("path", "kind", "split", "speaker")):
+        folders = set(Path(row["path"]).parts)
+        if row["kind"] != "speech" or row["split"] != split or not folders.isdisjoint(without):
+            continue
+        if within and within not in folders:
+            continue
+        speaker = row["speaker"] or row["path"]
+        taken[speaker] += 1
+        if per_speaker is None or taken[speaker] <= per_speaker:
+            rows.append(row)
+    waves = (
+        load_audio(root / row["path"], target_sr=sr).y[: round(_TALKER_S * sr)]
+        for row in spread(rows, _MOST_TALKERS)
+    )
+    talkers = [y for y in waves if len(y) >= _SHORTEST_TALKER_S * sr and np.any(y)]
+    if not talkers:
+        raise InputError(f"{root / 'manifest.csv'}: no speech of split {split!r} for babble")
+    return talkers
+
+
+def read_manifest(folder: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of ``manifest.csv`` in a folder, whose header must have `columns`."""
+    table = read_table(Path(folder) / "manifest.csv").require(columns)
+    return list(table.rows.values())
+
+
+def spread(rows: Sequence[Row], at_most: int | None) -> Sequence[Row]:
+    """At most so many rows, evenly spread over all: ``spread("abcdef", 3)`` is a, c, e."""
+    if at_most is None or len(rows) <= at_most:
+        return rows
+    return [rows[index * len(rows) // at_most] for index in range(at_most)]
+
+
+def single_rate(clips: Iterable[BenchClip]) -> int:
+    """The sampling rate that all clips share, in Hz."""
+    rates = {clip.sr for clip in clips}
+    if not rates:
+        raise InputError("expected clips to measure on, got none")
+    if len(rates) > 1:
+        raise InputError(f"clips must be of one rate, got {sorted(rates)} Hz")
+    return rates.pop()
+
+
+def prepare(y: FloatArray, *, sr: int, first_s: float = 5.0, peak: float = 0.5) -> FloatArray:
+    """The first seconds of a clip, scaled to `peak`."""
     y = check_mono(y, "the clip")[: round(first_s * sr)]
     if not y.any():
         raise InputError(f"the first {first_s:g} s are silent and cannot be scaled")
@@ -181,56 +255,11 @@ def prepare(y: FloatArray, *, sr: int, first_s: float = 5.0, peak: float = 0.5) 
 
 
 def scale_peak(y: FloatArray, *, peak: float = 0.5) -> FloatArray:
-    """Scale a clip that is not silent.
-
-    Parameters
-    ----------
-    y : ndarray of float32, shape (sample,)
-        Mono samples.
-    peak : float, default 0.5
-        Largest absolute sample of the result.
-
-    Returns
-    -------
-    ndarray of float32, shape (sample,)
-
-    Raises
-    ------
-    InputError
-        If it is silent.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> scale_peak(np.array([0.1, -0.2], dtype=np.float32))
-    array([ 0.25, -0.5 ], dtype=float32)
-    """
+    """A clip scaled so that its largest absolute sample is `peak`."""
     loudest = float(np.abs(y).max(initial=0.0))
     if loudest == 0:
         raise InputError("the clip is silent and cannot be scaled")
     return y * np.float32(peak / loudest)
-
-
-def find_shared_audio() -> Path:
-    """Find the shared recordings: ``audio/`` in the folder that ``QTOK_SHARED`` names.
-
-    Returns
-    -------
-    Path
-        The folder, beside the working folder's parent (``../shared/audio``) by default.
-
-    Raises
-    ------
-    InputError
-        If there is no manifest there.
-    """
-    folder = Path(os.environ.get("QTOK_SHARED") or "../shared") / "audio"
-    if not (folder / "manifest.csv").is_file():
-        raise InputError(
-            f"{folder / 'manifest.csv'} is not there: set QTOK_SHARED to the folder that holds "
-            "audio/manifest.csv, or name a folder of your own"
-        )
-    return folder
 
 
 def _choose(rows: Sequence[Mapping[str, str]], selection: ClipSelection) -> list[Mapping[str, str]]:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from qtokfeatures.apps import cli_bench
-from qtokfeatures.benches import inverse as inverse_bench
-from qtokfeatures.benches.speed.folders import default_folders
+from qtokfeatures.benches import runs
+from qtokfeatures.benches.inverse import bundled_clips
+from qtokfeatures.exceptions import SkippedClipWarning
 
 
 def test_verify_reports_and_exits_with_its_status(qtok, small_codec) -> None:
@@ -99,7 +99,7 @@ def card_with(section: str) -> Path:
 
 
 def test_bench_digits_fills_its_section(qtok, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("qtokfeatures.benches.peers.tools.shutil.which", lambda tool: None)
+    monkeypatch.setattr("qtokfeatures.benches.peers.shutil.which", lambda tool: None)
     card = card_with("digits")
     data = speech_folder(tmp_path / "shared")
     ran = qtok("bench", "digits", "--data", data, "--per-digit", 2, "--card", card, "--json")
@@ -152,13 +152,14 @@ def test_bench_speed_times_the_files_that_are_named(qtok, sounds: Path) -> None:
 
 def test_bench_speed_takes_digits_and_bundled_sounds(tmp_path: Path, monkeypatch) -> None:
     data = speech_folder(tmp_path / "shared")
-    folders = default_folders(data, at_most=5)
+    folders = runs.default_folders(data, 5)
     assert {name: len(paths) for name, paths in folders.items()} == {
         "spoken digits, 8 kHz": 5,
         "bundled sounds, 24 kHz": 44,
     }
     monkeypatch.setenv("QTOK_SHARED", str(tmp_path / "nowhere"))
-    assert list(default_folders(None, at_most=5)) == ["bundled sounds, 24 kHz"]
+    with pytest.warns(SkippedClipWarning, match="spoken digits are left out: .*QTOK_SHARED"):
+        assert list(runs.default_folders(None, 5)) == ["bundled sounds, 24 kHz"]
 
 
 def test_bench_codec_draws_the_best_and_the_worst(qtok, manifest: Path, monkeypatch) -> None:
@@ -181,8 +182,8 @@ def test_bench_stability_fills_its_section(qtok, tmp_path: Path) -> None:
 
 
 def test_bench_inverse_fills_its_section(qtok, manifest: Path, monkeypatch) -> None:
-    monkeypatch.setattr(cli_bench, "bundled_clips", lambda: ([], []))
-    monkeypatch.setattr(cli_bench, "_FEATURES", ("histogram",))
+    monkeypatch.setattr(runs, "bundled_clips", lambda: ([], []))
+    monkeypatch.setattr(runs, "INVERTED", ("histogram",))
     card = card_with("inverse")
     ran = qtok(
         "bench", "inverse", "--data", manifest, "--per-kind", 1, "--card", card, "--json"
@@ -194,6 +195,6 @@ def test_bench_inverse_fills_its_section(qtok, manifest: Path, monkeypatch) -> N
 
 
 def test_the_bundled_sounds_are_split() -> None:
-    fitted, held_out = inverse_bench.bundled_clips()
+    fitted, held_out = bundled_clips()
     assert len(held_out) == 11
     assert not {clip.name for clip in fitted} & {clip.name for clip in held_out}

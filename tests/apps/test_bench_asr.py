@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 import qtokfeatures as qt
-from qtokfeatures.benches import asr
-from qtokfeatures.benches.asr.systems import asr_systems
+from qtokfeatures.benches import BenchClip, load_utterances, runs
+from qtokfeatures.benches.asr.material import asr_systems
 
 
 def test_all_have_the_same_recogniser_and_choice() -> None:
-    systems = asr_systems(qt.load_codec("mini"), cache=Path("codes"))
+    systems = asr_systems(qt.load_codec("mini"), cache=Path("codes"), epochs=1)
     assert [system.name for system in systems] == [
         "MFCC", "log-mel with slopes", "log-mel", "semantic", "codebook 0", "embedding", "latent",
         "tokens",
@@ -34,13 +34,12 @@ def test_all_have_the_same_recogniser_and_choice() -> None:
 def test_it_runs(qtok, monkeypatch, tmp_path: Path) -> None:
     pytest.importorskip("jiwer")
     pytest.importorskip("pyroomacoustics")
-    whole = asr.load_utterances
 
-    def little(folder: object, *, per_digit: int) -> list[asr.Utterance]:
-        spoken = whole(folder, per_digit=per_digit)
-        return [u for u in spoken if u.corpus != "numbers"][::2] + spoken[-12:]
+    def little(folder: Path, *, per_digit: int) -> list[BenchClip]:
+        spoken = load_utterances(folder, per_digit=per_digit)
+        return [u for u in spoken if u.kind != "numbers"][::2] + spoken[-12:]
 
-    monkeypatch.setattr(asr, "load_utterances", little)
+    monkeypatch.setattr(runs, "load_utterances", little)
     options = ["--seeds", "1", "--epochs", "1", "--per-digit", "2", "--jobs", "1"]
     card = tmp_path / "card.md"
     card.write_text("<!-- bench-asr:begin -->\n<!-- bench-asr:end -->\n")
@@ -49,7 +48,7 @@ def test_it_runs(qtok, monkeypatch, tmp_path: Path) -> None:
         "--card", str(card), "--json",
     )  # fmt: skip
     assert ran.code == 0
-    systems = asr_systems(qt.load_codec("mini"), cache=tmp_path)
+    systems = asr_systems(qt.load_codec("mini"), cache=tmp_path, epochs=1)
     assert list(ran.json["systems"]) == [system.name for system in systems]
     assert "| semantic |" in card.read_text()
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

@@ -13,7 +13,7 @@ from qtokfeatures.benches.digits.weighting import WeightingResult
 from qtokfeatures.benches.inverse import InverseResult, InverseScore
 from qtokfeatures.benches.robustness.flips import Flips
 from qtokfeatures.benches.robustness.result import PhoneInformation, RobustnessResult
-from qtokfeatures.benches.speed.bench import FolderSpeed, FolderSpeedResult
+from qtokfeatures.benches.speed.bench import FolderSpeed, SpeedResult
 from qtokfeatures.benches.tasks.result import Compared, TaskResult
 from qtokfeatures.evaluation.code_use import CodeUse
 from qtokfeatures.evaluation.perturbations import SNRS_DB
@@ -188,9 +188,9 @@ def asr_result() -> AsrResult:
     )
 
 
-def speed_result() -> FolderSpeedResult:
+def speed_result() -> SpeedResult:
     shares = {"matrix products": 0.7, "the rest": 0.3}
-    return FolderSpeedResult(
+    return SpeedResult(
         codec=CODEC,
         folders=(
             FolderSpeed("digits", 9, 4.4, {1: 0.5, 2: 0.3}, 0.4, 0.1, 0.2, 0.21, shares),

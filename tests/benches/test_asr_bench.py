@@ -9,14 +9,20 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from qtokfeatures.benches import asr, find_shared_audio
-from qtokfeatures.benches.asr import conditions as conditions_module
-from qtokfeatures.benches.asr.bench import word_errors
-from qtokfeatures.benches.asr.conditions import low_snr_conditions, room_response
-from qtokfeatures.benches.asr.material import N_FOLDS
+from qtokfeatures.benches import BenchClip, find_shared_audio, load_utterances
+from qtokfeatures.benches.asr.bench import bench_asr, word_errors
+from qtokfeatures.benches.asr.conditions import (
+    load_noises,
+    low_snr_conditions,
+    room_response,
+    simulated_room,
+    standard_conditions,
+    training_noise,
+)
+from qtokfeatures.benches.asr.material import N_FOLDS, Material, System
 from qtokfeatures.benches.asr.result import AsrResult
 from qtokfeatures.benches.asr.utterances import CORPORA, SR
-from qtokfeatures.benches.manifest import read_manifest
+from qtokfeatures.benches.clips import load_talkers, read_manifest
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodecSpec
 
@@ -61,16 +67,17 @@ class Loudest(BaseEstimator):
         return ["" if self.deaf else self.words_[int(frames[0].argmax())] for frames in X]
 
 
-def utterances() -> list[asr.Utterance]:
+def utterances() -> list[BenchClip]:
     time = np.arange(SR // 4) / SR
     return [
-        asr.Utterance(
+        BenchClip(
             name=f"{speaker}-{word}-{corpus}",
-            corpus=corpus,
-            speaker=f"{speaker}-{corpus[0]}",
-            transcript=word,
+            kind=corpus,
             y=(0.3 * np.sin(2 * np.pi * hz * time)).astype(np.float32),
-            tunable=speaker != "e",
+            sr=SR,
+            speaker=f"{speaker}-{corpus[0]}",
+            text=word,
+            split="dev" if speaker == "e" else "train",
         )
         for corpus in (CORPORA[0], CORPORA[2])
         for speaker in "abcde"
@@ -84,11 +91,11 @@ def talkers() -> list[np.ndarray]:
 
 
 @pytest.fixture
-def material() -> asr.Material:
-    return asr.Material(
+def material() -> Material:
+    return Material(
         utterances=utterances(),
-        conditions=asr.standard_conditions(talkers(), talkers()),
-        noise=asr.training_noise(talkers()),
+        conditions=standard_conditions(talkers(), talkers()),
+        noise=training_noise(talkers()),
         seeds=range(2),
     )
 
@@ -105,16 +112,16 @@ class Named:
 @pytest.fixture
 def measured(material, tmp_path) -> tuple[AsrResult, Path, list]:
     systems = [
-        asr.System("deaf", Loudness(str(tmp_path / "a")), Loudest(deaf=True)),
-        asr.System("other", Loudness(str(tmp_path / "b")), Loudest(deaf=True)),
-        asr.System(
+        System("deaf", Loudness(str(tmp_path / "a")), Loudest(deaf=True)),
+        System("other", Loudness(str(tmp_path / "b")), Loudest(deaf=True)),
+        System(
             "hearing",
             Loudness(str(tmp_path / "c")),
             Loudest(),
             settings=({"deaf": True}, {"deaf": False}),
         ),
     ]
-    result = asr.bench_asr(Named(), systems, material, work=tmp_path / "work")
+    result = bench_asr(Named(), systems, material, work=tmp_path / "work")
     return result, tmp_path, systems
 
 
@@ -157,41 +164,41 @@ class TestBench:
     def test_what_is_done_is_not_done_again(self, measured, material) -> None:
         result, folder, systems = measured
         before = (folder / "a").read_text()
-        again = asr.bench_asr(Named(), systems, material, work=folder / "work")
+        again = bench_asr(Named(), systems, material, work=folder / "work")
         assert (folder / "a").read_text() == before
         assert again.to_dict() == result.to_dict()
 
     def test_other_speech_is_done_anew(self, measured, material, tmp_path) -> None:
         _, folder, systems = measured
         before = len((folder / "a").read_text())
-        fewer = asr.Material(
+        fewer = Material(
             utterances=material.utterances[:-1], conditions=material.conditions,
             noise=material.noise, seeds=material.seeds,
         )  # fmt: skip
-        asr.bench_asr(Named(), systems, fewer, work=folder / "work")
+        bench_asr(Named(), systems, fewer, work=folder / "work")
         assert len((folder / "a").read_text()) > before
 
     def test_tables_and_notes(self, measured) -> None:
         result, _, _ = measured
-        tables = asr.asr_tables(result)
+        tables = result.tables()
         assert [row[0] for row in tables[0].rows] == ["deaf", "other", "hearing"]
         assert tables[0].rows[0][1] == "–"
         assert tables[2].rows[2][1].startswith("0.0 ±")
-        notes = "\n".join(asr.asr_notes(result, command="make bench-asr"))
+        notes = "\n".join(result.notes("make bench-asr"))
         assert "Made by `make bench-asr`" in notes
         assert "Seeds: 2" in notes
 
     def test_curves(self, measured) -> None:
         from qtokfeatures.viz.error_curves import draw_error_curves
 
-        curves = asr.error_curves(measured[0])
+        curves = measured[0].curves()
         assert curves["trained on clean speech"]["white"]["hearing"][0] == (np.inf, 0.0)
         assert draw_error_curves(curves).startswith(b"\x89PNG")
 
     def test_systems_need_names(self, material, tmp_path) -> None:
-        system = asr.System("a", Loudness(), Loudest())
+        system = System("a", Loudness(), Loudest())
         with pytest.raises(InputError, match="different names"):
-            asr.bench_asr(Named(), [system, system], material, work=tmp_path)
+            bench_asr(Named(), [system, system], material, work=tmp_path)
 
 
 class TestMaterial:
@@ -206,7 +213,7 @@ class TestMaterial:
 
     def test_settings_are_chosen_without_reserved_speakers(self, material) -> None:
         train, test = material.tuning_fold()
-        usable = np.array([u.tunable for u in material.utterances])
+        usable = np.array([u.split != "dev" for u in material.utterances])
         assert usable[np.concatenate([train, test])].all()
         assert len(test)
 
@@ -226,7 +233,7 @@ class TestMaterial:
         after = response[int(np.argmax(np.abs(response))) + SR // 100 :]
         assert np.abs(after).max() > 0.01
         y = utterances()[0].y
-        changed = conditions_module.simulated_room().apply(y, SR, key="a")
+        changed = simulated_room().apply(y, SR, key="a")
         assert changed.shape == y.shape
 
     def test_training_noise_is_of_several_kinds(self, material) -> None:
@@ -251,13 +258,13 @@ def test_words_are_counted_as_jiwer_counts_them() -> None:
 
 @pytest.mark.shared
 def test_real_speech() -> None:
-    found = asr.load_utterances(find_shared_audio(), per_digit=3)
-    by_corpus = {corpus: [u for u in found if u.corpus == corpus] for corpus in CORPORA}
+    found = load_utterances(find_shared_audio(), per_digit=3)
+    by_corpus = {corpus: [u for u in found if u.kind == corpus] for corpus in CORPORA}
     assert all(by_corpus.values())
-    assert {len(u.transcript.split()) for u in by_corpus[CORPORA[0]]} == {1}
-    assert sum(len(u.transcript.split()) for u in found if u.corpus != CORPORA[2]) == 150
+    assert {len(u.text.split()) for u in by_corpus[CORPORA[0]]} == {1}
+    assert sum(len(u.text.split()) for u in found if u.kind != CORPORA[2]) == 150
     assert all(np.isfinite(u.y).all() and u.y.any() for u in found)
-    assert not all(u.tunable for u in found)
+    assert not all(u.split != "dev" for u in found)
 
 
 @pytest.mark.shared
@@ -267,31 +274,35 @@ def test_numbers_are_whole() -> None:
     seconds = {
         row["path"]: float(row["duration_s"]) for row in read_manifest(root, ("path", "duration_s"))
     }
-    numbers = [u for u in asr.load_utterances(root, per_digit=3) if u.corpus == CORPORA[2]]
+    numbers = [u for u in load_utterances(root, per_digit=3) if u.kind == CORPORA[2]]
     assert len(numbers) > 50
     for utterance in numbers:
         assert len(utterance.y) / SR == pytest.approx(seconds[utterance.name], abs=0.01)
-        words_per_s = len(utterance.transcript.split()) * SR / len(utterance.y)
+        words_per_s = len(utterance.text.split()) * SR / len(utterance.y)
         assert 0.8 < words_per_s < 2.5
 
 
 @pytest.mark.shared
 def test_babble_of_the_tests_is_not_trained_on() -> None:
     root = find_shared_audio()
-    tested, trained = (asr.load_talkers(root, for_tests=is_test) for is_test in (True, False))
+    reserved = ("fsdd", "alphanumeric")
+    tested, trained = (
+        load_talkers(root, sr=SR, split=split, without=reserved, per_speaker=2)
+        for split in ("dev", "train")
+    )
     assert len(tested) >= 6
     assert len(trained) > 30
     assert {y.tobytes() for y in tested}.isdisjoint(y.tobytes() for y in trained)
-    assert len(asr.load_noises(root)) == 3
+    assert len(load_noises(root)) == 3
 
 
 def test_the_fingerprint_tells_noises_and_parameters_apart(material) -> None:
-    system = asr.System("a", Loudness(), Loudest())
+    system = System("a", Loudness(), Loudest())
     others = [
-        replace(material, noise=asr.training_noise([y[::-1] for y in talkers()])),
-        replace(material, conditions=asr.standard_conditions(talkers()[:-1] * 2, talkers())),
+        replace(material, noise=training_noise([y[::-1] for y in talkers()])),
+        replace(material, conditions=standard_conditions(talkers()[:-1] * 2, talkers())),
     ]
-    deaf = asr.System("a", Loudness(), Loudest(deaf=True))
+    deaf = System("a", Loudness(), Loudest(deaf=True))
     found = [material.fingerprint(system), material.fingerprint(deaf)]
     found += [other.fingerprint(system) for other in others]
     assert len(set(found)) == 4

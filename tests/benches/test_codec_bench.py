@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from qtokfeatures.benches import BenchClip, bench_codec, bench_markdown, print_bench, rank_clips
+from qtokfeatures.benches import BenchClip, bench_codec
+from qtokfeatures.benches.codec.ranking import rank_clips
 from qtokfeatures.evaluation.scores import FLOOR, LAG, LOG_MEL, PESQ_WB, SI_SDR, STOI
 from qtokfeatures.exceptions import InputError, MissingExtraError
 
@@ -119,7 +120,7 @@ def test_speed_is_positive_and_of_codec_and_peers(result):
 
 def test_a_missing_peer_is_named_with_its_reason(result):
     assert result.skipped == {"absent": "no such tool"}
-    assert "- absent was left out: no such tool." in bench_markdown(result)
+    assert "- absent was left out: no such tool." in result.to_markdown()
 
 
 def test_json_holds_everything_and_no_nan(result):
@@ -134,7 +135,7 @@ def test_json_holds_everything_and_no_nan(result):
 
 
 def test_markdown_holds_every_table_the_command_and_the_delay(result):
-    page = bench_markdown(result, clips="Some clips.", command="qtok bench codec")
+    page = replace(result, clips="Some clips.").to_markdown("qtok bench codec")
     assert "| log-mel | kbit/s | speech | environment | STOI | PESQ-WB |" in page
     assert "| mini-random, 16 codebooks | 2.20 |" in page
     assert "| late copy | 768.00 | 0.000 | 0.000 | 1.000 | 4.64 |" in page
@@ -146,8 +147,8 @@ def test_markdown_holds_every_table_the_command_and_the_delay(result):
 
 
 def test_intervals_are_shown_on_request(result):
-    assert " ±" not in bench_markdown(result).split("SI-SDR")[0].split("Delay")[0]
-    page = bench_markdown(result, intervals=True)
+    assert " ±" not in result.to_markdown().split("SI-SDR")[0].split("Delay")[0]
+    page = result.published().to_markdown()
     assert "| late copy | 768.00 | 0.000 ±0.000 | 0.000 |" in page  # of one clip there is none
     assert "half the width of the 95 % bootstrap interval" in page
 
@@ -155,7 +156,7 @@ def test_intervals_are_shown_on_request(result):
 def test_speech_has_its_own_use_of_codes(result, codec, clips):
     frames = sum(codec.encode(clip.y, sr=SR).shape[1] for clip in clips[:2])
     assert result.speech_code_use.n_frames == frames
-    assert "| codebook | codes used | perplexity | perplexity on speech |" in bench_markdown(result)
+    assert "| codebook | codes used | perplexity | perplexity on speech |" in result.to_markdown()
 
 
 def test_lag_and_noise_floor_of_codec_and_peers(result):
@@ -163,7 +164,7 @@ def test_lag_and_noise_floor_of_codec_and_peers(result):
     assert copy.values(LAG) == pytest.approx([0, 0, 0], abs=1)
     # Nothing changed but the last samples, which came too late.
     assert copy.values(FLOOR)[:2] == pytest.approx([0, 0], abs=0.01)
-    page = bench_markdown(result)
+    page = result.to_markdown()
     assert "| late copy | 0 ±0 | 0 | 3 | 0 | 0.0" in page
     table = page.split("**Delay, and noise in silent stretches**")[1].split("**")[0]
     assert "mini-random, 16 codebooks" in table
@@ -180,7 +181,7 @@ def test_four_codebooks_are_set_against_sixteen(codec, clips):
     assert ratio == pytest.approx(means[1] / means[0])
     assert low <= ratio <= high
     assert math.isnan(result.prefix_ratio(8, LOG_MEL)[0])
-    page = bench_markdown(result, intervals=True)
+    page = result.published().to_markdown()
     assert "**Distance with 4 codebooks as a multiple of that with 16**" in page
     assert f"| log-mel | {ratio:.2f} ±" in page
 
@@ -195,7 +196,7 @@ def test_refined_codes_have_a_row_and_a_speed_of_their_own(codec, clips):
     assert refined <= plain
     assert result.systems[2].kbit_s == result.systems[0].kbit_s
     assert "mini-random, refine=2, 1 thread" in [speed.name for speed in result.speeds]
-    page = bench_markdown(result)
+    page = result.to_markdown()
     table = page.split("**Delay, and noise in silent stretches**")[1].split("**")[0]
     assert name in table
 
@@ -211,7 +212,7 @@ def test_a_bad_number_of_steps_costs_no_time(codec, clips, refine):
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_terminal_shows_whole_numbers_at_any_width(result, width):
     screen = io.StringIO()
-    print_bench(result, Console(file=screen, width=width), clips="Some clips.")
+    result.print(Console(file=screen, width=width))
     shown = screen.getvalue()
     assert "…" not in shown
     assert "768.00" in shown
@@ -224,7 +225,7 @@ def test_sounds_without_speech_need_no_speech_metrics(codec, clips, monkeypatch)
     result = bench_codec(
         codec, clips=clips[2:], n_codebooks=[2], peers=[], timed_s=0.1, threads=(1,)
     )
-    assert "STOI |" not in bench_markdown(result)
+    assert "STOI |" not in result.to_markdown()
     with pytest.raises(MissingExtraError, match="STOI on speech needs pystoi"):
         bench_codec(codec, clips=clips, peers=[])
 
@@ -250,7 +251,7 @@ def test_progress_is_told_from_nothing_to_all(codec, clips):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"clips": []}, "no clip to measure on"),
+        ({"clips": []}, "expected clips to measure on, got none"),
         ({"n_codebooks": [0, 17]}, r"from 1 to 16, got \[17, 0\]"),
     ],
 )

@@ -8,19 +8,11 @@ import pytest
 import soundfile as sf
 
 from qtokfeatures.audio.acoustic import log_mel_frames, mfcc_frames
-from qtokfeatures.benches.digits import (
-    DigitClip,
-    Examples,
-    bench_digits,
-    digit_notes,
-    digit_tables,
-    leave_one_speaker_out,
-    load_digits,
-    load_talkers,
-)
-from qtokfeatures.benches.digits.bench import WINDOWS, encode_with_latents, pool
+from qtokfeatures.benches import BenchClip, load_digits
+from qtokfeatures.benches.clips import load_talkers
+from qtokfeatures.benches.digits.bench import WINDOWS, bench_digits, encode_with_latents, pool
+from qtokfeatures.benches.digits.classifier import Examples, leave_one_speaker_out
 from qtokfeatures.estimators import CodeEmbedding, TokenHistogram
-from qtokfeatures.evaluation.tables import to_markdown
 from qtokfeatures.exceptions import InputError
 
 SR = 8000
@@ -36,9 +28,16 @@ def tone(digit: int, speaker: int, take: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def digits() -> list[DigitClip]:
+def digits() -> list[BenchClip]:
     return [
-        DigitClip(f"{digit}_{name}_{take}", name, digit, tone(digit, speaker, take), SR)
+        BenchClip(
+            f"{digit}_{name}_{take}",
+            "speech",
+            tone(digit, speaker, take),
+            SR,
+            speaker=name,
+            text=str(digit),
+        )
         for speaker, name in enumerate(SPEAKERS)
         for digit in range(3)
         for take in range(2)
@@ -103,7 +102,7 @@ def test_the_recogniser_meets_originals_first_and_every_number_of_codebooks(resu
 
 
 def test_tables_and_notes_say_what_was_measured(result):
-    page = to_markdown(digit_tables(result), digit_notes(result, command="make it"))
+    page = result.to_markdown("make it")
     assert "| feature | clean | white 20 dB | white 10 dB |" in page
     assert "| MFCC, 3 segments | 100 [100, 100] | " in page
     assert "| originals | 100 [100, 100] | 100 |" in page
@@ -120,17 +119,17 @@ def test_json_has_accuracy_and_interval(result):
 
 
 def test_a_missing_peer_is_named(codec, digits, talkers, monkeypatch):
-    monkeypatch.setattr("qtokfeatures.benches.peers.tools.shutil.which", lambda tool: None)
+    monkeypatch.setattr("qtokfeatures.benches.peers.shutil.which", lambda tool: None)
     result = bench_digits(
         codec, digits, token_features={}, talkers=talkers, training_talkers=talkers,
         n_codebooks=(1,),
     )  # fmt: skip
     assert "Opus, asked for 6 kbit/s" in result.skipped
-    assert "was left out: opusenc" in "\n".join(digit_notes(result))
+    assert "was left out: opusenc" in "\n".join(result.notes())
 
 
 def test_digits_of_several_rates_are_refused(codec, digits, talkers):
-    other = DigitClip("x", "ann", 1, digits[0].y, 16_000)
+    other = BenchClip("x", "speech", digits[0].y, 16_000, speaker="ann", text="1")
     with pytest.raises(InputError, match=r"one rate, got \[8000, 16000\] Hz"):
         bench_digits(
             codec, [*digits, other], token_features={}, talkers=talkers, training_talkers=talkers
@@ -186,7 +185,7 @@ def test_constant_features_are_no_error():
 
 def test_two_speakers_are_too_few():
     data = separable(2)
-    with pytest.raises(InputError, match="needs three of them, got 2"):
+    with pytest.raises(InputError, match="needs three speakers, got 2"):
         leave_one_speaker_out(data, {}, data.labels, data.speakers)
 
 
@@ -244,7 +243,7 @@ def folder(tmp_path: Path) -> Path:
 def test_digits_are_spread_evenly_and_scaled(folder):
     digits = load_digits(folder, per_digit=2)
     assert len(digits) == 12
-    assert {clip.digit for clip in digits} == {0, 7}
+    assert {clip.text for clip in digits} == {"0", "7"}
     assert [clip.name for clip in digits[:2]] == ["a/fsdd/0_ann_0.wav", "a/fsdd/0_ann_2.wav"]
     assert all(np.abs(clip.y).max() == pytest.approx(0.5) for clip in digits)
     assert len(load_digits(folder, per_digit=None)) == 24
@@ -252,7 +251,7 @@ def test_digits_are_spread_evenly_and_scaled(folder):
 
 def test_talkers_of_tests_and_of_training_are_other_clips_that_no_codec_was_trained_on(folder):
     (for_tests,) = load_talkers(folder, sr=16_000)
-    (for_training,) = load_talkers(folder, sr=16_000, for_tests=False)
+    (for_training,) = load_talkers(folder, sr=16_000, split="train", within="alphanumeric")
     assert len(for_tests) == 18_000
     assert np.abs(for_tests).max() == pytest.approx(0.3, abs=0.02)
     assert np.abs(for_training).max() == pytest.approx(0.2, abs=0.02)
@@ -262,7 +261,7 @@ def test_a_folder_without_digits_or_talkers_is_named(folder):
     (folder / "manifest.csv").write_text("path,kind,split,speaker,digit\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"manifest\.csv: no digits by two or more speakers"):
         load_digits(folder)
-    with pytest.raises(InputError, match="no speech to make babble of"):
+    with pytest.raises(InputError, match="no speech of split 'dev' for babble"):
         load_talkers(folder, sr=SR)
 
 

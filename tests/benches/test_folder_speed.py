@@ -8,9 +8,7 @@ import torch
 
 import qtokfeatures as qt
 from qtokfeatures.benches.speed.bench import bench_folders, summarise_mfcc
-from qtokfeatures.benches.speed.tables import folder_notes, folder_tables
 from qtokfeatures.benches.speed.timing import with_threads
-from qtokfeatures.evaluation.tables import to_markdown
 from qtokfeatures.exceptions import InputError
 
 
@@ -38,7 +36,7 @@ def test_the_encoders_time_is_shared_out_completely(result):
 
 
 def test_tables_say_who_is_faster_and_where_time_goes(result):
-    page = to_markdown(folder_tables(result), folder_notes(result, command="make it"))
+    page = result.to_markdown("make it")
     assert "| folder | clips | audio, s | encode, 1 thread | encode, 2 threads |" in page
     assert "| three | 3 |" in page
     assert "Made by `make it`." in page

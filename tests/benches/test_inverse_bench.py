@@ -13,8 +13,6 @@ from qtokfeatures.benches.inverse import (
     InverseScore,
     bench_inverse,
     count_loud_joins,
-    inverse_notes,
-    inverse_tables,
 )
 from qtokfeatures.exceptions import InputError
 
@@ -50,13 +48,13 @@ def test_the_table_counts_what_is_closer() -> None:
         for i, (a, b, kind) in enumerate(made)
     )
     identity = {"name": "mini", "revision": "1", "fingerprint": "0f3a"}
-    result = InverseResult(identity, 9, scores, {})
-    (table,) = inverse_tables(result)
+    result = InverseResult(codec=identity, versions={}, n_fitted=9, scores=scores)
+    (table,) = result.tables()
     cells = {row[1]: row[2:5] for row in table.rows}
     assert cells == {
         "speech": ("2", "50", "1.00"), "music": ("1", "100", "0.25"), "all": ("3", "67", "0.50"),
     }  # fmt: skip
-    assert "Fitted on 9 clips" in " ".join(inverse_notes(result))
+    assert "Fitted on 9 clips" in " ".join(result.notes())
 
 
 def test_nothing_to_measure(codec) -> None:

@@ -9,8 +9,7 @@ import pytest
 import soundfile
 
 from qtokfeatures.benches import Codec2, GriffinLim, Opus
-from qtokfeatures.benches.peers.opus import packet_sizes
-from qtokfeatures.benches.peers.tools import run_tool
+from qtokfeatures.benches.peers import packet_sizes, run_tool
 from qtokfeatures.evaluation import align, find_lag, score_reconstruction
 from qtokfeatures.exceptions import CodecError, InputError
 

@@ -3,77 +3,100 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from qtokfeatures.benches.asr.tables import asr_notes, asr_tables
-from qtokfeatures.benches.codec.tables import bench_markdown
-from qtokfeatures.benches.digits.tables import digit_notes, digit_tables
-from qtokfeatures.benches.digits.weighting import weighting_notes, weighting_tables
-from qtokfeatures.benches.inverse import inverse_notes, inverse_tables
-from qtokfeatures.benches.robustness.tables import robustness_notes, robustness_tables
-from qtokfeatures.benches.speed.tables import folder_notes, folder_tables
-from qtokfeatures.benches.tasks.tables import task_notes, task_tables
-from qtokfeatures.evaluation.tables import to_markdown
+from qtokfeatures.benches import Measured
+from qtokfeatures.exceptions import InputError
 from tests.benches import results
 
 GOLDEN = Path(__file__).parent / "golden"
-BY = {"command": "qtok bench"}
-CLIPS = {"clips": "Some clips."}
+CODEC = replace(results.codec_result(), clips="Some clips.")
+ROBUSTNESS = replace(results.robustness_result(), clips="Some clips.")
+MUTE = replace(results.robustness_result(name="older", phones=False), clips="Some clips.")
 
-
-def robustness_page(result: Any, before: Any = None) -> str:
-    tables = robustness_tables(result, before=before)
-    return to_markdown(tables, robustness_notes(result, before=before, **CLIPS, **BY))
-
-
-def pages() -> dict[str, Callable[[], str]]:
-    codec, robust = results.codec_result(), results.robustness_result()
-    mute = results.robustness_result(name="older", phones=False)
-    digits, weighting = results.digit_result(), results.weighting_result()
-    tasks, inverse = results.task_result(), results.inverse_result()
-    asr, speed = results.asr_result(), results.speed_result()
-    return {
-        "codec": lambda: bench_markdown(codec, **CLIPS, **BY),
-        "codec-intervals": lambda: bench_markdown(codec, intervals=True, **CLIPS, **BY),
-        "digits": lambda: to_markdown(digit_tables(digits), digit_notes(digits, **BY)),
-        "stability": lambda: to_markdown(
-            weighting_tables(weighting), weighting_notes(weighting, **BY)
-        ),
-        "robustness": lambda: robustness_page(robust),
-        "robustness-before": lambda: robustness_page(robust, mute),
-        "robustness-mute": lambda: robustness_page(mute, robust),
-        "tasks": lambda: to_markdown(task_tables(tasks), task_notes(tasks, **BY)),
-        "inverse": lambda: to_markdown(
-            inverse_tables(inverse), inverse_notes(inverse, **CLIPS, **BY)
-        ),
-        "asr": lambda: to_markdown(asr_tables(asr), asr_notes(asr, **BY)),
-        "speed": lambda: to_markdown(folder_tables(speed), folder_notes(speed, **BY)),
-    }
-
-
-STORED = {
-    "codec": results.codec_result,
-    "digits": results.digit_result,
-    "stability": results.weighting_result,
-    "robustness": results.robustness_result,
-    "tasks": results.task_result,
-    "inverse": results.inverse_result,
-    "speed": results.speed_result,
+PAGES: dict[str, Measured] = {
+    "codec": CODEC,
+    "codec-intervals": CODEC.published(),
+    "digits": results.digit_result(),
+    "stability": results.weighting_result(),
+    "robustness": ROBUSTNESS,
+    "robustness-before": replace(ROBUSTNESS, before=MUTE),
+    "robustness-mute": replace(MUTE, before=ROBUSTNESS),
+    "tasks": results.task_result(),
+    "inverse": replace(results.inverse_result(), clips="Some clips."),
+    "asr": results.asr_result(),
+    "speed": results.speed_result(),
 }
+SUMMARIES = ("codec", "digits", "stability")
+RESTORABLE = ("robustness", "robustness-mute", "tasks", "inverse", "speed")
 
 
-@pytest.mark.parametrize("name", pages())
+@pytest.mark.parametrize("name", PAGES)
 def test_the_page_is_the_published_one(name: str) -> None:
     golden = GOLDEN / f"{name}.md"
-    assert pages()[name]() == golden.read_text(encoding="utf-8")
+    assert PAGES[name].to_markdown("qtok bench") == golden.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", STORED)
+@pytest.mark.parametrize("name", [*SUMMARIES, "robustness", "tasks", "inverse", "speed"])
 def test_json_is_the_published_one(name: str) -> None:
     golden = (GOLDEN / f"{name}.json").read_text(encoding="utf-8")
-    # Through JSON: keys become text, tuples lists.
-    assert json.loads(json.dumps(STORED[name]().to_dict())) == json.loads(golden)
+    stored = json.dumps(PAGES[name].to_dict(), allow_nan=False)
+    assert json.loads(stored) == json.loads(golden)
+    assert list(json.loads(stored)) == list(json.loads(golden))
+
+
+@pytest.mark.parametrize("name", RESTORABLE)
+def test_a_result_is_restored_from_its_json(name: str) -> None:
+    result = PAGES[name]
+    stored = json.dumps(result.to_dict(), allow_nan=False)
+    restored = type(result).from_dict(json.loads(stored))
+    assert restored == result
+    assert restored.tables()[1:] == replace(result, **_as_stored(result)).tables()[1:]
+
+
+def _as_stored(result: Measured) -> dict[str, object]:
+    return {"before": None} if hasattr(result, "before") else {}
+
+
+@pytest.mark.parametrize("name", [*SUMMARIES, "asr"])
+def test_a_summary_is_not_restored(name: str) -> None:
+    result = PAGES[name]
+    with pytest.raises(InputError, match=f"`qtok bench {result.bench}` is a summary"):
+        type(result).from_dict(result.to_dict())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"flips": 3},
+        {"chance": 1},
+        {"n_clips": "many"},
+        {"codec": {}},
+        {"phones": [{"condition": "clean"}]},
+        {"perplexity": [[]]},
+    ],
+)
+def test_other_json_is_refused(change: dict) -> None:
+    values = {**ROBUSTNESS.to_dict(), **change}
+    with pytest.raises(InputError, match="expected what `qtok bench robustness --json` printed"):
+        type(ROBUSTNESS).from_dict(values)
+
+
+@pytest.mark.parametrize("values", [{}, [], "text", None])
+def test_no_json_of_a_bench_is_refused(values: object) -> None:
+    with pytest.raises(InputError, match="expected what `qtok bench speed --json` printed"):
+        type(PAGES["speed"]).from_dict(values)
+
+
+def test_results_with_nan_are_equal_only_where_the_rest_is() -> None:
+    again = results.robustness_result(name="older", phones=False)
+    assert math.isnan(again.phone_entropy)
+    assert again == MUTE
+    assert replace(again, n_clips=5) != MUTE
+    assert replace(again, phone_entropy=1.0) != MUTE
+    assert results.digit_result() == PAGES["digits"]
+    assert PAGES["digits"] != PAGES["speed"]

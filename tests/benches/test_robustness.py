@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,22 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtokfeatures.benches import BenchClip
-from qtokfeatures.benches.robustness import (
-    RobustnessResult,
-    bench_robustness,
+from qtokfeatures.benches.robustness.bench import bench_robustness
+from qtokfeatures.benches.robustness.flips import (
     chance_flips,
     count_flips,
     entropy_bits,
     held_out_information,
+    speech_frames,
+)
+from qtokfeatures.benches.robustness.phones import (
+    PAUSE,
+    PhoneClip,
     missing_flite,
-    robustness_notes,
-    robustness_tables,
     speak,
     speak_all,
 )
-from qtokfeatures.benches.robustness.flips import speech_frames
-from qtokfeatures.benches.robustness.phones import PAUSE, PhoneClip
-from qtokfeatures.evaluation.tables import to_markdown
+from qtokfeatures.benches.robustness.result import RobustnessResult
 from qtokfeatures.exceptions import CodecError, CodesError, InputError
 
 SR = 24_000
@@ -62,22 +63,16 @@ def test_phones_are_told_in_bits_up_to_their_entropy(result):
 
 
 def test_json_there_and_back(result):
-    stored = json.loads(json.dumps(result.to_dict()))
+    stored = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert RobustnessResult.from_dict(stored) == result
 
 
-@pytest.mark.parametrize("wrong", [{}, {"flips": 3}, [], {"flips": {}, "phones": [], "chance": 1}])
-def test_other_json_is_refused(wrong):
-    with pytest.raises(InputError, match="not what `qtok bench robustness --json` printed"):
-        RobustnessResult.from_dict(wrong)
-
-
 def test_tables_set_the_earlier_codec_beside_the_new_one(result):
-    page = to_markdown(robustness_tables(result), robustness_notes(result, command="make it"))
+    page = result.to_markdown("make it")
     assert "| speech through | codebook 0 | 1 | 2–3 | 4–7 | 8–15 | 0, pauses too |" in page
     assert "| any other frame instead |" in page
     assert "Made by `make it`." in page
-    both = to_markdown(robustness_tables(result, before=result))
+    both = replace(result, before=result).to_markdown()
     assert "| codebook 0 | before: codebook 0 | 1 |" in both
     assert "| before: mini-random, 0 |" in both
 
@@ -86,14 +81,14 @@ def test_without_flite_phones_are_left_out_with_the_reason(codec, clips, talkers
     monkeypatch.setattr("shutil.which", lambda tool: None)
     result = bench_robustness(codec, clips=clips[:1], talkers=talkers)
     assert result.phones == ()
-    page = to_markdown(robustness_tables(result), robustness_notes(result))
+    page = result.to_markdown()
     assert "left out, because flite not found: install flite" in page
     with pytest.raises(CodecError, match="install flite"):
         speak_all(["Hello."])
 
 
 def test_clips_of_several_rates_or_none_are_refused(codec, clips, talkers):
-    with pytest.raises(InputError, match="must be some"):
+    with pytest.raises(InputError, match="expected clips to measure on, got none"):
         bench_robustness(codec, clips=[], talkers=talkers)
     slow = BenchClip("slow", "speech", clips[0].y, 16_000)
     with pytest.raises(InputError, match=r"\[16000, 24000\] Hz"):
@@ -185,7 +180,7 @@ def test_what_holds_for_one_voice_only_is_not_told_of_others():
 
 
 def test_groups_and_lengths_are_checked():
-    with pytest.raises(InputError, match="two groups"):
+    with pytest.raises(InputError, match="two or more groups"):
         held_out_information([1, 2], ["a", "b"], [0, 0])
     with pytest.raises(InputError, match="got 2, 2, 3 and 3"):
         held_out_information([1, 2], ["a", "b", "c"], [0, 1, 2])

@@ -9,10 +9,10 @@ import pytest
 import soundfile as sf
 
 import qtokfeatures as qt
-from qtokfeatures.benches import tasks as bench
+from qtokfeatures.benches.tasks import sounds as bench
+from qtokfeatures.benches.tasks.bench import bench_tasks
 from qtokfeatures.benches.tasks.learners import _inner_folds, classify
-from qtokfeatures.benches.tasks.result import Compared
-from qtokfeatures.benches.tasks.tables import _verdict_row
+from qtokfeatures.benches.tasks.result import Compared, _verdict_row
 from qtokfeatures.exceptions import InputError
 
 SR = 24_000
@@ -50,7 +50,7 @@ def result(notes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("qtokfeatures.benches.tasks.bench._CLUSTER_RESAMPLES", 5)
         patch.setattr("qtokfeatures.benches.tasks.learners.SEEDS", range(1))
-        return bench.bench_tasks(
+        return bench_tasks(
             qt.load_codec("mini", device="cpu"),
             (bench.across_soundfonts(notes, sounds), bench.family_clusters(notes, sounds)),
             token_features={
@@ -70,7 +70,7 @@ def test_easy_sounds_are_told_apart_by_tokens(result):
 
 
 def test_tables_have_a_row_for_every_feature_and_score(result):
-    verdict, classified, clustered = bench.task_tables(result)
+    verdict, classified, clustered = result.tables()
     assert [row[1] for row in verdict.rows] == ["MFCC", "log-mel"] * 3
     assert classified.header == (
         "feature",
@@ -84,7 +84,7 @@ def test_tables_have_a_row_for_every_feature_and_score(result):
     assert features[:2] == ["MFCC", "log-mel"]
     assert features[-2:] == ["mean", "histogram"]
     assert [row[0] for row in clustered.rows] == features
-    notes = " ".join(bench.task_notes(result, command="make it"))
+    notes = " ".join(result.notes("make it"))
     assert "make it" in notes
     assert "24 rendered notes of 3 instruments, soundfonts fluid, timgm" in notes
     assert result.to_dict()["chosen"] == result.chosen
@@ -98,8 +98,8 @@ def test_notes_of_one_side_only_are_refused(notes):
 
 def test_clusters_alone_are_refused(notes):
     task = bench.family_clusters(notes, bench.note_sounds(notes))
-    with pytest.raises(InputError, match="task of classification"):
-        bench.bench_tasks(qt.load_codec("mini"), (task,), token_features={})
+    with pytest.raises(InputError, match="at least one task of classification"):
+        bench_tasks(qt.load_codec("mini"), (task,), token_features={})
 
 
 def test_a_feature_that_is_the_label_is_always_right(notes):

@@ -7,16 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from qtokfeatures.benches.digits import (
-    DigitClip,
-    WeightingResult,
-    bench_weighting,
-    weighting_notes,
-    weighting_tables,
-)
+from qtokfeatures.benches import BenchClip
 from qtokfeatures.benches.digits.result import Recognised
+from qtokfeatures.benches.digits.weighting import WeightingResult, bench_weighting
 from qtokfeatures.estimators import TokenHistogram
-from qtokfeatures.evaluation.tables import to_markdown
 
 SR = 8000
 
@@ -24,7 +18,14 @@ SR = 8000
 @pytest.fixture(scope="module")
 def result(codec, make_voice) -> WeightingResult:
     digits = [
-        DigitClip(f"{digit}_{name}", name, digit, make_voice(0.2, seed=digit, sr=SR), SR)
+        BenchClip(
+            f"{digit}_{name}",
+            "speech",
+            make_voice(0.2, seed=digit, sr=SR),
+            SR,
+            speaker=name,
+            text=str(digit),
+        )
         for name in ("ann", "ben", "cid")
         for digit in range(2)
     ]
@@ -51,13 +52,17 @@ def test_the_gain_is_that_of_the_same_recordings() -> None:
     better = np.array([True, True, False, True])
     identity = {"name": "mini", "revision": "1", "fingerprint": "0f3a"}
     result = WeightingResult(
-        identity, 4, 2, (Recognised("h", {"clean": right}),), (Recognised("h", {"clean": better}),),
-        {},
-    )  # fmt: skip
+        codec=identity,
+        versions={},
+        n_recordings=4,
+        n_speakers=2,
+        plain=(Recognised("h", {"clean": right}),),
+        weighted=(Recognised("h", {"clean": better}),),
+    )
     gain, low, high = result.gain(0, "clean")
     assert gain == 0.25
     assert low <= 0.25 <= high
-    page = to_markdown(weighting_tables(result), weighting_notes(result, command="make it"))
+    page = result.to_markdown("make it")
     assert "| h | no | 50 |" in page
     assert "| h | yes | 75 |" in page
     assert "| h | difference | +25 [" in page

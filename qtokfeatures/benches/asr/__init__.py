@@ -1,7 +1,3 @@
-"""Whether tokens make a better front end for recognising speech than MFCC, in noise above all."""
+"""Recognisers on tokens beside recognisers on MFCC and log-mel spectra, in noise."""
 
 from __future__ import annotations
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Recognisers on tokens beside those on MFCC and log-mel spectra: same speech, same effort."""
+"""Recognisers on tokens beside recognisers on MFCC and log-mel, with the same speech and tuning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sklearn.base import clone
 from qtokfeatures.benches.asr.conditions import CLEAN
 from qtokfeatures.benches.asr.material import Material, System
 from qtokfeatures.benches.asr.result import TRAININGS, AsrResult, Errors
-from qtokfeatures.benches.provenance import codec_identity, package_versions
+from qtokfeatures.benches.measured import identify
 from qtokfeatures.evaluation.perturbations import Perturbation
 from qtokfeatures.exceptions import InputError, require
 from qtokfeatures.files import atomic_write
@@ -42,37 +42,11 @@ def bench_asr(
     n_jobs: int = 1,
     on_progress: Progress | None = None,
 ) -> AsrResult:
-    """Train and test recognisers on every feature.
+    """Word errors of every system, trained on clean speech and on speech of which half is noisy.
 
-    Each is trained on clean speech, and on speech of which half is noisy, by other speakers than
-    it is tested on, several times with other seeds. Its settings are chosen on clean speech of
-    split ``train``, among as many as every other has.
-
-    Parameters
-    ----------
-    codec : Codec
-        The codec of the systems.
-    systems : sequence of System
-        What is compared.
-    material : Material
-        What with.
-    work : str or Path
-        Folder for what is done, from which an interrupted bench goes on.
-    n_jobs : int, default=1
-        Processes.
-    on_progress : callable, optional
-        Called as ``on_progress(stage, done, total)``.
-
-    Returns
-    -------
-    AsrResult
-
-    Raises
-    ------
-    InputError
-        If two systems have one name.
-    MissingExtraError
-        If jiwer is not installed.
+    Each system is tested on other speakers than it was trained on, with several seeds. Its
+    settings are chosen on clean speech of split ``train``. Results are cached in the folder
+    `work`, so that an interrupted bench resumes.
     """
     require("jiwer", purpose="word error rates")
     names = [system.name for system in systems]
@@ -92,50 +66,30 @@ def bench_asr(
         watch("recognise", done, len(systems))
     utterances = material.utterances
     return AsrResult(
-        codec=codec_identity(codec),
+        **identify(codec, _PACKAGES),
         systems=names,
         conditions=list(material.conditions),
-        corpora=np.array([u.corpus for u in utterances]),
+        corpora=np.array([u.kind for u in utterances]),
         speakers=np.array([u.speaker for u in utterances]),
-        words=np.array([len(u.transcript.split()) for u in utterances]),
+        words=np.array([len(u.text.split()) for u in utterances]),
         errors={(name, t): found[name][1][t] for name in names for t in TRAININGS},
         settings={name: found[name][0] for name in names},
-        versions=package_versions(_PACKAGES),
     )
 
 
 def run_system(
     system: System, material: Material, folder: Path, fingerprint: str
 ) -> tuple[str, Mapping[str, Any], dict[str, Errors]]:
-    """Train and test one system; what is stored already is taken.
+    """Name, chosen settings and errors (seed, condition, utterance) by training of one system.
 
-    Parameters
-    ----------
-    system : System
-        The system.
-    material : Material
-        What with.
-    folder : Path
-        Where results are kept.
-    fingerprint : str
-        What tells this work from other work, made where the codec is: another process knows it by
-        reference only.
-
-    Returns
-    -------
-    str
-        Its name.
-    mapping
-        Its settings.
-    dict of str to ndarray of int (seed, condition, utterance)
-        Errors, by training.
+    The fingerprint is made where the codec is: another process knows the codec only by reference.
     """
     import torch
 
     torch.set_num_threads(1)  # processes share the cores
     store = _Store(folder, system.name, fingerprint)
     frames = _LazyFrames(system, material)
-    chosen = store.get_or_make("settings", lambda: _choose(system, material, frames))
+    chosen = store.get_or_compute("settings", lambda: _choose(system, material, frames))
 
     def tested(training: str, seed: int) -> Any:
         return _test_seed(system, material, frames, chosen, training, seed).tolist()
@@ -143,7 +97,7 @@ def run_system(
     errors = {
         training: np.array(
             [
-                store.get_or_make(f"{training}-{seed}", partial(tested, training, seed))
+                store.get_or_compute(f"{training}-{seed}", partial(tested, training, seed))
                 for seed in material.seeds
             ]
         )
@@ -153,20 +107,20 @@ def run_system(
 
 
 class _LazyFrames:
-    """Frames of all utterances in a condition, made when first asked for."""
+    """Frames of all utterances in a condition, computed on first use."""
 
     def __init__(self, system: System, material: Material) -> None:
         self._system, self._material = system, material
         self._known: dict[str, Frames] = {}
 
     def of(self, condition: str) -> Frames:
-        """Return the frames in a condition of the test."""
+        """Frames of all utterances in a condition of the test."""
         if condition not in self._known:
             self._known[condition] = self._make(self._material.conditions[condition])
         return self._known[condition]
 
     def for_training(self, training: str, rows: npt.NDArray[np.int64]) -> Frames:
-        """Return what is trained on: clean speech, or every other utterance with noise."""
+        """Frames to train on: clean speech, or every other utterance with noise."""
         clean = self.of(CLEAN)
         if training == CLEAN:
             return [clean[row] for row in rows]
@@ -182,14 +136,14 @@ class _LazyFrames:
 
 
 class _Store:
-    """JSON files of one system."""
+    """Cached results of one system, as JSON files."""
 
     def __init__(self, folder: Path, name: str, fingerprint: str) -> None:
         self._stem = f"{''.join(c if c.isalnum() else '-' for c in name)}-{fingerprint}"
         self._folder = folder
 
-    def get_or_make(self, what: str, make: Callable[[], Any]) -> Any:
-        """Return what is stored, or make it and store it."""
+    def get_or_compute(self, what: str, make: Callable[[], Any]) -> Any:
+        """The stored result, or a new one that is then stored."""
         path = self._folder / f"{self._stem}-{what}.json"
         if path.is_file():
             return json.loads(path.read_text(encoding="utf-8"))
@@ -200,11 +154,11 @@ class _Store:
 
 
 def _choose(system: System, material: Material, frames: _LazyFrames) -> Mapping[str, Any]:
-    """Choose the settings with the fewest errors on clean speech of speakers left out."""
+    """The settings with the fewest errors on clean speech of speakers left out."""
     if len(system.settings) == 1:
         return dict(system.settings[0])
     train, test = material.tuning_fold()
-    said = [u.transcript for u in material.utterances]
+    said = [u.text for u in material.utterances]
     clean = frames.of(CLEAN)
     scores = []
     for setting in system.settings:
@@ -224,7 +178,7 @@ def _test_seed(
     seed: int,
 ) -> Errors:
     """Errors (condition, utterance) of one seed; each speaker is tested when left out."""
-    said = [u.transcript for u in material.utterances]
+    said = [u.text for u in material.utterances]
     errors = np.zeros((len(material.conditions), len(said)), dtype=np.int64)
     for train, test in material.folds():
         known = frames.for_training(training, train)
@@ -238,22 +192,7 @@ def _test_seed(
 
 
 def word_errors(said: Sequence[str], heard: Sequence[str]) -> Errors:
-    """Count wrong, missing and inserted words in each utterance.
-
-    Parameters
-    ----------
-    said, heard : sequence of str
-        Transcripts.
-
-    Returns
-    -------
-    ndarray of int (utterance,)
-
-    Examples
-    --------
-    >>> word_errors(["one two", "three"], ["one", "three four"]).tolist()
-    [1, 1]
-    """
+    """Wrong, missing and inserted words in each utterance, shape (utterance,)."""
     jiwer = require("jiwer", purpose="word error rates")
     aligned = jiwer.process_words(list(said), list(heard)).alignments
     return np.array(

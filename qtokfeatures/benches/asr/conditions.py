@@ -1,13 +1,17 @@
-"""What happens to the speech of the ASR bench: noises, rooms, microphones."""
+"""Test conditions of the ASR bench: noises, rooms, microphones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from scipy import signal
 
+from qtokfeatures.audio import load_audio
+from qtokfeatures.benches.asr.utterances import SR
+from qtokfeatures.benches.clips import read_manifest
 from qtokfeatures.evaluation.perturbations import (
     SNRS_DB,
     Perturbation,
@@ -17,13 +21,11 @@ from qtokfeatures.evaluation.perturbations import (
     white_noise,
 )
 from qtokfeatures.evaluation.signals import FloatArray
-from qtokfeatures.exceptions import require
+from qtokfeatures.exceptions import InputError, require
 
 CLEAN: Final = "clean"
 NOISES: Final = ("white", "babble", "recorded noise")
-LOW_SNRS_DB: Final = (10.0, 5.0, 0.0)
-"""Ratios over which errors in noise are averaged, in dB."""
-
+LOW_SNRS_DB: Final = (10.0, 5.0, 0.0)  # over which errors in noise are averaged
 ROOM: Final = "room"
 MICROPHONE: Final = "small microphone"
 
@@ -33,26 +35,14 @@ _DISTANCE_M: Final = (1.0, 2.5)
 _RT60_S: Final = (0.3, 0.7)
 _WALL_M: Final = 0.5
 _TRAINING_SEED: Final = 7
+_NOISE_FOLDER: Final = "speech-commands-noise"
+_SYNTHETIC: Final = ("white", "pink")  # conditions, or trained on, by themselves
 
 
 def recorded_noise(
     recordings: Sequence[FloatArray], *, snr_db: float, seed: int = 0
 ) -> Perturbation:
-    """One of several recordings of noise, from a random place on.
-
-    Parameters
-    ----------
-    recordings : sequence of ndarray of float32, shape (sample,)
-        At the rate of what they are added to.
-    snr_db : float
-        Ratio of energies over the whole clip, in dB.
-    seed : int, default 0
-        Another seed gives other noise.
-
-    Returns
-    -------
-    Perturbation
-    """
+    """One of several recordings of noise, from a random start."""
 
     def change(y: FloatArray, sr: int, rng: np.random.Generator) -> FloatArray:
         noise = recordings[int(rng.integers(len(recordings)))]
@@ -63,14 +53,10 @@ def recorded_noise(
 
 
 def simulated_room() -> Perturbation:
-    """A room with flat walls, another for each clip, by the image method of pyroomacoustics.
+    """A random room with flat walls for each clip, by the image method of pyroomacoustics.
 
     Four to eight metres long, reverberating for 0.3 to 0.7 s, microphone and speaker 1 to 2.5 m
-    apart. The direct sound arrives when it was said.
-
-    Returns
-    -------
-    Perturbation
+    apart. The delay of the direct sound is removed.
     """
 
     def change(y: FloatArray, sr: int, rng: np.random.Generator) -> FloatArray:
@@ -82,25 +68,7 @@ def simulated_room() -> Perturbation:
 
 
 def room_response(sr: int, rng: np.random.Generator) -> FloatArray:
-    """Return the impulse response of a random room.
-
-    Parameters
-    ----------
-    sr : int
-        Rate, in Hz.
-    rng : numpy.random.Generator
-        Source of size, reverberation and places.
-
-    Returns
-    -------
-    ndarray of float32, shape (sample,)
-        Largest value 1.
-
-    Raises
-    ------
-    MissingExtraError
-        If pyroomacoustics is not installed (extra ``eval``).
-    """
+    """Impulse response of a random room, shape (sample,), largest value 1."""
     pra: Any = require("pyroomacoustics", purpose="simulated rooms")
     size = np.array([rng.uniform(*side) for side in _ROOM_M])
     absorption, order = pra.inverse_sabine(rng.uniform(*_RT60_S), size)
@@ -116,20 +84,7 @@ def room_response(sr: int, rng: np.random.Generator) -> FloatArray:
 def standard_conditions(
     talkers: Sequence[FloatArray], noises: Sequence[FloatArray]
 ) -> dict[str, Perturbation | None]:
-    """Return everything that recognisers are tested in.
-
-    Parameters
-    ----------
-    talkers : sequence of ndarray of float32, shape (sample,)
-        Speech that babble is made of.
-    noises : sequence of ndarray of float32, shape (sample,)
-        Recorded noises.
-
-    Returns
-    -------
-    dict of str to Perturbation or None
-        None is the speech as it is.
-    """
+    """All test conditions; None is unchanged speech."""
     noisy = [
         *(white_noise(snr_db=snr_db) for snr_db in SNRS_DB),
         *(babble(talkers, snr_db=snr_db) for snr_db in SNRS_DB),
@@ -141,43 +96,49 @@ def standard_conditions(
 
 
 def training_noise(talkers: Sequence[FloatArray]) -> Perturbation:
-    """White noise, pink noise or babble of others at 0 to 20 dB, one of them for each clip.
-
-    Parameters
-    ----------
-    talkers : sequence of ndarray of float32, shape (sample,)
-        Speech that babble is made of; not that of the test.
-
-    Returns
-    -------
-    Perturbation
-    """
+    """White noise, pink noise or babble at 0 to 20 dB, one of them for each clip."""
 
     def change(y: FloatArray, sr: int, rng: np.random.Generator) -> FloatArray:
         snr_db, kind = float(rng.uniform(0, 20)), int(rng.integers(3))
         if kind == 2:
             return babble(talkers, snr_db=snr_db).change(y, sr, rng)
         noise = rng.standard_normal(len(y), dtype=np.float32)
-        return mix(y, _pink(noise) if kind else noise, snr_db=snr_db)
+        return mix(y, pink(noise) if kind else noise, snr_db=snr_db)
 
     return Perturbation("training noise", change, _TRAINING_SEED)
 
 
 def low_snr_conditions() -> list[str]:
-    """Return the names of the conditions over which errors in noise are averaged."""
+    """Names of the conditions over which errors in noise are averaged."""
     return [f"{noise} {snr_db:g} dB" for noise in NOISES for snr_db in LOW_SNRS_DB]
 
 
-def _pink(noise: FloatArray) -> FloatArray:
+def pink(noise: FloatArray) -> FloatArray:
+    """White noise filtered to equal power per octave."""
     spectrum = np.fft.rfft(noise)
+    # Power falls with 1/f, so amplitude with 1/sqrt(f); the bin at 0 Hz stays finite.
     spectrum /= np.sqrt(np.arange(1, len(spectrum) + 1))
     return np.fft.irfft(spectrum, len(noise)).astype(np.float32)
 
 
 def _place_near(microphone: Any, size: Any, rng: np.random.Generator) -> Any:
-    """A place at a distance that is in the room."""
+    """A random place at the wanted distance from the microphone, inside the room."""
     while True:
         way = rng.standard_normal(3)
         place = microphone + way / np.linalg.norm(way) * rng.uniform(*_DISTANCE_M)
         if np.all(place > _WALL_M / 2) and np.all(place < size - _WALL_M / 2):
             return place
+
+
+def load_noises(folder: str | Path) -> list[FloatArray]:
+    """Recorded noises at 8 kHz that are reserved for benches."""
+    root = Path(folder)
+    paths = [Path(row["path"]) for row in read_manifest(root, ("path",))]
+    chosen = [
+        path
+        for path in paths
+        if _NOISE_FOLDER in path.parts and not path.stem.startswith(_SYNTHETIC)
+    ]
+    if not chosen:
+        raise InputError(f"{root / 'manifest.csv'}: no noise in {_NOISE_FOLDER}")
+    return [load_audio(root / path, target_sr=SR).y for path in chosen]

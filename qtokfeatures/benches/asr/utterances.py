@@ -1,32 +1,27 @@
-"""The speech of the ASR bench: digits alone, digits joined, and numbers read out."""
+"""Speech of the ASR bench: single digits, connected digits, and numbers read out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from qtokfeatures.audio import load_audio
-from qtokfeatures.benches.clips import scale_peak
-from qtokfeatures.benches.digits.recordings import DigitClip, load_digits
-from qtokfeatures.benches.manifest import read_manifest
+from qtokfeatures.benches.clips import BenchClip, read_manifest, scale_peak
+from qtokfeatures.benches.digits.recordings import load_digits
 from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
 
-SR: Final = 8000
-"""Rate of everything in the bench, in Hz: that of the digits."""
-
-NUMBERS_FOLDER: Final = "alphanumeric"
-"""Folder of the numbers, any part of a manifest's ``path``."""
-
+SR: Final = 8000  # rate of the digits
+NUMBERS_FOLDER: Final = "alphanumeric"  # any part of a manifest's path
 CORPORA: Final = ("digits", "connected digits", "numbers")
 
 _WORDS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _NUMBERS_LABEL: Final = "numbers"
-_FEWEST_DIGITS: Final = 9  # ten were read; fewer than nine are not what was said
+_FEWEST_DIGITS: Final = 9  # ten were read; fewer than nine means a wrong transcript
 _COLUMNS: Final = ("path", "speaker", "text", "label", "split", "truncated")
 _ALONE: Final = 1 / 4
 _MOST_JOINED: Final = 6
@@ -37,86 +32,50 @@ _FLOOR: Final = 10 ** (-65 / 20)
 _SEED: Final = 0
 
 
-@dataclass(frozen=True, eq=False)
-class Utterance:
-    """Something said.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    corpus : str
-        One of :data:`CORPORA`.
-    speaker : str
-        Who said it.
-    transcript : str
-        What was said, in words.
-    y : ndarray of float32, shape (sample,)
-        Mono samples at :data:`SR`.
-    tunable : bool
-        Whether it may be used for choosing settings: it is of split ``train``.
-    """
-
-    name: str
-    corpus: str
-    speaker: str
-    transcript: str
-    y: FloatArray
-    tunable: bool
-
-
-def load_utterances(folder: str | Path, *, per_digit: int = 15) -> list[Utterance]:
-    """Load the bench's speech, which no codec was trained on.
+def load_utterances(folder: str | Path, *, per_digit: int = 15) -> list[BenchClip]:
+    """Load the speech of the ASR bench, on which no codec was trained.
 
     Parameters
     ----------
     folder : str or Path
         Folder with ``manifest.csv``.
     per_digit : int, default 15
-        Recordings of each digit by each speaker. A quarter are utterances of their own, the
-        others are joined to utterances of two to six digits, with pauses.
+        Number of recordings of each digit by each speaker. A quarter are utterances of their own,
+        the others are joined to utterances of two to six digits, with pauses.
 
     Returns
     -------
-    list of Utterance
-        Each with noise 65 dB below full scale, so that no pause is silent.
+    list of BenchClip
+        At 8 kHz; `kind` is "digits", "connected digits" or "numbers", `text` the words. Noise
+        65 dB below full scale is added, so that no pause is silent.
 
     Raises
     ------
     InputError
         If the folder has no digits or no numbers.
+
+    Examples
+    --------
+    >>> from qtokfeatures.benches import find_shared_audio
+    >>> spoken = load_utterances(find_shared_audio(), per_digit=2)  # doctest: +SKIP
+    >>> spoken[0].text  # doctest: +SKIP
+    'zero five three'
     """
     root = Path(folder)
     digits = load_digits(root, per_digit=per_digit)
     rate = {clip.sr for clip in digits}
     if rate != {SR}:
         raise InputError(f"expected spoken digits at {SR} Hz, got {sorted(rate)}")
-    dev = {row["path"] for row in read_manifest(root, _COLUMNS) if row["split"] == "dev"}
-    spoken = [*_of_digits(digits, dev), *_numbers(root)]
+    spoken = [*_of_digits(digits), *_numbers(root)]
     return [replace(u, y=_with_floor(u.y, row)) for row, u in enumerate(spoken)]
 
 
 def spell_digits(digits: str) -> str:
-    """Return the words of digits.
-
-    Parameters
-    ----------
-    digits : str
-        Only digits.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> spell_digits("407")
-    'four zero seven'
-    """
+    """Words of digits: "407" is "four zero seven"."""
     return " ".join(_WORDS[int(digit)] for digit in digits)
 
 
-def _of_digits(digits: Sequence[DigitClip], dev: set[str]) -> Iterator[Utterance]:
+def _of_digits(digits: Sequence[BenchClip]) -> Iterator[BenchClip]:
     for speaker in sorted({clip.speaker for clip in digits}):
         own = [clip for clip in digits if clip.speaker == speaker]
         rng = np.random.default_rng((_SEED, len(own), sum(map(ord, speaker))))
@@ -126,18 +85,19 @@ def _of_digits(digits: Sequence[DigitClip], dev: set[str]) -> Iterator[Utterance
             alone = rng.random() < _ALONE
             n = 1 if alone else int(rng.integers(2, _MOST_JOINED + 1))
             taken, shuffled = shuffled[:n], shuffled[n:]
-            yield Utterance(
+            yield BenchClip(
                 name=f"{speaker}-{count}",
-                corpus=CORPORA[0] if len(taken) == 1 else CORPORA[1],
-                speaker=speaker,
-                transcript=" ".join(_WORDS[clip.digit] for clip in taken),
+                kind=CORPORA[0] if len(taken) == 1 else CORPORA[1],
                 y=_joined(taken, rng),
-                tunable=taken[0].name not in dev,
+                sr=SR,
+                speaker=speaker,
+                text=spell_digits("".join(clip.text for clip in taken)),
+                split=taken[0].split,
             )
             count += 1
 
 
-def _joined(clips: Sequence[DigitClip], rng: np.random.Generator) -> FloatArray:
+def _joined(clips: Sequence[BenchClip], rng: np.random.Generator) -> FloatArray:
     pauses = [_EDGE_S, *[_PAUSE_S] * (len(clips) - 1)]
     parts = [
         part
@@ -151,18 +111,19 @@ def _silence(between_s: tuple[float, float], rng: np.random.Generator) -> FloatA
     return np.zeros(round(rng.uniform(*between_s) * SR), dtype=np.float32)
 
 
-def _numbers(root: Path) -> list[Utterance]:
+def _numbers(root: Path) -> list[BenchClip]:
     rows = [row for row in read_manifest(root, _COLUMNS) if _is_number(row)]
     if not rows:
         raise InputError(f"{root / 'manifest.csv'}: no numbers in a folder {NUMBERS_FOLDER!r}")
     return [
-        Utterance(
+        BenchClip(
             name=row["path"],
-            corpus=CORPORA[2],
-            speaker=row["speaker"],
-            transcript=spell_digits(row["text"].strip()),
+            kind=CORPORA[2],
             y=scale_peak(load_audio(root / row["path"], target_sr=SR).y, peak=_PEAK),
-            tunable=row["split"] != "dev",
+            sr=SR,
+            speaker=row["speaker"],
+            text=spell_digits(row["text"].strip()),
+            split=row["split"],
         )
         for row in rows
     ]

@@ -1,4 +1,4 @@
-"""A codec measured beside its peers, on the same clips and by the same code."""
+"""Codec measured beside its peers, on the same clips and by the same code."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from qtokfeatures.benches.clips import BenchClip
+from qtokfeatures.benches.clips import BenchClip, single_rate
 from qtokfeatures.benches.codec.result import BenchResult, SystemScores
+from qtokfeatures.benches.measured import identify
 from qtokfeatures.benches.peers import Peer, default_peers, split_peers
-from qtokfeatures.benches.provenance import codec_identity, package_versions
 from qtokfeatures.benches.speed.timing import Coder, measure_speed, on_threads, timing_signal
 from qtokfeatures.codecs.refining import checked_steps
 from qtokfeatures.evaluation.alignment import align, find_common_lag
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     AnyCodec: TypeAlias = Codec[Any, Any]
 
-_MEASURING_PACKAGES = ("qtokfeatures", "numpy", "torch", "librosa", "pystoi", "pesq")
+_PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "librosa", "pystoi", "pesq")
 
 
 def bench_codec(
@@ -49,29 +49,31 @@ def bench_codec(
     Parameters
     ----------
     codec : Codec
-        The codec; prefixes of its codebooks are decoded as ``codec.decode(codes[:k])``.
+        Codec to measure; prefixes of its codebooks are decoded as ``codec.decode(codes[:k])``.
     clips : sequence of BenchClip
-        What to measure on, all of one rate; see :func:`~qtokfeatures.benches.select_clips`.
+        Clips to measure on, all of one rate; see :func:`~qtokfeatures.benches.select_clips`.
     n_codebooks : iterable of int, default (16, 8, 4, 2, 1)
-        Numbers of codebooks to decode from; those the codec does not have are left out.
+        Numbers of codebooks to decode from; numbers above the codec's are left out.
     refine : int, default 0
-        Also measure ``codec.encode(…, refine=refine)``, unless 0, with the most codebooks.
+        Number of steps of ``codec.encode(…, refine=refine)``, measured with the most codebooks in
+        addition to plain codes; 0 leaves refined codes out.
     peers : iterable of Peer, optional
-        Codecs to compare with, by default Opus, Codec 2 and Griffin-Lim. One whose tools are not
-        installed is left out and named in the result. The delay that a peer adds is found over
-        all clips and taken out before measuring.
+        Codecs to compare with, by default Opus, Codec 2 and Griffin-Lim. A peer whose tools are
+        not installed is left out and named in the result. The delay of a peer is estimated over
+        all clips and removed before measuring.
     quiet_db : float, default -40.0
         Gain of an input whose output is scaled back before measuring, in dB.
     timed_s : float, default 10.0
         Length of the audio for timing, in seconds.
     threads : sequence of int, default (1, 2)
-        Numbers of threads of torch to time the codec with.
+        Numbers of torch threads to time the codec with.
     on_progress : callable, optional
         Called as ``on_progress(stage, done, total)`` before the first clip and after every clip.
 
     Returns
     -------
     BenchResult
+        With ``tables()``, ``notes()``, ``to_markdown()``, ``print()`` and ``to_dict()``.
 
     Raises
     ------
@@ -83,14 +85,11 @@ def bench_codec(
     MissingExtraError
         If a clip is speech and pystoi or pesq is not installed.
 
-    See Also
-    --------
-    qtokfeatures.benches.bench_markdown : The result as a page.
-
     Examples
     --------
     >>> import numpy as np
     >>> import qtokfeatures as qt
+    >>> from qtokfeatures.benches import BenchClip
     >>> noise = np.random.default_rng(0).normal(0, 0.1, size=24_000).astype(np.float32)
     >>> clips = [BenchClip("noise", "environment", noise, 24_000)]
     >>> codec = qt.load_codec("mini", device="cpu")
@@ -120,7 +119,7 @@ def bench_codec(
         coders[f"{refined_name(codec.spec.name, refine)}, 1 thread"] = on_threads(slow, 1)
     coders |= {peer.name: _peer_coder(peer, clips[0].sr) for peer in running}
     return BenchResult(
-        codec=codec_identity(codec),
+        **identify(codec, _PACKAGES),
         kinds=Counter(clip.kind for clip in clips),
         duration_s=sum(clip.duration_s for clip in clips),
         sr=clips[0].sr,
@@ -132,7 +131,6 @@ def bench_codec(
         speeds=measure_speed(coders, timing_signal(clips, duration_s=timed_s), clips[0].sr),
         speed_duration_s=timed_s,
         skipped=skipped,
-        versions=package_versions(_MEASURING_PACKAGES),
     )
 
 
@@ -155,12 +153,12 @@ def _score_prefix(
 
 
 def refined_name(name: str, steps: int) -> str:
-    """Call `name`, with codes refined in so many steps, what tables call it."""
+    """Name in tables of a system whose codes are refined."""
     return f"{name}, refine={steps}"
 
 
 def check_refining(codec: AnyCodec, steps: int) -> None:
-    """Raise if `steps` is no number of steps, or the codec cannot refine: before anything runs."""
+    """Raise if `steps` is no number of steps, or the codec cannot refine."""
     if checked_steps(steps):
         codec.start_refining()
 
@@ -240,11 +238,7 @@ def _peer_coder(peer: Peer, sr: int) -> Coder:
 
 def _check_clips(clips: Sequence[BenchClip]) -> list[BenchClip]:
     clips = list(clips)
-    if not clips:
-        raise InputError("there is no clip to measure on")
-    rates = {clip.sr for clip in clips}
-    if len(rates) > 1:
-        raise InputError(f"clips must be of one rate, got {sorted(rates)} Hz")
+    single_rate(clips)
     name, times = Counter(clip.name for clip in clips).most_common(1)[0]
     if times > 1:
         raise InputError(f"clips must have different names, got {name!r} {times} times")

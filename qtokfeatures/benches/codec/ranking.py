@@ -1,11 +1,12 @@
-"""Which clips a codec keeps best and worst, with the audio to look at and listen to."""
+"""Clips ordered by reconstruction quality, and pictures of the best and the worst."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from qtokfeatures.benches.clips import BenchClip
 from qtokfeatures.evaluation.scores import LOG_MEL, Metric, score_reconstruction
@@ -14,21 +15,14 @@ from qtokfeatures.exceptions import InputError
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec
+    from qtokfeatures.viz import SheetPair
+
+_SHOWN: Final = 10
 
 
 @dataclass(frozen=True, eq=False)
 class RankedClip:
-    """A clip, its reconstruction, and what it scored.
-
-    Parameters
-    ----------
-    clip : BenchClip
-        The original.
-    y_hat : ndarray of float32, shape (sample,)
-        Its reconstruction, as long as the original and at its rate.
-    score : float
-        The metric it was ranked by.
-    """
+    """A clip, its reconstruction at the same rate and length, and its score."""
 
     clip: BenchClip
     y_hat: FloatArray
@@ -42,39 +36,7 @@ def rank_clips(
     n_codebooks: int | None = None,
     metric: Metric = LOG_MEL,
 ) -> list[RankedClip]:
-    """Reconstruct clips and order them, the best first.
-
-    Parameters
-    ----------
-    codec : Codec
-        The codec.
-    clips : sequence of BenchClip
-        The clips.
-    n_codebooks : int, optional
-        Codebooks to decode from, by default all.
-    metric : Metric, default LOG_MEL
-        What to order by. One that is for speech only ranks only speech.
-
-    Returns
-    -------
-    list of RankedClip
-        Best first; clips for which the metric is not defined are left out.
-
-    Raises
-    ------
-    InputError
-        If the number of codebooks is not one the codec has.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import qtokfeatures as qt
-    >>> noise = np.random.default_rng(0).normal(0, 0.1, size=24_000).astype(np.float32)
-    >>> clips = [BenchClip("noise", "environment", noise, 24_000)]
-    >>> best = rank_clips(qt.load_codec("mini", device="cpu"), clips)[0]
-    >>> best.clip.name, best.y_hat.shape
-    ('noise', (24000,))
-    """
+    """Clips reconstructed and ordered, the best first; left out where the metric is undefined."""
     most = codec.spec.n_codebooks
     k = most if n_codebooks is None else n_codebooks
     if not 1 <= k <= most:
@@ -91,3 +53,24 @@ def _reconstruct(codec: Codec[Any, Any], clip: BenchClip, k: int, metric: Metric
         clip.y, y_hat, clip.sr, speech=metric.speech_only and clip.kind == "speech"
     )
     return RankedClip(clip, y_hat, scores.get(metric.key, math.nan))
+
+
+def draw_sheets(ranked: Sequence[RankedClip], folder: Path, name: str) -> None:
+    """Draw ``NAME-best.png`` and ``NAME-worst.png``: ten clips each, the most extreme first."""
+    from qtokfeatures.viz import contact_sheet, save_sheet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = Path(name).stem.replace("/", "-")
+    for which, clips in (("best", ranked), ("worst", ranked[::-1])):
+        title = f"{name}: the {which} clips by log-mel distance, original above reconstruction"
+        sheet = contact_sheet([_pair(each) for each in clips[:_SHOWN]], title=title)
+        save_sheet(sheet, folder / f"{stem}-{which}.png")
+
+
+def _pair(ranked: RankedClip) -> SheetPair:
+    from qtokfeatures.viz import SheetPair
+
+    clip = ranked.clip
+    path = Path(clip.name)
+    title = f"{ranked.score:.3f}  {path.parent.name}/{path.stem}"
+    return SheetPair(title, clip.y, ranked.y_hat, clip.sr)

@@ -1,4 +1,4 @@
-"""Spoken digits told apart by codes, by what librosa computes, and after decoding."""
+"""Spoken digits classified by codes, by MFCC and log-mel, and after decoding."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import numpy.typing as npt
 
 from qtokfeatures.audio import resample
 from qtokfeatures.audio.acoustic import log_mel_frames, mfcc_frames
+from qtokfeatures.benches.clips import BenchClip, single_rate
 from qtokfeatures.benches.codec.bench import check_refining, refined_name
 from qtokfeatures.benches.digits.classifier import Examples, leave_one_speaker_out
-from qtokfeatures.benches.digits.recordings import DigitClip
 from qtokfeatures.benches.digits.result import CLEAN, DigitResult, Recognised
+from qtokfeatures.benches.measured import identify
 from qtokfeatures.benches.peers import Codec2, Opus, Peer, split_peers
-from qtokfeatures.benches.provenance import codec_identity, package_versions
 from qtokfeatures.evaluation.alignment import align
 from qtokfeatures.evaluation.perturbations import SNRS_DB, Perturbation, babble, noises, white_noise
 from qtokfeatures.evaluation.signals import FloatArray
-from qtokfeatures.exceptions import InputError
 from qtokfeatures.features import pool_frames
 from qtokfeatures.labelled import CodeSequence, build_codes
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
@@ -29,10 +28,8 @@ if TYPE_CHECKING:
 
     AnyCodec: TypeAlias = Codec[Any, Any]
 
-SEGMENTS: Final = 3
-"""Segments whose means make the stronger statistics of a digit."""
-
-# As recognisers of speech take them: a hop of 10 ms, three windows deep.
+SEGMENTS: Final = 3  # beginning, middle and end of a digit
+# Usual for recognising speech; librosa's defaults are for music.
 WINDOWS: Final[dict[str, Any]] = {"n_mels": 40, "window_s": 0.032, "hop_s": 0.01}
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "scikit-learn", "librosa")
@@ -43,7 +40,7 @@ Waves = dict[str, list[FloatArray]]
 
 def bench_digits(
     codec: AnyCodec,
-    digits: Sequence[DigitClip],
+    digits: Sequence[BenchClip],
     *,
     token_features: Mapping[str, Any],
     talkers: Sequence[FloatArray],
@@ -53,53 +50,17 @@ def bench_digits(
     peers: Iterable[Peer] | None = None,
     on_progress: Progress | None = None,
 ) -> DigitResult:
-    """Measure how useful codes are for telling spoken digits apart, and how much decoding keeps.
+    """Accuracy of every feature on clean and noisy digits, trained on clean speech of others.
 
-    One linear classifier for every feature, trained on clean recordings of all speakers but one
-    and tested on that one, clean and in noise; see
-    :func:`~qtokfeatures.benches.digits.leave_one_speaker_out`.
-
-    Parameters
-    ----------
-    codec : Codec
-        The codec.
-    digits : sequence of DigitClip
-        Recordings of three or more speakers, of one rate.
-    token_features : mapping of str to transformer
-        Name in tables to a transformer of codes: anything with ``fit`` and ``transform`` that
-        takes a CodeSequence and gives one row a clip.
-    talkers : sequence of ndarray of float32, shape (sample,)
-        Speech at the digits' rate that the babble of tests is made of.
-    training_talkers : sequence of ndarray of float32, shape (sample,)
-        The same, of other people, for the one classifier that is trained on noisy speech.
-    n_codebooks : iterable of int, default (16, 8, 4, 2, 1)
-        Numbers of codebooks to decode from; those the codec does not have are left out.
-    refine : int, default 0
-        Also decode codes that were refined in so many steps, unless 0.
-    peers : iterable of Peer, optional
-        Codecs to compare the decoding with; by default Opus and Codec 2.
-    on_progress : callable, optional
-        Called as ``on_progress(stage, done, total)``.
-
-    Returns
-    -------
-    DigitResult
-
-    Raises
-    ------
-    InputError
-        If there are too few speakers, or the recordings are of several rates.
-    MissingExtraError
-        If librosa is not installed.
+    `talkers` are the babble of the tests, `training_talkers` that of the one classifier that is
+    trained on noisy speech.
     """
     check_refining(codec, refine)
     watch = on_progress or ignore_progress
-    sr = _one_rate(digits)
+    sr = single_rate(digits)
     spoken = _Spoken(digits, noises(talkers))
     running, skipped = split_peers((Opus(), Codec2()) if peers is None else peers)
-    mfcc = {
-        name: [mfcc_frames(y, sr, **WINDOWS) for y in waves] for name, waves in spoken.waves.items()
-    }
+    mfcc = {name: spoken.mfcc(waves) for name, waves in spoken.waves.items()}
     encoded = {
         name: encode_with_latents(codec, waves, sr=sr)
         for name, waves in _watched_items(spoken.waves, "encode digits", watch)
@@ -108,8 +69,8 @@ def bench_digits(
     rows = [
         *_token_rows(spoken, codes, token_features, watch),
         *_statistics_rows(spoken, "latents", {name: own for name, (_, own) in encoded.items()}),
-        *_acoustic_rows(spoken, mfcc, sr),
-        _noisy_row(spoken, mfcc, training_talkers, sr),
+        *_acoustic_rows(spoken, mfcc),
+        _noisy_row(spoken, mfcc, training_talkers),
     ]
     through = {
         **_decode(codec, codes[CLEAN], n_codebooks, watch),
@@ -117,23 +78,22 @@ def bench_digits(
         **_through_peers(running, spoken, watch),
     }
     return DigitResult(
-        codec=codec_identity(codec),
+        **identify(codec, _PACKAGES),
         speakers=spoken.speakers,
         conditions=tuple(spoken.waves),
         features=tuple(rows),
         decoded=_decoded_rows(spoken, mfcc[CLEAN], through),
         skipped=skipped,
-        versions=package_versions(_PACKAGES),
     )
 
 
 class _Spoken:
-    """The recordings, clean and in every noise, and who said what."""
+    """Recordings, clean and in every noise, with labels and speakers."""
 
-    def __init__(self, digits: Sequence[DigitClip], changes: Sequence[Perturbation]) -> None:
+    def __init__(self, digits: Sequence[BenchClip], changes: Sequence[Perturbation]) -> None:
         self.digits = digits
         self.sr = digits[0].sr
-        self.labels: npt.NDArray[np.int64] = np.array([clip.digit for clip in digits])
+        self.labels: npt.NDArray[np.int64] = np.array([int(clip.text) for clip in digits])
         self.speakers: npt.NDArray[np.str_] = np.array([clip.speaker for clip in digits])
         self.waves: Waves = {CLEAN: [clip.y for clip in digits]}
         for change in changes:
@@ -145,13 +105,16 @@ class _Spoken:
             for change, clip in zip(changes, self.digits, strict=True)
         ]
 
+    def mfcc(self, waves: Sequence[FloatArray]) -> list[FloatArray]:
+        return [mfcc_frames(y, self.sr, **WINDOWS) for y in waves]
+
     def recognise(
         self,
         name: str,
         features: Mapping[str, npt.NDArray[np.float32]],
         more: Sequence[npt.NDArray[np.float32]] = (),
     ) -> Recognised:
-        """Train on what is clean, and on `more` versions of the same recordings."""
+        """Classify after training on clean recordings and on `more` versions of them."""
         versions = [features[CLEAN], *more]
         train = Examples(
             np.concatenate(versions),
@@ -176,11 +139,9 @@ def _token_rows(
     return rows
 
 
-def _acoustic_rows(
-    spoken: _Spoken, mfcc: Mapping[str, list[FloatArray]], sr: int
-) -> list[Recognised]:
+def _acoustic_rows(spoken: _Spoken, mfcc: Mapping[str, list[FloatArray]]) -> list[Recognised]:
     mel = {
-        name: [log_mel_frames(y, sr, **WINDOWS) for y in waves]
+        name: [log_mel_frames(y, spoken.sr, **WINDOWS) for y in waves]
         for name, waves in spoken.waves.items()
     }
     return _statistics_rows(spoken, "MFCC", mfcc) + _statistics_rows(spoken, "log-mel", mel)
@@ -207,7 +168,6 @@ def _noisy_row(
     spoken: _Spoken,
     mfcc: Mapping[str, list[FloatArray]],
     training_talkers: Sequence[FloatArray],
-    sr: int,
 ) -> Recognised:
     """MFCC of three segments, trained on each recording clean, in white noise and in babble."""
     rng = np.random.default_rng(_TRAINING_SEED)
@@ -215,10 +175,7 @@ def _noisy_row(
     white = [white_noise(snr_db=snr, seed=_TRAINING_SEED) for snr in snrs[0]]
     talking = {snr: babble(training_talkers, snr_db=snr, seed=_TRAINING_SEED) for snr in SNRS_DB}
     versions = [spoken.changed(white), spoken.changed([talking[snr] for snr in snrs[1]])]
-    more = [
-        pool([mfcc_frames(y, sr, **WINDOWS) for y in waves], segments=SEGMENTS)
-        for waves in versions
-    ]
+    more = [pool(spoken.mfcc(waves), segments=SEGMENTS) for waves in versions]
     features = {name: pool(frames, segments=SEGMENTS) for name, frames in mfcc.items()}
     name = f"MFCC, {SEGMENTS} segments, trained on noisy speech"
     return spoken.recognise(name, features, more)
@@ -259,11 +216,10 @@ def _through_peers(peers: Sequence[Peer], spoken: _Spoken, watch: Progress) -> W
 def _decoded_rows(
     spoken: _Spoken, clean: list[FloatArray], through: Waves
 ) -> tuple[Recognised, ...]:
-    """One recogniser, on MFCC of three segments, trained on originals only."""
+    """Accuracy of a recogniser on MFCC of three segments, trained on originals only."""
     features = {CLEAN: pool(clean, segments=SEGMENTS)}
     for name, waves in through.items():
-        frames = [mfcc_frames(y, spoken.sr, **WINDOWS) for y in waves]
-        features[name] = pool(frames, segments=SEGMENTS)
+        features[name] = pool(spoken.mfcc(waves), segments=SEGMENTS)
     right = spoken.recognise("decoded", features).right
     return tuple(
         Recognised("originals" if name == CLEAN else name, {CLEAN: each})
@@ -275,34 +231,10 @@ def _watched_items(items: Mapping[str, Any], stage: str, watch: Progress) -> Ite
     return with_progress(list(items.items()), stage, watch)
 
 
-def _one_rate(digits: Sequence[DigitClip]) -> int:
-    rates = {clip.sr for clip in digits}
-    if len(rates) != 1:
-        raise InputError(f"the digits must be of one rate, got {sorted(rates)} Hz")
-    return rates.pop()
-
-
 def encode_with_latents(
     codec: Codec[Any, Any], waves: Sequence[FloatArray], *, sr: int
 ) -> tuple[CodeSequence, list[FloatArray]]:
-    """Return what ``codec.encode`` and ``codec.latents`` give for each clip, in half the time.
-
-    Parameters
-    ----------
-    codec : Codec
-        The codec.
-    waves : sequence of ndarray of float32, shape (sample,)
-        Mono clips.
-    sr : int
-        Their rate, in Hz.
-
-    Returns
-    -------
-    codes : CodeSequence
-        The codes of all clips.
-    latents : list of ndarray of float32, shape (frame, dim)
-        The vectors that were quantised.
-    """
+    """Codes and latents (frame, dim) of each clip from one pass of the encoder."""
     import torch
 
     from qtokfeatures.codecs.batching import frames_of, latent_chunks, length_batches

@@ -1,4 +1,4 @@
-"""One linear classifier for every feature: what it gets right of speakers it has not heard."""
+"""Linear classifier for every feature, tested on speakers that it was not trained on."""
 
 from __future__ import annotations
 
@@ -16,25 +16,14 @@ from qtokfeatures.exceptions import InputError
 Matrix = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
+# Values of C; the mean squared norm of a training row is 1.
 COSTS: Final = (0.03, 0.3, 3.0, 30.0, 300.0)
-"""Values of C to choose from, where the mean squared norm of a training row is 1."""
-
 _SCALED: Final = (True, False)  # standardising suits statistics, and rarely sparse histograms
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """What a classifier is trained on.
-
-    Parameters
-    ----------
-    features : ndarray of float32, shape (row, feature)
-        One row a recording.
-    labels : ndarray of int64, shape (row,)
-        What to tell apart.
-    speakers : ndarray of str, shape (row,)
-        Who speaks.
-    """
+    """Training rows: features (row, feature), labels (row,) and speakers (row,)."""
 
     features: Matrix
     labels: Labels
@@ -44,38 +33,14 @@ class Examples:
 def leave_one_speaker_out(
     train: Examples, tests: Mapping[str, Matrix], labels: Labels, speakers: npt.NDArray[np.str_]
 ) -> dict[str, npt.NDArray[np.bool_]]:
-    """Classify each speaker's recordings by a linear SVM that heard only the others.
+    """Correctly classified rows of each speaker, by a linear SVM trained on the others.
 
-    C, and whether features are standardised, are chosen among the training speakers alone, by
-    leaving out each of them in turn; so every feature has the same choices, and none has seen the
-    test speaker.
-
-    Parameters
-    ----------
-    train : Examples
-        What is learnt from, in as many versions of a recording (clean, noisy) as wanted.
-    tests : mapping of str to ndarray, shape (row, feature)
-        Conditions to test under, each with the same recordings in the same order.
-    labels : ndarray of int64, shape (row,)
-        What is right for a row of a test.
-    speakers : ndarray of str, shape (row,)
-        Who speaks in a row of a test.
-
-    Returns
-    -------
-    dict of str to ndarray of bool, shape (row,)
-        What was right.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than three speakers.
+    C and standardising are chosen among the training speakers, by leaving out each in turn: every
+    feature has the same choices, and none is tuned on the tested speaker.
     """
     people = np.unique(train.speakers)
     if len(people) < 3:
-        raise InputError(
-            f"leaving speakers out, twice over, needs three of them, got {len(people)}"
-        )
+        raise InputError(f"nested leave-one-speaker-out needs three speakers, got {len(people)}")
     right = {name: np.zeros(len(labels), dtype=np.bool_) for name in tests}
     for person in people:
         model = _fit(train, person)
@@ -96,7 +61,7 @@ class _Model:
 
 
 class _Scaler:
-    """Standardise, or leave as it is; then bring the mean squared norm of a row to 1."""
+    """Optional standardising, then scaling to a mean squared norm of 1."""
 
     def __init__(self, features: Matrix, *, standardise: bool) -> None:
         self._each = StandardScaler(with_mean=standardise, with_std=standardise).fit(
@@ -110,7 +75,7 @@ class _Scaler:
 
 
 def _fit(train: Examples, left_out: str) -> _Model:
-    """A classifier of the best choice among the speakers that are not left out."""
+    """Classifier of the best scaling and C among the speakers that are not left out."""
     kept = train.speakers != left_out
     features, labels, speakers = train.features[kept], train.labels[kept], train.speakers[kept]
     choices = [_Choice(features, standardise=standardise) for standardise in _SCALED]

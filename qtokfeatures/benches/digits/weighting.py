@@ -1,23 +1,23 @@
-"""Whether counting steady tokens more helps to tell digits apart in noise."""
+"""Digits recognised in noise from histograms weighted by the stability of tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from qtokfeatures.benches.clips import BenchClip
 from qtokfeatures.benches.digits.classifier import Examples, leave_one_speaker_out
-from qtokfeatures.benches.digits.recordings import DigitClip
 from qtokfeatures.benches.digits.result import CLEAN, Recognised
-from qtokfeatures.benches.provenance import codec_identity, identity_note, package_versions
+from qtokfeatures.benches.measured import Measured, brackets, identify, percent, plain
 from qtokfeatures.evaluation.bootstrap import bootstrap_interval
 from qtokfeatures.evaluation.perturbations import Perturbation, babble, white_noise
 from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.evaluation.stability import NAME, token_stability
-from qtokfeatures.evaluation.tables import TextTable, format_number
+from qtokfeatures.evaluation.tables import TextTable
 from qtokfeatures.labelled import CodeSequence
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
@@ -27,92 +27,86 @@ if TYPE_CHECKING:
     AnyCodec: TypeAlias = Codec[Any, Any]
 
 SNRS_DB: Final = (10.0, 0.0)
-"""Ratios of speech to noise, in dB."""
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "scikit-learn")
 
 
-@dataclass(frozen=True, eq=False)
-class WeightingResult:
-    """Digits recognised with all tokens counted alike, and with steady ones counted more.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class WeightingResult(Measured):
+    """Digits recognised from each histogram without and with weights, in the same order."""
 
-    Parameters
-    ----------
-    codec : mapping of str to str
-        Name, revision and fingerprint.
-    n_recordings, n_speakers : int
-        How many.
-    plain, weighted : tuple of Recognised
-        One a histogram, in the same order.
-    versions : mapping of str to str
-        Versions of packages.
-    """
+    bench: ClassVar[str] = "stability"
 
-    codec: Mapping[str, str]
     n_recordings: int
     n_speakers: int
     plain: tuple[Recognised, ...]
     weighted: tuple[Recognised, ...]
-    versions: Mapping[str, str]
 
     def gain(self, index: int, condition: str) -> tuple[float, float, float]:
-        """Return what weights add to the share recognised, and its 95 % bootstrap interval."""
+        """Gain in accuracy by weights, and its 95 % bootstrap interval."""
         pair = self.weighted[index].right[condition], self.plain[index].right[condition]
         difference = pair[0].astype(float) - pair[1].astype(float)
         return (float(difference.mean()), *bootstrap_interval(difference.tolist()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON types."""
+        """Return accuracies and gains as JSON types."""
         histograms = [
             {
-                "name": plain.name,
-                "plain": {each: plain.accuracy(each) for each in plain.right},
-                "weighted": {each: weighted.accuracy(each) for each in plain.right},
-                "gain_with_interval_95": {each: self.gain(i, each) for each in plain.right},
+                "name": unweighted.name,
+                "plain": {each: unweighted.accuracy(each) for each in unweighted.right},
+                "weighted": {each: weighted.accuracy(each) for each in unweighted.right},
+                "gain_with_interval_95": {each: self.gain(i, each) for each in unweighted.right},
             }
-            for i, (plain, weighted) in enumerate(zip(self.plain, self.weighted, strict=True))
+            for i, (unweighted, weighted) in enumerate(zip(self.plain, self.weighted, strict=True))
         ]
-        return {
-            "codec": dict(self.codec),
-            "recordings": self.n_recordings,
-            "speakers": self.n_speakers,
-            "histograms": histograms,
-            "versions": dict(self.versions),
-        }
+        values: dict[str, Any] = plain(
+            {
+                "codec": self.codec,
+                "recordings": self.n_recordings,
+                "speakers": self.n_speakers,
+                "histograms": histograms,
+                "versions": self.versions,
+            }
+        )
+        return values
+
+    def tables(self) -> tuple[TextTable, ...]:
+        """Three rows a histogram: without weights, with weights, difference."""
+        conditions = tuple(self.plain[0].right)
+        rows = []
+        for index, pair in enumerate(zip(self.plain, self.weighted, strict=True)):
+            for weights, row in zip(("no", "yes"), pair, strict=True):
+                accuracies = (percent(row.accuracy(each)) for each in conditions)
+                rows.append((row.name, weights, *accuracies))
+            gains = (_signed_gain(*self.gain(index, each)) for each in conditions)
+            rows.append((pair[0].name, "difference", *gains))
+        title = "Digits recognised, %: histograms of tokens, weighted by their stability or not"
+        return (TextTable(title, ("histogram", "weights", *conditions), tuple(rows), n_text=2),)
+
+    def findings(self) -> Iterable[str]:
+        """Recordings and method."""
+        yield (
+            f"{self.n_recordings} recordings of the Free Spoken Digit Dataset, "
+            f"{self.n_speakers} speakers, never trained on. One linear SVM, leaving one speaker "
+            "out, trained on clean recordings. Chance is 10 %. In brackets: 95 % bootstrap "
+            "intervals of the paired difference over recordings."
+        )
+        yield self.identity()
 
 
 def bench_weighting(
     codec: AnyCodec,
-    digits: Sequence[DigitClip],
+    digits: Sequence[BenchClip],
     *,
     histograms: Mapping[str, Any],
     talkers: Sequence[FloatArray],
     repeats: int = 2,
     on_progress: Progress | None = None,
 ) -> WeightingResult:
-    """Tell digits apart in noise by histograms of tokens, weighted by their stability and not.
+    """Accuracy in noise of histograms that are weighted by the stability of tokens and not.
 
-    The classifier is trained on clean recordings of all speakers but one and tested on that one;
-    the stability of each recording is measured on the recording as it is, in its noise.
-
-    Parameters
-    ----------
-    codec : Codec
-        The codec.
-    digits : sequence of DigitClip
-        Recordings of three or more speakers, of one rate.
-    histograms : mapping of str to TokenHistogram
-        Name in the table to a transformer that has the parameter ``weights``.
-    talkers : sequence of ndarray of float32, shape (sample,)
-        Speech at the digits' rate for babble.
-    repeats : int, default 2
-        As in :func:`~qtokfeatures.token_stability`.
-    on_progress : callable, optional
-        Called as ``on_progress(stage, done, total)``.
-
-    Returns
-    -------
-    WeightingResult
+    The stability of each recording is measured on the recording in its noise, `repeats` times as
+    in :func:`~qtokfeatures.token_stability`.
     """
     watch = on_progress or ignore_progress
     changes = _changes(talkers)
@@ -120,7 +114,7 @@ def bench_weighting(
         name: _codes(codec, digits, change, repeats)
         for name, change in with_progress(list(changes.items()), "encode digits", watch)
     }
-    labels = np.array([clip.digit for clip in digits])
+    labels = np.array([int(clip.text) for clip in digits])
     speakers = np.array([clip.speaker for clip in digits])
     rows: dict[str | None, list[Recognised]] = {None: [], NAME: []}
     for name, histogram in with_progress(list(histograms.items()), "classify digits", watch):
@@ -129,71 +123,12 @@ def bench_weighting(
             train = Examples(features[CLEAN], labels, speakers)
             found.append(Recognised(name, leave_one_speaker_out(train, features, labels, speakers)))
     return WeightingResult(
-        codec_identity(codec),
-        len(digits),
-        len(set(speakers.tolist())),
-        tuple(rows[None]),
-        tuple(rows[NAME]),
-        package_versions(_PACKAGES),
+        **identify(codec, _PACKAGES),
+        n_recordings=len(digits),
+        n_speakers=len(set(speakers.tolist())),
+        plain=tuple(rows[None]),
+        weighted=tuple(rows[NAME]),
     )
-
-
-def weighting_tables(result: WeightingResult) -> tuple[TextTable, ...]:
-    """Lay out what the bench measured.
-
-    Parameters
-    ----------
-    result : WeightingResult
-        What was measured.
-
-    Returns
-    -------
-    tuple of TextTable
-    """
-    conditions = tuple(result.plain[0].right)
-    rows = []
-    for index, (plain, weighted) in enumerate(zip(result.plain, result.weighted, strict=True)):
-        rows.append((plain.name, "no", *(_percent(plain.accuracy(each)) for each in conditions)))
-        rows.append(
-            (plain.name, "yes", *(_percent(weighted.accuracy(each)) for each in conditions))
-        )
-        gains = (result.gain(index, each) for each in conditions)
-        rows.append((plain.name, "difference", *(_interval(*gain) for gain in gains)))
-    return (
-        TextTable(
-            "Digits recognised, %: histograms of tokens, weighted by their stability or not",
-            ("histogram", "weights", *conditions),
-            tuple(rows),
-            n_text=2,
-        ),
-    )
-
-
-def weighting_notes(result: WeightingResult, *, command: str = "") -> tuple[str, ...]:
-    """Say what the table means and how it was made.
-
-    Parameters
-    ----------
-    result : WeightingResult
-        What was measured.
-    command : str, default ""
-        The command that made the table.
-
-    Returns
-    -------
-    tuple of str
-    """
-    notes = [
-        f"Made by `{command}`." if command else "",
-        (
-            f"{result.n_recordings} recordings of the Free Spoken Digit Dataset, "
-            f"{result.n_speakers} speakers, never trained on. One linear SVM, leaving one speaker "
-            "out, trained on clean recordings. Chance is 10 %. In brackets: 95 % bootstrap "
-            "intervals of the paired difference over recordings."
-        ),
-        identity_note(result.codec, result.versions),
-    ]
-    return tuple(note for note in notes if note)
 
 
 def _changes(talkers: Sequence[FloatArray]) -> dict[str, Perturbation | None]:
@@ -203,9 +138,9 @@ def _changes(talkers: Sequence[FloatArray]) -> dict[str, Perturbation | None]:
 
 
 def _codes(
-    codec: AnyCodec, digits: Sequence[DigitClip], change: Perturbation | None, repeats: int
+    codec: AnyCodec, digits: Sequence[BenchClip], change: Perturbation | None, repeats: int
 ) -> CodeSequence:
-    """Encode the digits as they are in a noise, with the stability of their tokens."""
+    """Codes of the digits in a noise, with the stability of their tokens."""
     waves = [
         (clip.y if change is None else change.apply(clip.y, clip.sr, key=clip.name), clip.sr)
         for clip in digits
@@ -222,9 +157,9 @@ def _features(
     return {name: np.asarray(histogram.transform(each)) for name, each in codes.items()}
 
 
-def _percent(share: float) -> str:
-    return format_number(100 * share, 0)
+def _signed_gain(gain: float, low: float, high: float) -> str:
+    return f"{_signed(gain)} {brackets((low, high), _signed)}"
 
 
-def _interval(gain: float, low: float, high: float) -> str:
-    return f"{100 * gain:+.0f} [{100 * low:+.0f}, {100 * high:+.0f}]".replace("-", "−")
+def _signed(share: float) -> str:
+    return f"{100 * share:+.0f}".replace("-", "−")

@@ -1,7 +1,3 @@
-"""Robustness of tokens: which change with noise and microphones, and what they tell of phones."""
+"""Codes of speech that change under perturbation, and their information on phones."""
 
 from __future__ import annotations
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Whether tokens of speech survive noise, rooms and microphones, and whether they mean anything."""
+"""Stability of the tokens of speech under perturbation, and their information on phones."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import resample
-from qtokfeatures.benches.clips import BenchClip
-from qtokfeatures.benches.provenance import codec_identity, package_versions
+from qtokfeatures.benches.clips import BenchClip, single_rate
+from qtokfeatures.benches.measured import identify
 from qtokfeatures.benches.robustness.flips import (
     Codes,
     Flips,
     chance_flips,
     count_flips,
+    entropy_bits,
+    held_out_information,
     speech_frames,
 )
-from qtokfeatures.benches.robustness.information import entropy_bits, held_out_information
 from qtokfeatures.benches.robustness.phones import (
     PAUSE,
     SENTENCES,
@@ -35,7 +36,6 @@ from qtokfeatures.evaluation.perturbations import (
     white_noise,
 )
 from qtokfeatures.evaluation.signals import FloatArray
-from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodeSequence
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
@@ -45,8 +45,7 @@ if TYPE_CHECKING:
     AnyCodec: TypeAlias = Codec[Any, Any]
 
 CLEAN: Final = "clean"
-PHONE_SNR_DB: Final = 5.0
-"""Ratio of speech to noise at which phones are told from tokens, in dB."""
+PHONE_SNR_DB: Final = 5.0  # of the speech whose phones are predicted from tokens
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch")
 
@@ -59,36 +58,13 @@ def bench_robustness(
     sentences: Sequence[str] = SENTENCES,
     on_progress: Progress | None = None,
 ) -> RobustnessResult:
-    """Measure which codes of speech change under perturbations, and what codes tell of phones.
+    """Shares of changed codes under perturbations, codes used, and information on phones.
 
-    Few changes are worth something only where many codes are used and they tell phones apart: a
-    codebook that collapsed never changes. So this measures all three.
-
-    Parameters
-    ----------
-    codec : Codec
-        The codec.
-    clips : sequence of BenchClip
-        Speech, all of one rate.
-    talkers : sequence of ndarray of float32, shape (sample,)
-        Speech of other people at that rate, for babble.
-    sentences : sequence of str, default SENTENCES
-        What Flite speaks to know the times of phones; where it is not installed, phones are left
-        out, with the reason.
-    on_progress : callable, optional
-        Called as ``on_progress(stage, done, total)``.
-
-    Returns
-    -------
-    RobustnessResult
-
-    Raises
-    ------
-    InputError
-        If there is no clip, or they are of several rates.
+    The three belong together: a collapsed codebook never changes, and says nothing. Phones need
+    Flite to speak the sentences; without it they are left out, with the reason.
     """
     watch = on_progress or ignore_progress
-    sr = _one_rate(clips)
+    sr = single_rate(clips)
     clean = _encode(codec, [clip.y for clip in clips], sr)
     hop = codec.spec.hop_length * sr / codec.spec.sample_rate
     speaks = [
@@ -105,7 +81,7 @@ def bench_robustness(
     spoken = [] if reason else speak_all(sentences)
     phones, entropy, n_phone_frames = _phones(codec, spoken, talkers, sr, watch)
     return RobustnessResult(
-        codec=codec_identity(codec),
+        **identify(codec, _PACKAGES),
         n_clips=len(clips),
         n_frames=joined.shape[1],
         n_speech_frames=int(sum(each.sum() for each in speaks)),
@@ -116,7 +92,6 @@ def bench_robustness(
         phone_entropy=entropy,
         n_phone_frames=n_phone_frames,
         skipped={"What tokens tell about phones": reason} if reason else {},
-        versions=package_versions(_PACKAGES),
     )
 
 
@@ -158,7 +133,7 @@ def _phones(
 def _versions(
     spoken: Sequence[PhoneClip], talkers: Sequence[FloatArray], talkers_sr: int
 ) -> list[tuple[str, list[FloatArray]]]:
-    """The sentences clean, in white noise and in babble."""
+    """Waves of the sentences clean, in white noise and in babble."""
     sr = spoken[0].sr
     voices = [resample(y, orig_sr=talkers_sr, target_sr=sr) for y in talkers]
     changes = (white_noise(snr_db=PHONE_SNR_DB), babble(voices, snr_db=PHONE_SNR_DB))
@@ -171,7 +146,7 @@ def _versions(
 
 
 class _SpokenFrames:
-    """The frames of the spoken sentences in which there is a phone."""
+    """Frames of the spoken sentences that hold a phone."""
 
     def __init__(self, spoken: Sequence[PhoneClip], codes: list[Codes], frame_rate: float) -> None:
         lengths = [each.shape[1] for each in codes]
@@ -206,10 +181,3 @@ def _folds(sentences: npt.NDArray[np.str_], n_folds: int = 6) -> npt.NDArray[np.
 
 def _encode(codec: AnyCodec, waves: Sequence[FloatArray], sr: int) -> list[Codes]:
     return list(CodeSequence(codec.encode_many([(y, sr) for y in waves])))
-
-
-def _one_rate(clips: Sequence[BenchClip]) -> int:
-    rates = {clip.sr for clip in clips}
-    if len(rates) != 1:
-        raise InputError(f"the clips must be some, and of one rate; got rates {sorted(rates)} Hz")
-    return rates.pop()

@@ -1,4 +1,4 @@
-"""Speech whose phones are known to the millisecond, because Flite says when it speaks which."""
+"""Speech with phone labels, synthesised by Flite."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import load_audio
-from qtokfeatures.benches.peers.tools import missing_tools, run_tool
+from qtokfeatures.benches.peers import missing_tools, run_tool
 from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import CodecError
 
-VOICES: Final = ("slt", "rms", "awb")
+VOICES: Final = ("slt", "rms", "awb")  # not those of diphones, whose phone times are wrong
+STRETCHES: Final = (0.85, 1.2)  # durations, as a multiple of a voice's own
+PAUSE: Final = "pau"  # Flite's label of silence
 
 SENTENCES: Final = (
     "The choir sang loudly while the children threw yellow leaves at each other.",
@@ -69,34 +71,11 @@ SENTENCES: Final = (
     "Nine of the twelve jurors believed what the fisherman had told them.",
     "The engine coughed, shook twice and then fell silent.",
 )
-"""Voices of Flite that speak, one female; those made of diphones do not keep to their times."""
-
-STRETCHES: Final = (0.85, 1.2)
-"""How long they take over each sentence, as a multiple of their usual time."""
-
-PAUSE: Final = "pau"
-"""What Flite calls silence."""
 
 
 @dataclass(frozen=True, eq=False)
 class PhoneClip:
-    """A spoken sentence and its phones.
-
-    Parameters
-    ----------
-    sentence : str
-        What was said.
-    voice : str
-        Whose voice.
-    y : ndarray of float32, shape (sample,)
-        Mono samples.
-    sr : int
-        Their rate, in Hz.
-    phones : tuple of str
-        The phones, one after another.
-    ends_s : tuple of float
-        When each ends, in seconds.
-    """
+    """A spoken sentence with its phones and the end of each, in seconds."""
 
     sentence: str
     voice: str
@@ -106,20 +85,7 @@ class PhoneClip:
     ends_s: tuple[float, ...]
 
     def frame_phones(self, n_frames: int, *, frame_rate: float) -> npt.NDArray[np.str_]:
-        """Say which phone fills most of each frame.
-
-        Parameters
-        ----------
-        n_frames : int
-            Frames from the start of the clip on.
-        frame_rate : float
-            Frames a second.
-
-        Returns
-        -------
-        ndarray of str, shape (frame,)
-            A pause after the last phone.
-        """
+        """Phone that fills most of each frame (frame,); a pause after the last."""
         edges = np.arange(n_frames + 1) / frame_rate
         starts, ends = np.array([0.0, *self.ends_s[:-1]]), np.array(self.ends_s)
         inside = np.minimum(edges[1:, None], ends) - np.maximum(edges[:-1, None], starts)
@@ -129,31 +95,12 @@ class PhoneClip:
 
 
 def missing_flite() -> str:
-    """Say why nothing can be spoken here; empty where it can."""
+    """Why nothing can be spoken here; empty where Flite is installed."""
     return missing_tools("flite", package="flite")
 
 
 def speak(sentence: str, *, voice: str, stretch: float = 1.0) -> PhoneClip:
-    """Let Flite speak a sentence and say when it speaks which phone.
-
-    Parameters
-    ----------
-    sentence : str
-        English text.
-    voice : str
-        A voice that Flite has built in.
-    stretch : float, default 1.0
-        Above 1 speaks slower.
-
-    Returns
-    -------
-    PhoneClip
-
-    Raises
-    ------
-    CodecError
-        If Flite is missing, fails, or says nothing about phones.
-    """
+    """A sentence spoken by a voice of Flite; a `stretch` above 1 is slower."""
     with tempfile.TemporaryDirectory(prefix="qtok-speech-") as folder:
         path = Path(folder, "speech.wav")
         how = ["-voice", voice, "--setf", f"duration_stretch={stretch:g}", "-psdur"]
@@ -163,31 +110,13 @@ def speak(sentence: str, *, voice: str, stretch: float = 1.0) -> PhoneClip:
     pairs = [entry.rpartition(":") for entry in said]
     phones = tuple(phone for phone, _, _ in pairs)
     if not phones or not all(phones):
-        raise CodecError(f"flite said nothing about the phones of {sentence!r}: {said}")
+        raise CodecError(f"flite printed no phones of {sentence!r}: {said}")
     ends_s = tuple(float(end) for _, _, end in pairs)
     return PhoneClip(sentence, voice, clip.y, clip.sr, phones, ends_s)
 
 
 def speak_all(sentences: Sequence[str], *, voices: Sequence[str] = VOICES) -> list[PhoneClip]:
-    """Let every voice speak every sentence, fast and slowly.
-
-    Parameters
-    ----------
-    sentences : sequence of str
-        English texts.
-    voices : sequence of str, default VOICES
-        Voices that Flite has built in.
-
-    Returns
-    -------
-    list of PhoneClip
-        Sentence by sentence.
-
-    Raises
-    ------
-    CodecError
-        If Flite is missing or fails.
-    """
+    """Every sentence by every voice, fast and slow, sentence by sentence."""
     if shutil.which("flite") is None:
         raise CodecError(missing_flite())
     return [
@@ -196,6 +125,3 @@ def speak_all(sentences: Sequence[str], *, voices: Sequence[str] = VOICES) -> li
         for voice in voices
         for stretch in STRETCHES
     ]
-
-
-"""What is spoken where the timing of phones is needed."""

@@ -1,21 +1,22 @@
-"""How long a folder of short clips takes to encode, beside what librosa takes for their MFCC."""
+"""Encoding time of folders of short clips beside the time of their MFCC by librosa."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import load_audio
 from qtokfeatures.audio.acoustic import mfcc_frames
-from qtokfeatures.benches.provenance import codec_identity, package_versions
+from qtokfeatures.benches.measured import Measured, identify, percent
 from qtokfeatures.benches.speed.timing import with_threads
+from qtokfeatures.evaluation.tables import TextTable
 from qtokfeatures.exceptions import InputError, require
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
@@ -29,75 +30,69 @@ _OPERATIONS: Final = {
     "convolutions": ("conv",),
 }
 _REST: Final = "the rest"
+_METHOD: Final = (
+    "Medians of three turns in one run, codec and librosa in turns. Encode: "
+    "`codec.encode_many(paths)`. MFCC: `librosa.load` at 24 kHz, `librosa.feature.mfcc` with 20 "
+    "coefficients and `librosa.feature.delta`, mean and standard deviation, otherwise at their "
+    "defaults."
+)
 
 
 @dataclass(frozen=True)
 class FolderSpeed:
-    """The time that one folder took, in seconds, medians over turns.
-
-    Parameters
-    ----------
-    name : str
-        What is in it.
-    n_clips : int
-        Clips in it.
-    duration_s : float
-        Their length together.
-    encode_s : mapping of int to float
-        Threads of torch to the time of ``codec.encode_many``, from files to codes.
-    mfcc_s : float
-        Time in which librosa reads them and computes and summarises MFCC.
-    read_s : float
-        Of the time on one thread: reading, and resampling to the codec's rate.
-    encoder_s : float
-        The encoder.
-    quantise_s : float
-        The search in the codebooks, with what it takes to batch and label.
-    encoder_shares : mapping of str to float
-        What the encoder's time goes into, 0 … 1.
-    """
+    """Times of one folder in seconds, medians over turns; the parts are on one thread."""
 
     name: str
     n_clips: int
     duration_s: float
-    encode_s: Mapping[int, float]
+    encode_s: Mapping[int, float]  # files to codes, by threads of torch
     mfcc_s: float
-    read_s: float
+    read_s: float  # reading and resampling
     encoder_s: float
-    quantise_s: float
-    encoder_shares: Mapping[str, float]
+    quantise_s: float  # codebooks, batching, labels
+    encoder_shares: Mapping[str, float]  # kinds of operations, 0 … 1
 
     def ratio(self, threads: int) -> float:
-        """Time of encoding over time of MFCC: below 1 the codec is faster."""
+        """Time of encoding over that of MFCC: below 1 the codec is faster."""
         return self.encode_s[threads] / self.mfcc_s
 
 
-@dataclass(frozen=True)
-class FolderSpeedResult:
-    """What :func:`bench_folders` measured.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SpeedResult(Measured):
+    """Times of every folder."""
 
-    Parameters
-    ----------
-    codec : mapping of str to str
-        Name, revision and fingerprint of the codec.
-    folders : tuple of FolderSpeed
-        One a folder.
-    versions : mapping of str to str
-        Versions of the packages that were timed.
-    """
+    bench: ClassVar[str] = "speed"
 
-    codec: Mapping[str, str]
     folders: tuple[FolderSpeed, ...]
-    versions: Mapping[str, str]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON types.
+    def tables(self) -> tuple[TextTable, ...]:
+        """Times beside MFCC, and their parts."""
+        threads = list(self.folders[0].encode_s)
+        beside = TextTable(
+            "Files to codes, beside files to MFCC statistics, s",
+            (
+                "folder",
+                "clips",
+                "audio, s",
+                *(_threads("encode", n) for n in threads),
+                "librosa, MFCC",
+                *(_threads("ratio", n) for n in threads),
+            ),
+            tuple(_beside(folder) for folder in self.folders),
+        )
+        kinds = list(self.folders[0].encoder_shares)
+        parts = TextTable(
+            "Where the time of encoding goes (1 thread), s; and what the encoder computes, %",
+            ("folder", "read and resample", "encoder", "codebooks and labels", *kinds),
+            tuple(_parts(folder) for folder in self.folders),
+        )
+        return beside, parts
 
-        Returns
-        -------
-        dict
-        """
-        return asdict(self)
+    def findings(self) -> Iterable[str]:
+        """Comparison of every folder, method."""
+        yield from (_verdict(folder) for folder in self.folders)
+        yield _METHOD
+        yield self.identity()
 
 
 def bench_folders(
@@ -107,32 +102,10 @@ def bench_folders(
     threads: Sequence[int] = (1, 2),
     repeats: int = 3,
     on_progress: Progress | None = None,
-) -> FolderSpeedResult:
-    """Time a codec on files, in turns with librosa, so that other load meets both.
+) -> SpeedResult:
+    """Times of a codec on folders of files, in turns with librosa, so that load affects both.
 
-    Parameters
-    ----------
-    codec : Codec
-        The codec.
-    folders : mapping of str to sequence of path
-        Name in tables to audio files.
-    threads : sequence of int, default (1, 2)
-        Numbers of threads of torch.
-    repeats : int, default 3
-        Timed turns; the median counts. One more before them is not timed.
-    on_progress : callable, optional
-        Called as ``on_progress(stage, done, total)``.
-
-    Returns
-    -------
-    FolderSpeedResult
-
-    Raises
-    ------
-    InputError
-        If a folder has no files.
-    MissingExtraError
-        If librosa is not installed.
+    One more turn before the timed ones is not counted.
     """
     watch = on_progress or ignore_progress
     empty = [name for name, paths in folders.items() if not paths]
@@ -142,29 +115,11 @@ def bench_folders(
         _bench_folder(codec, name, [str(path) for path in paths], threads, repeats)
         for name, paths in with_progress(list(folders.items()), "time folders", watch)
     )
-    return FolderSpeedResult(codec_identity(codec), measured, package_versions(_PACKAGES))
+    return SpeedResult(**identify(codec, _PACKAGES), folders=measured)
 
 
 def summarise_mfcc(path: str, *, sr: int) -> npt.NDArray[np.float32]:
-    """Read a file with librosa and summarise its MFCC, all at librosa's defaults.
-
-    Parameters
-    ----------
-    path : str
-        An audio file.
-    sr : int
-        Rate to resample to, in Hz.
-
-    Returns
-    -------
-    ndarray of float32, shape (80,)
-        Means and standard deviations of 20 coefficients and their differences.
-
-    Raises
-    ------
-    MissingExtraError
-        If librosa is not installed.
-    """
+    """Means and standard deviations of the MFCC of a file by librosa, shape (80,)."""
     librosa = require("librosa", purpose="MFCC")
     y, _ = librosa.load(path, sr=sr)
     frames = mfcc_frames(y, sr)
@@ -209,7 +164,7 @@ def _bench_folder(
 
 
 def _encoder_of(codec: Codec[Any, Any], waves: list[npt.NDArray[np.float32]]) -> Callable[[], None]:
-    """What ``encode_many`` does without reading, codebooks and labels."""
+    """A run of ``encode_many`` without reading, codebooks and labels."""
     import torch
 
     from qtokfeatures.codecs.batching import frames_of, latent_chunks, length_batches
@@ -227,7 +182,7 @@ def _encoder_of(codec: Codec[Any, Any], waves: list[npt.NDArray[np.float32]]) ->
 
 
 def _shares(job: Callable[[], Any]) -> dict[str, float]:
-    """Which kinds of operations of torch a job spends its time in."""
+    """Shares of a job's time by kinds of operations of torch."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     spent = dict.fromkeys([*_OPERATIONS, _REST], 0.0)
@@ -258,3 +213,44 @@ def _time(job: Callable[[], Any]) -> float:
     start = time.perf_counter()
     job()
     return time.perf_counter() - start
+
+
+def _verdict(folder: FolderSpeed) -> str:
+    n = min(folder.encode_s)
+    ratio = folder.ratio(n)
+    compared = f"{ratio:.1f} times as long as" if ratio > 1 else f"{ratio:.2f} of the time of"
+    parts: Mapping[str, float] = {
+        "reading and resampling": folder.read_s,
+        "the encoder": folder.encoder_s,
+        "codebooks and labels": folder.quantise_s,
+    }
+    most = max(parts, key=lambda part: parts[part])
+    return (
+        f"{folder.name}: on {n} thread{'s' if n > 1 else ''} encoding takes {compared} MFCC; most "
+        f"of it goes into {most}."
+    )
+
+
+def _beside(folder: FolderSpeed) -> tuple[str, ...]:
+    return (
+        folder.name,
+        str(folder.n_clips),
+        f"{folder.duration_s:.0f}",
+        *(f"{seconds:.2f}" for seconds in folder.encode_s.values()),
+        f"{folder.mfcc_s:.2f}",
+        *(f"{folder.ratio(n):.2f}" for n in folder.encode_s),
+    )
+
+
+def _parts(folder: FolderSpeed) -> tuple[str, ...]:
+    return (
+        folder.name,
+        f"{folder.read_s:.2f}",
+        f"{folder.encoder_s:.2f}",
+        f"{folder.quantise_s:.2f}",
+        *(percent(share) for share in folder.encoder_shares.values()),
+    )
+
+
+def _threads(what: str, n: int) -> str:
+    return f"{what}, {n} thread{'s' if n > 1 else ''}"

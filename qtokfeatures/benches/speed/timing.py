@@ -1,4 +1,4 @@
-"""How long encoding and decoding take, as a fraction of the audio's duration."""
+"""Time of encoding and decoding, as a fraction of the audio's duration."""
 
 from __future__ import annotations
 
@@ -18,15 +18,7 @@ Result = TypeVar("Result")
 
 
 class Coder(NamedTuple):
-    """The two halves of a codec.
-
-    Parameters
-    ----------
-    encode : callable
-        Samples to codes or bytes.
-    decode : callable
-        What `encode` returned to samples.
-    """
+    """The two halves of a codec: samples to codes or bytes, and back to samples."""
 
     encode: Callable[[FloatArray], Any]
     decode: Callable[[Any], Any]
@@ -35,28 +27,9 @@ class Coder(NamedTuple):
 def measure_speed(
     coders: Mapping[str, Coder], y: FloatArray, sr: int, *, repeats: int = 5
 ) -> tuple[Speed, ...]:
-    """Time several codecs on the same audio, in turns, so that other load meets all of them.
+    """Median times of several codecs on the same audio, in turns, so that load affects all alike.
 
-    Parameters
-    ----------
-    coders : mapping of str to Coder
-        Name to codec.
-    y : ndarray of float32, shape (sample,)
-        The audio.
-    sr : int
-        Its rate, in Hz.
-    repeats : int, default 5
-        Timed turns; the median counts. One more before them is not timed.
-
-    Returns
-    -------
-    tuple of Speed
-        In the order of `coders`.
-
-    Raises
-    ------
-    InputError
-        If `repeats` is less than 1.
+    One more turn before the first is not timed.
     """
     if repeats < 1:
         raise InputError(f"repeats must be 1 or more, got {repeats}")
@@ -73,42 +46,12 @@ def measure_speed(
 
 
 def on_threads(coder: Coder, n_threads: int) -> Coder:
-    """Let a codec compute on so many threads of torch, and then on as many as before.
-
-    Parameters
-    ----------
-    coder : Coder
-        The codec.
-    n_threads : int
-        Threads of torch; more than there are cores make nothing faster.
-
-    Returns
-    -------
-    Coder
-    """
+    """A codec that runs on so many threads of torch."""
     return Coder(with_threads(coder.encode, n_threads), with_threads(coder.decode, n_threads))
 
 
 def with_threads(job: Callable[..., Result], n_threads: int) -> Callable[..., Result]:
-    """Return a function that does the same on so many threads of torch.
-
-    Parameters
-    ----------
-    job : callable
-        Anything.
-    n_threads : int
-        Threads of torch while it runs; afterwards there are as many as before.
-
-    Returns
-    -------
-    callable
-
-    Examples
-    --------
-    >>> import torch
-    >>> with_threads(torch.get_num_threads, 1)()
-    1
-    """
+    """A function that runs on so many threads of torch and restores the number after."""
     import torch
 
     def run(*args: Any, **kwargs: Any) -> Result:
@@ -123,19 +66,7 @@ def with_threads(job: Callable[..., Result], n_threads: int) -> Callable[..., Re
 
 
 def timing_signal(clips: Sequence[BenchClip], *, duration_s: float = 10.0) -> FloatArray:
-    """Join clips, over and over if need be, to audio of a given length.
-
-    Parameters
-    ----------
-    clips : sequence of BenchClip
-        At least one, all of one rate.
-    duration_s : float, default 10.0
-        Length, in seconds.
-
-    Returns
-    -------
-    ndarray of float32, shape (sample,)
-    """
+    """Clips joined and repeated to a duration, shape (sample,)."""
     return np.resize(np.concatenate([clip.y for clip in clips]), round(duration_s * clips[0].sr))
 
 

@@ -1,7 +1,3 @@
-"""What features are worth for telling instruments and environments apart, beside MFCC."""
+"""Instruments and environments classified by token features beside acoustic ones."""
 
 from __future__ import annotations
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Token features beside MFCC at several tasks: same splits, same learners, same tuning."""
+"""Token features beside MFCC and others at several tasks, with the same splits and tuning."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from qtokfeatures.benches.provenance import codec_identity, package_versions
-from qtokfeatures.benches.tasks.acoustic import BASELINES, MFCC
+from qtokfeatures.benches.measured import identify
+from qtokfeatures.benches.tasks.baselines import BASELINES, MFCC
 from qtokfeatures.benches.tasks.learners import Learnt, classify, cluster
 from qtokfeatures.benches.tasks.result import Compared, TaskResult
 from qtokfeatures.benches.tasks.sounds import SAMPLE_RATE, Sounds, Task
@@ -40,37 +40,14 @@ def bench_tasks(
     token_features: Mapping[str, Any],
     on_progress: Progress | None = None,
 ) -> TaskResult:
-    """Compare features of tokens with MFCC, log-mel and, where it is installed, openSMILE.
+    """Scores of every token feature and acoustic baseline at every task.
 
-    Every feature has the same splits and the same choice of learners, made within the training
-    clips. The token feature to judge by is the one that was best there, over all tasks.
-
-    Parameters
-    ----------
-    codec : Codec
-        The codec.
-    tasks : sequence of Task
-        What to tell apart; one of classification at least.
-    token_features : mapping of str to transformer
-        Name in tables to a transformer of codes: anything with ``fit`` and ``transform`` that
-        takes a CodeSequence and gives one row a clip.
-    on_progress : callable, optional
-        Called as ``on_progress(stage, done, total)``.
-
-    Returns
-    -------
-    TaskResult
-
-    Raises
-    ------
-    InputError
-        If no task is one of classification.
-    MissingExtraError
-        If librosa is not installed.
+    Splits and the choice of learners, within the training clips, are the same for every feature.
+    The token feature to judge by is the one that is best there, over all tasks.
     """
     watch = on_progress or ignore_progress
     if not any(task.splits for task in tasks):
-        raise InputError("a task of classification is needed, to choose a feature by")
+        raise InputError("expected at least one task of classification, which chooses the feature")
     distinct: list[Sounds] = []
     for task in tasks:
         if not any(task.sounds is known for known in distinct):
@@ -86,19 +63,18 @@ def bench_tasks(
         compare = _classified if task.splits else _clustered
         rows[task.name] = compare(task, own, watch)
     return TaskResult(
-        codec=codec_identity(codec),
+        **identify(codec, _PACKAGES),
         tasks=rows,
         about={task.name: task.sounds.about for task in tasks},
         chosen=_best(rows, token_features),
         skipped=skipped,
-        versions=package_versions(_PACKAGES),
     )
 
 
 def _features(
     codec: AnyCodec, sounds: Sounds, token_features: Mapping[str, Any]
 ) -> tuple[Features, dict[str, str]]:
-    """Every feature of the clips, and the baselines that cannot be had."""
+    """Every feature of the clips, and the baselines that are not installed, with the reason."""
     found: Features = {}
     skipped: dict[str, str] = {}
     for name, compute in BASELINES.items():
@@ -178,7 +154,7 @@ def _gain(key: str, task: Task, own: Any, base: Any, drawn: npt.NDArray[np.int64
 
 
 def _agreement(key: str, task: Task, clusters: Any, drawn: npt.NDArray[np.int64]) -> float:
-    """How well clusters agree with labels, mean over seeds."""
+    """Agreement of clusters with labels, mean over seeds."""
     score = _CLUSTER_SCORES[key]
     return float(np.mean([score(task.labels[drawn], each[drawn]) for each in clusters]))
 

@@ -1,4 +1,4 @@
-"""The learners of the bench: the same choices, tuned in the same way, for every feature."""
+"""Learners of the tasks bench, the same choices for every feature."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from qtokfeatures.benches.tasks.sounds import Task
 
 Matrix = npt.NDArray[np.float32]
 
+# Linear discriminants with shrinkage after Ledoit and Wolf, SVMs with Gaussian kernels.
 CHOICES: Final[dict[str, Any]] = {
     "LDA": make_pipeline(
         StandardScaler(), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     ),
     **{f"SVC, C={c}": make_pipeline(StandardScaler(), SVC(C=c)) for c in (1, 10, 100)},
 }
-"""Linear discriminants with shrinkage after Ledoit and Wolf, and SVMs with Gaussian kernels."""
 
 SEEDS: Final = range(5)
 _INNER_FOLDS: Final = 3
@@ -34,17 +34,7 @@ _INNER_FOLDS: Final = 3
 
 @dataclass(frozen=True, eq=False)
 class Learnt:
-    """What learners made of one feature.
-
-    Parameters
-    ----------
-    right : ndarray of bool, shape (tested clip,)
-        What was right, in the order of the splits' tests.
-    tuning : float
-        Accuracy of the chosen learners within the training folds, mean of folds.
-    chosen : tuple of str
-        The learner of each fold.
-    """
+    """Correctly classified clips, accuracy within the training folds, learner of each fold."""
 
     right: npt.NDArray[np.bool_]
     tuning: float
@@ -52,21 +42,10 @@ class Learnt:
 
 
 def classify(task: Task, features: Matrix) -> Learnt:
-    """Learn from each split's training clips, and test.
+    """Tests of every split, learnt from its training clips.
 
     The learner is chosen within the training clips, by up to three folds that share no instance
     where every class has several, and no clip elsewhere.
-
-    Parameters
-    ----------
-    task : Task
-        Labels and splits.
-    features : ndarray, shape (clip, feature)
-        One row a clip.
-
-    Returns
-    -------
-    Learnt
     """
     right, scores, chosen = [], [], []
     for train, test in task.splits:
@@ -79,20 +58,7 @@ def classify(task: Task, features: Matrix) -> Learnt:
 
 
 def cluster(task: Task, features: Matrix) -> list[npt.NDArray[np.int64]]:
-    """Standardise, and find as many k-means clusters as there are labels, once a seed.
-
-    Parameters
-    ----------
-    task : Task
-        Whose labels are counted, not looked at.
-    features : ndarray, shape (clip, feature)
-        One row a clip.
-
-    Returns
-    -------
-    list of ndarray of int
-        The cluster of each clip, for every seed of :data:`SEEDS`.
-    """
+    """K-means clusters (clip,) for every seed, as many as there are labels, standardised."""
     scaled = StandardScaler().fit_transform(features)
     count = len(np.unique(task.labels))
     return [KMeans(count, n_init=3, random_state=seed).fit_predict(scaled) for seed in SEEDS]

@@ -1,19 +1,23 @@
-"""The recordings of each task, and which of them are learnt from and tested on."""
+"""Recordings of each task, with labels and splits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import load_audio
-from qtokfeatures.benches.manifest import read_manifest, spread
+from qtokfeatures.benches.clips import read_manifest, spread
 from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
+from qtokfeatures.progress import Progress
+
+if TYPE_CHECKING:
+    from qtokfeatures.rendering.notes import Note
 
 SAMPLE_RATE: Final = 24_000
 _LONGEST_S: Final = 6.0
@@ -24,17 +28,9 @@ Names = npt.NDArray[np.str_]
 
 @dataclass(frozen=True, eq=False)
 class Sounds:
-    """Recordings, at 24 kHz.
+    """Recordings at 24 kHz, the instance (instrument or source) of each, and their origin.
 
-    Parameters
-    ----------
-    waves : list of ndarray of float32, shape (sample,)
-        The clips.
-    instances : ndarray of str, shape (clip,)
-        The physical or sampled instrument, or the source, that a clip is of: clips of one are no
-        independent evidence.
-    about : str
-        Where they come from, for the notes below tables.
+    Clips of one instance are no independent evidence.
     """
 
     waves: list[FloatArray]
@@ -44,19 +40,7 @@ class Sounds:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What is to be told apart.
-
-    Parameters
-    ----------
-    name : str
-        Name in tables.
-    sounds : Sounds
-        The recordings; tasks may share them.
-    labels : ndarray of str, shape (clip,)
-        What is right.
-    splits : tuple of (ndarray of int, ndarray of int)
-        Clips to learn from and clips to test, for each fold. A task without is one of clustering.
-    """
+    """Labels (clip,) to learn, with pairs of clips to train and to test on; clustering has none."""
 
     name: str
     sounds: Sounds
@@ -64,38 +48,8 @@ class Task:
     splits: tuple[tuple[Index, Index], ...] = ()
 
 
-class RenderedNote(Protocol):
-    """A note that a synthesiser played; see :func:`across_soundfonts`."""
-
-    @property
-    def y(self) -> FloatArray:
-        """Samples at 24 kHz."""
-
-    @property
-    def instrument(self) -> str:
-        """What plays."""
-
-    @property
-    def family(self) -> str:
-        """What it belongs to."""
-
-    @property
-    def soundfont(self) -> str:
-        """Whose recording of it."""
-
-
-def note_sounds(notes: Sequence[RenderedNote]) -> Sounds:
-    """Collect rendered notes; an instance is an instrument of a soundfont.
-
-    Parameters
-    ----------
-    notes : sequence of RenderedNote
-        The notes.
-
-    Returns
-    -------
-    Sounds
-    """
+def note_sounds(notes: Sequence[Note]) -> Sounds:
+    """Sounds of rendered notes; an instance is an instrument of a soundfont."""
     instances = np.array([f"{note.soundfont}/{note.instrument}" for note in notes])
     fonts = ", ".join(dict.fromkeys(note.soundfont for note in notes))
     kinds = len({note.instrument for note in notes})
@@ -103,33 +57,15 @@ def note_sounds(notes: Sequence[RenderedNote]) -> Sounds:
     return Sounds([note.y for note in notes], instances, about)
 
 
-def across_soundfonts(
-    notes: Sequence[RenderedNote], sounds: Sounds, *, apart: str = "timgm"
-) -> Task:
-    """Tell instruments apart in a soundfont that was not learnt from.
+def across_soundfonts(notes: Sequence[Note], sounds: Sounds, *, apart: str = "timgm") -> Task:
+    """Instruments in a soundfont that was not learnt from.
 
-    Parameters
-    ----------
-    notes : sequence of RenderedNote
-        Notes of two soundfonts at least.
-    sounds : Sounds
-        What :func:`note_sounds` made of them.
-    apart : str, default "timgm"
-        The soundfont that shares no ancestry with the others: it is tested after learning from
-        them, and they after learning from it.
-
-    Returns
-    -------
-    Task
-
-    Raises
-    ------
-    InputError
-        If there is nothing on one of the two sides.
+    The soundfont `apart` shares no ancestry with the others: it is tested after learning from
+    them, and they after learning from it.
     """
     is_apart = np.array([note.soundfont == apart for note in notes])
     if is_apart.all() or not is_apart.any():
-        raise InputError(f"notes of soundfont {apart!r} and of another one are needed")
+        raise InputError(f"expected notes of soundfont {apart!r} and of another one")
     one, other = np.flatnonzero(~is_apart), np.flatnonzero(is_apart)
     labels = np.array([note.instrument for note in notes])
     return Task(
@@ -137,39 +73,14 @@ def across_soundfonts(
     )
 
 
-def family_clusters(notes: Sequence[RenderedNote], sounds: Sounds) -> Task:
-    """Cluster rendered notes; what is right is the family of the instrument.
-
-    Parameters
-    ----------
-    notes : sequence of RenderedNote
-        The notes.
-    sounds : Sounds
-        What :func:`note_sounds` made of them.
-
-    Returns
-    -------
-    Task
-    """
+def family_clusters(notes: Sequence[Note], sounds: Sounds) -> Task:
+    """Clusters of rendered notes, compared with the families of their instruments."""
     families = np.array([note.family for note in notes])
     return Task("rendered instrument families, clustered", sounds, families)
 
 
 def load_instruments(folder: str | Path, *, per_instance: int | None = None) -> Task:
-    """Read recorded instruments; each fold tests one instance of a class that has others.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Recordings with ``manifest.csv``.
-    per_instance : int, optional
-        At most so many clips of each instance.
-
-    Returns
-    -------
-    Task
-        All other instances of all classes are learnt from.
-    """
+    """Recorded instruments; each fold tests one instance of a class that has others."""
     rows = [
         row
         for row in read_manifest(folder, ("path", "kind", "instrument", "instance"))
@@ -191,19 +102,7 @@ def load_instruments(folder: str | Path, *, per_instance: int | None = None) -> 
 
 
 def load_environments(folder: str | Path, *, per_class: int | None = None) -> Task:
-    """Read the classes of ESC-10, with the folds of that dataset.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Recordings with ``manifest.csv``.
-    per_class : int, optional
-        At most so many clips of each class and fold.
-
-    Returns
-    -------
-    Task
-    """
+    """Classes of ESC-10, with the folds of that dataset."""
     rows = [
         row
         for row in read_manifest(folder, ("path", "label", "note"))
@@ -216,7 +115,7 @@ def load_environments(folder: str | Path, *, per_class: int | None = None) -> Ta
         by_class.setdefault((row["label"], row["note"]), []).append(row)
     kept = [row for each in by_class.values() for row in spread(each, per_class)]
     folds = np.array([row["note"] for row in kept])
-    # 1-187207-A: fold, recording, take.
+    # A name such as 1-187207-A is fold, recording, take.
     sources = np.array([Path(row["path"]).stem.rsplit("-", 1)[0] for row in kept])
     splits = tuple(
         (np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)
@@ -240,3 +139,21 @@ def _read(folder: str | Path, rows: Sequence[dict[str, str]]) -> list[FloatArray
     return [
         load_audio(Path(folder) / row["path"], target_sr=SAMPLE_RATE).y[:longest] for row in rows
     ]
+
+
+def render_all(per_instrument: int, on_progress: Progress) -> list[Note]:
+    """Notes of every instrument of three soundfonts."""
+    from qtokfeatures.rendering.notes import render_notes
+    from qtokfeatures.rendering.soundfonts import FLUID, MUSESCORE, TIMGM
+
+    found: list[Note] = []
+    soundfonts = (FLUID, MUSESCORE, TIMGM)
+    for done, soundfont in enumerate(soundfonts):
+        if not soundfont.path.is_file():
+            raise InputError(
+                f"no soundfont {str(soundfont.path)!r}: install fluidsynth, fluid-soundfont-gm, "
+                "musescore-general-soundfont and timgm6mb-soundfont"
+            )
+        on_progress("render notes", done, len(soundfonts))
+        found += list(render_notes(soundfont, per_instrument=per_instrument))
+    return found

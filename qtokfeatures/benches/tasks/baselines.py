@@ -1,4 +1,4 @@
-"""What users would take instead of tokens: statistics by librosa, and openSMILE's functionals."""
+"""Acoustic features beside tokens: statistics by librosa, functionals by openSMILE."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from qtokfeatures.features import pool_frames
 Matrix = npt.NDArray[np.float32]
 
 MFCC: Final = "MFCC"
-"""The baseline that differences are taken to."""
 
 
 def mfcc_statistics(waves: Iterable[FloatArray], sr: int) -> Matrix:
@@ -31,24 +30,9 @@ def log_mel_statistics(waves: Iterable[FloatArray], sr: int) -> Matrix:
 
 
 def egemaps(waves: Iterable[FloatArray], sr: int) -> Matrix:
-    """Functionals of eGeMAPSv02 (Eyben et al., 2016), by openSMILE.
+    """Functionals of eGeMAPSv02 (Eyben et al., 2016) by openSMILE, (clip, 88); 0 where undefined.
 
-    Parameters
-    ----------
-    waves : iterable of ndarray of float32, shape (sample,)
-        Clips.
-    sr : int
-        Their rate, in Hz.
-
-    Returns
-    -------
-    ndarray of float32, shape (clip, 88)
-        0 where openSMILE finds nothing to measure.
-
-    Raises
-    ------
-    QtokError
-        If openSMILE is not installed. Its licence allows research only, so no extra has it.
+    Its licence allows research only, so no extra installs it.
     """
     try:
         opensmile = importlib.import_module("opensmile")
@@ -67,4 +51,3 @@ BASELINES: Final[dict[str, Callable[[Iterable[FloatArray], int], Matrix]]] = {
     "log-mel": log_mel_statistics,
     "eGeMAPSv02 (openSMILE)": egemaps,
 }
-"""Name in tables to what computes it."""
