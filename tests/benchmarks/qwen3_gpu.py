@@ -120,7 +120,8 @@ def machine(options: argparse.Namespace, found: dict[str, Any]) -> None:
 
 
 def checkpoint(options: argparse.Namespace, folder: Path, found: dict[str, Any]) -> None:
-    from qtokfeatures.codecs.qwen3.untrained import FULL_SIZE, write_untrained
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from tests.codecs.qwen3.untrained import FULL_SIZE, write_untrained
 
     sizes = copy.deepcopy(FULL_SIZE)
     if options.tiny:

@@ -80,7 +80,8 @@ def parse() -> argparse.Namespace:
 
 def prepare(folder: Path) -> None:
     """Write the checkpoint and install the reference, where they are not there yet."""
-    from qtokfeatures.codecs.qwen3.untrained import write_untrained
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from tests.codecs.qwen3.untrained import write_untrained
 
     if not (folder / "checkpoint" / "model.safetensors").is_file():
         write_untrained(folder / "checkpoint")

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from qtokfeatures.audio import load_audio
 from qtokfeatures.codecs import batching, load_codec, streaming
 from qtokfeatures.codecs.qwen3 import decoder, encoder
-from qtokfeatures.codecs.qwen3.untrained import write_untrained
 from qtokfeatures.evaluation.verification import verify
+from tests.codecs.qwen3.untrained import write_untrained
 
 SR, HOP = 24_000, 1920
 ODD_LENGTHS = [1, 500, HOP - 1, HOP, HOP + 1, 5 * HOP, 5 * HOP + 7]

@@ -179,7 +179,7 @@ def test_a_connection_that_is_always_cut_is_an_error_and_leaves_nothing(hub, tmp
 
 def test_weights_of_another_hash_are_refused_and_removed(hub, tmp_path):
     hub.false_hashes["model.safetensors"] = "ab" * 32
-    with pytest.raises(CodecError, match=f"but the hub says {'ab' * 32}"):
+    with pytest.raises(CodecError, match=f"but the hub states {'ab' * 32}"):
         qt.load_codec(NAME)
     assert not list((tmp_path / "cache").rglob("*.safetensors"))
     hub.false_hashes.clear()
@@ -192,7 +192,7 @@ def test_weights_that_were_damaged_in_the_cache_are_fetched_again(hub, tmp_path)
     content = bytearray(weights.read_bytes())
     content[-5] ^= 1
     weights.resolve().write_bytes(content)
-    with pytest.raises(CodecError, match="damaged on the way or on the disk"):
+    with pytest.raises(CodecError, match="damaged in transit or on disk"):
         qt.load_codec(NAME)
     assert qt.load_codec(NAME).spec.revision == COMMIT
 
@@ -221,7 +221,7 @@ def test_a_full_disk_is_quoted(hub, monkeypatch):
 
 def test_a_small_file_that_always_differs_is_refused_after_two_downloads(hub, tmp_path):
     hub.false_hashes["config.json"] = "ab" * 20
-    with pytest.raises(CodecError, match=f"config.json .*but the hub says {'ab' * 20}"):
+    with pytest.raises(CodecError, match=f"config.json .*but the hub states {'ab' * 20}"):
         qt.load_codec(NAME)
     assert hub.got("config.json") == [None, None]
     assert not list((tmp_path / "cache").rglob("config.json"))
@@ -233,8 +233,8 @@ def test_a_small_file_that_always_differs_is_refused_after_two_downloads(hub, tm
         (401, "refuses it .HTTP 401.: .* give a token"),
         (403, "refuses it .HTTP 403.: .* `hf auth login`, or the variable HF_TOKEN"),
         (429, "too many requests from here .HTTP 429.: wait"),
-        (500, "in trouble .HTTP 500.: try later"),
-        (503, "in trouble .HTTP 503.: try later"),
+        (500, "of its own .HTTP 500.: try again later"),
+        (503, "of its own .HTTP 503.: try again later"),
     ],
 )
 def test_a_hub_that_refuses_is_quoted(hub, status, message):
@@ -246,7 +246,7 @@ def test_a_hub_that_refuses_is_quoted(hub, status, message):
 
 def test_a_gated_repository_is_said(hub):
     hub.status, hub.error_code = 403, "GatedRepo"
-    with pytest.raises(CodecError, match=f"{NAME} is not open to you: .*HTTP 403.*HF_TOKEN"):
+    with pytest.raises(CodecError, match=f"{NAME} is not accessible to you: .*HTTP 403.*HF_TOKEN"):
         qt.load_codec(NAME)
 
 
@@ -287,7 +287,7 @@ def test_a_model_of_another_kind_is_refused(hub):
 
 def test_an_unknown_repository_or_revision_is_said(hub):
     with pytest.raises(
-        CodecError, match=r"no codec 'some/thing': no folder here, .* `hf auth login`"
+        CodecError, match=r"no codec 'some/thing': no such folder, .* `hf auth login`"
     ):
         qt.load_codec("some/thing")
     with pytest.raises(CodecError, match="has no revision 'v9'"):

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from qtokfeatures.codecs import load_codec
-from qtokfeatures.codecs.qwen3.untrained import FULL_SIZE, write_untrained
+from tests.codecs.qwen3.untrained import FULL_SIZE, write_untrained
 
 HOURS, SR, FRAME_RATE = 3, 24_000, 12.5
 MOST_BYTES, MOST_GROWTH = 1.5e9, 64e6

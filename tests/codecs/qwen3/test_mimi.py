@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from qtokfeatures.codecs import load_codec
-from qtokfeatures.codecs.qwen3.untrained import FULL_SIZE, write_untrained
+from tests.codecs.qwen3.untrained import FULL_SIZE, write_untrained
 
 transformers = pytest.importorskip(
     "transformers", minversion="5.0", reason="transformers 5 or newer is not installed"

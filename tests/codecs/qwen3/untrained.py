@@ -81,22 +81,7 @@ FULL_SIZE: dict[str, Any] = {
 
 
 def write_untrained(folder: Path, *, sizes: Mapping[str, Any] = FULL_SIZE, seed: int = 0) -> Path:
-    """Write a checkpoint of random values.
-
-    Parameters
-    ----------
-    folder : Path
-        Made when it is not there.
-    sizes : mapping, default=FULL_SIZE
-        Contents of ``config.json``.
-    seed : int, default=0
-        Folders of one seed are equal.
-
-    Returns
-    -------
-    Path
-        The folder.
-    """
+    """Write a checkpoint of random values."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text(json.dumps(dict(sizes), indent=2), encoding="utf-8")
     expected = expected_tensors(Qwen3Config.read(folder / CONFIG))
