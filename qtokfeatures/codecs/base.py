@@ -1,40 +1,50 @@
-"""The codec protocol: audio to codes and back, for one clip, many, and streams."""
+"""The codec protocol: audio to codes and back, for one clip, many clips and streams."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import index
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 import xarray as xr
 
-from qtokfeatures.audio import AudioClip, iter_blocks, resample, resampled_length
+from qtokfeatures.audio import AudioClip, iter_blocks, load_audio, resample, resampled_length
 from qtokfeatures.audio.batches import OnError
-from qtokfeatures.codecs.batching import decode_all, encode_blocks, encode_waves
-from qtokfeatures.codecs.checks import as_codes, check_from_the_first
+from qtokfeatures.codecs.batching import (
+    decode_all,
+    encode_blocks,
+    encode_waves,
+    frames_of,
+    latent_chunks,
+)
+from qtokfeatures.codecs.checks import as_codes, as_embedding, check_from_the_first
 from qtokfeatures.codecs.encoding import encode_items
-from qtokfeatures.codecs.network import Codes, DecoderState, EncoderState, Vectors
-from qtokfeatures.codecs.refining import checked_steps
+from qtokfeatures.codecs.network import CodecNetwork, Codes, DecoderState, EncoderState, Vectors
+from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.codecs.streaming import StreamDecoder, StreamEncoder
-from qtokfeatures.codecs.vectors import CodecVectors, frame_levels
 from qtokfeatures.exceptions import CodesError, InputError
 from qtokfeatures.labelled import CodeSequence, as_code_sequence
+from qtokfeatures.parameters import whole
+
+SILENCE_LN_LEVEL = float(np.log(1e-6))  # least level of a frame: −120 dB relative to full scale
 
 
-class Codec(CodecVectors[EncoderState, DecoderState]):
+class Codec(CodecNetwork[EncoderState, DecoderState]):
     """A neural audio codec: waveform ↔ codes.
 
-    Made by :func:`~qtokfeatures.codecs.load_codec`. A codec is immutable; copying one gives the
+    Load one with :func:`~qtokfeatures.codecs.load_codec`. Codecs are immutable; a copy is the
     same object.
 
     Parameters
     ----------
     spec : CodecSpec
-        What its codes depend on.
+        Rates, sizes and fingerprint of the codes.
     device : torch.device
-        Where the network runs.
+        Device that runs the network.
     """
 
     # --------------------------------------------------------------------------- one clip
@@ -50,21 +60,21 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         sr : int, optional
             Rate of a bare array, in Hz.
         refine : int, default=0
-            Steps in which `mini` fits the codes to what they decode to, ten seconds of audio at
-            a time; 10 to 20 are best, and take some 30 to 60 times as long as plain encoding.
-            For listening: features are made of plain codes.
+            Steps of analysis by synthesis, which brings the decoded audio closer to the original
+            (`mini` only). 10 to 20 work best and take 30 to 60 times as long as plain encoding.
+            Meant for listening: features should use plain codes.
 
         Returns
         -------
         ndarray of int16, shape (codebook, frame)
-            80 ms a frame; a last frame that is not full counts.
+            One frame per 80 ms; a partial last frame counts.
 
         Raises
         ------
         AudioError
-            The audio cannot be read or used; the message names it.
+            If the audio cannot be read or used; the message names it.
         CodecError
-            The codec cannot refine.
+            If the codec cannot refine.
 
         Examples
         --------
@@ -74,7 +84,7 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         >>> codec.encode(np.zeros(24_000), sr=24_000).shape
         (16, 13)
         """
-        steps = checked_steps(refine)
+        steps = _steps(refine)
         blocks = iter_blocks(audio, sr=sr, target_sr=self.spec.sample_rate)
         return encode_blocks(self, blocks, refine=steps)
 
@@ -86,24 +96,24 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         Parameters
         ----------
         codes : array of int, shape (codebook, frame)
-            Any number of codebooks from the first on: fewer decode to a coarser sound.
+            Codes of codebooks 0, 1, … in order; fewer codebooks decode to a coarser sound.
         sr : int, optional
-            Rate wanted, in Hz; the codec's own by default.
+            Rate of the result, in Hz. By default the codec's own, without resampling.
         length : int, optional
-            Samples wanted at that rate: cut, or padded with silence. A bare code array does not
-            know how long its clip was.
+            Samples of the result, at that rate: longer audio is cut, shorter padded with zeros.
+            By default whole frames, since a bare code array holds no clip length.
 
         Returns
         -------
         y : ndarray of float32, shape (sample,)
             Mono audio.
         sr : int
-            Its rate in Hz.
+            Rate in Hz.
 
         Raises
         ------
         CodesError
-            Not integers, a wrong shape, or an entry that no codebook has.
+            If the codes are not integers, have a wrong shape or lie outside the codebooks.
         """
         checked = as_codes(codes, self.spec)
         (y,) = decode_all(self, [checked])
@@ -112,25 +122,112 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
             y = resample(y, orig_sr=self.spec.sample_rate, target_sr=rate)
         return (y if length is None else _fitted(y, length)), rate
 
-    #: Whether :meth:`levels` reads levels off the codes, without decoding them.
-    levels_in_codes: ClassVar[bool] = False
+    levels_in_codes: ClassVar[bool] = False  # True where `levels` needs no decoding
 
     def levels(self, codes: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Return how loud each frame of codes is.
+        """Return the level of each frame of codes.
 
         Parameters
         ----------
         codes : array of int, shape (codebook, frame)
-            Codes, from the first codebook on.
+            Codes of codebooks 0, 1, … in order.
 
         Returns
         -------
         ndarray of float32, shape (frame,)
-            Natural logarithm of the RMS amplitude, relative to full scale. `mini` reads it off
+            Natural logarithm of the RMS amplitude relative to full scale. `mini` reads it from
             codebook 1; other codecs decode.
         """
         y, _ = self.decode(codes)
         return frame_levels(y, self.spec.hop_length)
+
+    # ----------------------------------------------------------------------------- vectors
+
+    def latents(self, audio: Any, *, sr: int | None = None) -> Vectors:
+        """Return the encoder's vectors before quantisation.
+
+        Parameters
+        ----------
+        audio : audio
+            As for :meth:`encode`.
+        sr : int, optional
+            Rate of a bare array, in Hz.
+
+        Returns
+        -------
+        ndarray of float32, shape (frame, dim)
+            One vector per frame.
+        """
+        clip = load_audio(audio, sr=sr, target_sr=self.spec.sample_rate)
+        with inference(self.device):
+            latents = torch.cat(list(latent_chunks(self, [clip.y])), dim=1)
+            frames = frames_of(len(clip.y), self.spec.hop_length)
+            return latents[0, :frames].float().cpu().numpy()
+
+    def project(self, latents: npt.ArrayLike) -> Vectors:
+        """Project latents into the space of the codebook entries.
+
+        Parameters
+        ----------
+        latents : array of float, shape (frame, dim)
+            Result of :meth:`latents`.
+
+        Returns
+        -------
+        ndarray of float32, shape (frame, dim)
+            Vectors of ``spec.embedding_dim`` dimensions, the input of quantisation. For `mini`
+            these are the latents; for Qwen and Mimi, ``[semantic | acoustic]`` projections.
+        """
+        return np.asarray(latents, dtype=np.float32)
+
+    @property
+    def semantic_dims(self) -> slice:
+        """Dimensions of a projected latent that codebook 0 quantises."""
+        return slice(None)
+
+    def embed(
+        self, codes: npt.ArrayLike, *, codebooks: int | Sequence[int] | None = None
+    ) -> Vectors:
+        """Return the vectors that frames of codes stand for.
+
+        Parameters
+        ----------
+        codes : array of int, shape (codebook, frame)
+            Codes of codebooks 0, 1, … in order.
+        codebooks : int or sequence of int, optional
+            Codebooks to sum: the first n, or those listed. By default all.
+
+        Returns
+        -------
+        ndarray of float32, shape (frame, dim)
+            Sum of the entries, of ``spec.embedding_dim`` dimensions.
+        """
+        checked = as_codes(codes, self.spec)
+        total = np.zeros((checked.shape[1], self.spec.embedding_dim), dtype=np.float32)
+        entries = np.empty_like(total)
+        for k in _chosen(codebooks, len(checked)):
+            # Checked codes need no clipping; with the default mode, `out` would be buffered.
+            np.take(self.codebook_vectors(k), checked[k], axis=0, out=entries, mode="clip")
+            total += entries
+        return total
+
+    def quantize(self, embedding: npt.ArrayLike) -> Codes:
+        """Find the codes whose entries sum nearest to given vectors, layer by layer.
+
+        Parameters
+        ----------
+        embedding : array of float, shape (frame, dim)
+            Vectors such as :meth:`embed` or :meth:`project` returns.
+
+        Returns
+        -------
+        ndarray of int16, shape (codebook, frame)
+            Codes. Approximate: the greedy search may miss the entries that were summed.
+        """
+        vectors = as_embedding(embedding, self.spec)
+        with inference(self.device):
+            codes = self.code_chunk(torch.from_numpy(vectors)[None].to(self.device))
+        return codes[0].to(torch.int16).cpu().numpy()
 
     # -------------------------------------------------------------------------- many clips
 
@@ -148,30 +245,30 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         Parameters
         ----------
         items : iterable of audio
-            A list, generator, Series or array of anything that :meth:`encode` takes. They are
-            loaded as they are needed: memory holds one batch and the codes.
+            List, generator, Series or array of anything that :meth:`encode` takes. Clips are
+            loaded on demand: memory holds one batch and the codes.
         sr : int, optional
             Rate of bare arrays, in Hz.
         on_error : {"raise", "skip", "warn"}, default="raise"
-            What happens to a clip that cannot be used. When it is left out, the attribute
-            ``skipped`` (``ds.qtok.skipped``) tells which one and why.
+            Handling of clips that cannot be used. "skip" and "warn" leave them out, and the
+            attribute ``skipped`` (``ds.qtok.skipped``) lists them with the reasons.
         progress : bool, default=False
             Show a progress bar on standard error.
         refine : int, default=0
-            As for :meth:`encode`; unless 0, clips have it as their label ``refine``.
+            As for :meth:`encode`; if not 0, stored as the label ``refine`` of the clips.
 
         Returns
         -------
         xarray.Dataset
-            ``codes`` (codebook, frame) of all clips one after another, ``frame_count`` (clip),
-            and the coordinates of both.
+            ``codes`` (codebook, frame) of all clips, concatenated along frame, ``frame_count``
+            (clip), and the coordinates of both.
 
         Raises
         ------
         AudioError
-            A clip cannot be used and ``on_error="raise"``.
+            If a clip cannot be used and ``on_error="raise"``.
         """
-        steps = checked_steps(refine)
+        steps = _steps(refine)
         return encode_items(self, items, sr=sr, on_error=on_error, progress=progress, refine=steps)
 
     def decode_many(
@@ -182,10 +279,10 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         Parameters
         ----------
         ds : Dataset or CodeSequence
-            Codes that this codec made.
+            Codes of this codec.
         original : bool, default=True
-            Give each clip its original rate and exactly its original number of samples; else the
-            codec's rate and whole frames.
+            Return each clip at its original rate with its exact number of samples; otherwise at
+            the codec's rate, in whole frames.
         progress : bool, default=False
             Show a progress bar on standard error.
 
@@ -197,9 +294,9 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         Raises
         ------
         CodecMismatchError
-            Another codec, or another version of it, made the codes.
+            If the codes are from another codec, or another version of this one.
         CodesError
-            An entry that no codebook has, with its clip; not the codebooks from the first on.
+            If a clip's codes lie outside the codebooks, or are not those of codebooks 0, 1, …
         """
         clips = as_code_sequence(ds)
         self.spec.check_matches(clips.dataset.attrs)
@@ -233,21 +330,21 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
         Returns
         -------
         list of ndarray of int16, shape (codebook, frame)
-            In the order given.
+            Codes of the clips, in order.
         """
-        return encode_waves(self, [clip.y for clip in clips], refine=checked_steps(refine))
+        return encode_waves(self, [clip.y for clip in clips], refine=_steps(refine))
 
     # ----------------------------------------------------------------------------- streams
 
     @contextmanager
     def stream_encoder(self) -> Iterator[StreamEncoder]:
-        """Encode audio as it comes.
+        """Open a stream that encodes audio block by block.
 
         Yields
         ------
         StreamEncoder
             ``push(y)`` takes any number of samples at the codec's rate and returns the codes
-            that became complete; ``flush()`` pads the last frame and returns the rest.
+            of the frames that are complete; ``flush()`` pads and encodes the last frame.
         """
         encoder = StreamEncoder(self)
         try:
@@ -257,13 +354,13 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
 
     @contextmanager
     def stream_decoder(self) -> Iterator[StreamDecoder]:
-        """Decode codes as they come.
+        """Open a stream that decodes codes block by block.
 
         Yields
         ------
         StreamDecoder
             ``push(codes)`` takes any number of frames and returns their audio; ``flush()``
-            returns what is left.
+            ends the stream.
         """
         decoder = StreamDecoder(self)
         try:
@@ -284,15 +381,44 @@ class Codec(CodecVectors[EncoderState, DecoderState]):
     def _as_original(self, y: Vectors, sr: int, n_samples: int) -> Vectors:
         rate = self.spec.sample_rate
         if sr != rate:
-            # No more is resampled than the original had: what follows is padding.
+            # The rest is padding of the last frame, which must not reach the filter.
             y = y[: resampled_length(n_samples, orig_sr=sr, target_sr=rate)]
             y = resample(y, orig_sr=rate, target_sr=sr)
         return _fitted(y, n_samples)
 
 
+def _steps(refine: int) -> int:
+    return whole("refine", refine, at_least=0, unit="steps")
+
+
 def _fitted(y: Vectors, length: int) -> Vectors:
-    if not isinstance(length, (int, np.integer)) or length < 1:
-        raise InputError(f"length must be a whole number of samples, at least 1, got {length!r}")
+    length = whole("length", length, at_least=1, unit="samples")
     if len(y) >= length:
         return y[:length]
     return np.pad(y, (0, length - len(y)))
+
+
+def _chosen(codebooks: int | Sequence[int] | None, count: int) -> list[int]:
+    if codebooks is None:
+        return list(range(count))
+    try:
+        chosen = list(range(index(codebooks)))  # type: ignore[arg-type]
+    except TypeError:
+        try:
+            chosen = [index(k) for k in codebooks]  # type: ignore[union-attr]
+        except TypeError:
+            chosen = []
+    if not chosen or min(chosen) < 0 or max(chosen) >= count:
+        raise InputError(
+            f"codebooks must name some of the {count} codebooks given (0 … {count - 1}), "
+            f"got {codebooks!r}"
+        )
+    return chosen
+
+
+def frame_levels(y: npt.ArrayLike, hop_length: int) -> Vectors:
+    """Natural logarithm of the RMS amplitude per frame, of audio of whole frames (sample,)."""
+    frames = np.asarray(y, dtype=np.float64).reshape(-1, hop_length)
+    ln_rms = 0.5 * np.log(np.maximum(np.square(frames).mean(axis=1), 1e-300))
+    levels: Vectors = np.maximum(ln_rms, SILENCE_LN_LEVEL).astype(np.float32)
+    return levels

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: tensors as safetensors, the rest as JSON in its header; no pickle."""
+"""Checkpoints of training runs: tensors as safetensors, other state as JSON in its header."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def save_checkpoint(
     optimizers: Mapping[str, torch.optim.Optimizer],
     state: dict[str, Any],
 ) -> None:
-    """Write everything a run needs to go on; the file appears only when it is complete."""
+    """Write everything that a run needs to resume; the file appears when it is complete."""
     tensors: dict[str, Tensor] = {}
     for prefix, module in modules.items():
         for name, tensor in module.state_dict().items():
@@ -39,23 +39,14 @@ def save_checkpoint(
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """The JSON part of a checkpoint: recipe, stage and step.
-
-    Raises
-    ------
-    CodecError
-        The file is damaged, or something else.
-    """
+    """Read the JSON part of a checkpoint: recipe, stage and step."""
     with _opened(path) as file:
         state: dict[str, Any] = json.loads((file.metadata() or {})["state"])
     return state
 
 
 def load_modules(path: Path, modules: Mapping[str, nn.Module]) -> None:
-    """Put a checkpoint's tensors into `modules`, which must fit exactly.
-
-    A module of which the checkpoint knows nothing keeps its values: it came into use later.
-    """
+    """Load tensors into `modules`; a module without any, added in a later stage, is kept."""
     tensors = _tensors(path)
     for prefix, module in modules.items():
         own = {
@@ -69,7 +60,7 @@ def load_modules(path: Path, modules: Mapping[str, nn.Module]) -> None:
 
 
 def load_optimizers(path: Path, optimizers: Mapping[str, torch.optim.Optimizer]) -> None:
-    """Put a checkpoint's moments into `optimizers`, made for the same parameters."""
+    """Load the moments of `optimizers`, created for the same parameters."""
     tensors = _tensors(path)
     for prefix, optimizer in optimizers.items():
         slots: dict[int, dict[str, Tensor]] = {}
@@ -82,7 +73,7 @@ def load_optimizers(path: Path, optimizers: Mapping[str, torch.optim.Optimizer])
             optimizer.load_state_dict({"state": slots, "param_groups": groups})
         for parameter, state in optimizer.state.items():
             for slot, value in state.items():
-                if value.shape == parameter.shape:  # in the parameter's memory format
+                if value.shape == parameter.shape:  # keep the parameter's memory format
                     state[slot] = torch.empty_like(parameter).copy_(value)
 
 
@@ -98,8 +89,8 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise CodecError(
-            f"{path} is damaged, or no checkpoint of this package ({error}): put back a copy, or "
-            "delete it to begin again"
+            f"{path} is damaged, or no checkpoint of this package ({error}): restore a copy, or "
+            "delete it to start over"
         ) from error
 
 
@@ -109,40 +100,25 @@ def _fitting(path: Path) -> Iterator[None]:
         yield
     except (RuntimeError, ValueError, KeyError) as error:
         raise CodecError(
-            f"{path} does not fit this run, its sizes or its material: {error}"
+            f"{path} does not fit the sizes or the data of this run: {error}"
         ) from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file, readable by whom other new files are readable.
-
-    Parameters
-    ----------
-    path : Path
-        Where; a file that is there stays what it is until the new one is complete.
-    tensors : dict of str to Tensor
-        On the CPU, contiguous.
-    metadata : dict of str
-        Goes into the header.
-
-    Raises
-    ------
-    CodecError
-        There is no room, or no permission to write there.
-    """
+    """Write CPU tensors as safetensors, atomically, with the permissions of any new file."""
     content = _in_order(save(tensors, metadata=metadata))
     try:
         with atomic_write(path) as fresh:
             fresh.write_bytes(content)
     except OSError as error:
         raise CodecError(
-            f"{path} could not be written, and is what it was before: {error.strerror or error} "
-            f"(it takes {len(content) / 1e6:.1f} MB); make room and start the same again"
+            f"{path} could not be written and is unchanged: {error.strerror or error} "
+            f"({len(content) / 1e6:.1f} MB are needed); free space and run again"
         ) from error
 
 
 def _in_order(content: bytes) -> bytes:
-    """Sort the metadata, whose order safetensors draws: equal tensors give equal files."""
+    """Sort the metadata, which safetensors orders at random: equal tensors give equal files."""
     size = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + size])
     if "__metadata__" in header:

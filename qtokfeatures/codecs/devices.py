@@ -1,4 +1,4 @@
-"""Where networks run: names of devices, and whether they are there."""
+"""Names of devices, checked against what this machine has."""
 
 from __future__ import annotations
 
@@ -10,25 +10,7 @@ from qtokfeatures.exceptions import CodecError, InputError
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """Return the device that `device` names.
-
-    Parameters
-    ----------
-    device : str or torch.device
-        "auto" is a CUDA device where there is one, otherwise the CPU.
-
-    Returns
-    -------
-    torch.device
-        One that is there.
-
-    Raises
-    ------
-    InputError
-        Not a device's name.
-    CodecError
-        A device that this machine, or this build of torch, does not have.
-    """
+    """Return an available device; "auto" is a CUDA device if there is one, else the CPU."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -37,22 +19,19 @@ def resolve_device(device: str | torch.device) -> torch.device:
         raise InputError(
             f'device must be "auto", "cpu" or "cuda" (or "cuda:0", …), got {device!r}'
         ) from error
-    there = _count(found.type)
-    if found.type != "cpu" and (found.index or 0) >= there:
+    available = _count(found.type)
+    if found.type != "cpu" and (found.index or 0) >= available:
         raise CodecError(
-            f"device {str(device)!r} is not there: torch sees {there} {found.type.upper()} "
-            'devices; use device="cpu" or "auto"'
+            f"device {str(device)!r} is not available: torch sees {available} "
+            f'{found.type.upper()} devices; use device="cpu" or "auto"'
         )
     return found
 
 
 def _count(kind: str) -> int:
-    """How many devices of a type torch sees; none of a type that it only knows the name of.
-
-    Types that compute have a module of torch, of their own or registered by a plug-in. "meta",
-    whose tensors have no values, has none.
-    """
+    """Devices of a type; 0 for "meta" and for types that this build of torch lacks."""
     if kind == "mps":
         return int(torch.backends.mps.is_available())
+    # Types that compute have a module of torch, their own or registered by a plug-in.
     module: Any = getattr(torch, kind, None)
     return int(module.device_count()) if hasattr(module, "device_count") else 0

@@ -11,30 +11,11 @@ from qtokfeatures.exceptions import CodecError
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-SUBFOLDERS = ("speech_tokenizer",)
-"""Where a checkpoint of something larger keeps its codec."""
+SUBFOLDERS = ("speech_tokenizer",)  # of checkpoints for speech synthesis that include a codec
 
 
 def find_checkpoint(path: Path, kinds: Collection[str]) -> Path | None:
-    """Return the folder of a checkpoint that can be loaded, at `path` or just inside it.
-
-    Parameters
-    ----------
-    path : Path
-        A folder, or its ``model.safetensors``. No other file stands for its folder.
-    kinds : collection of str
-        Values of ``model_type`` that can be loaded.
-
-    Returns
-    -------
-    Path or None
-        None where there is no such checkpoint.
-
-    Raises
-    ------
-    CodecError
-        A ``config.json`` that cannot be read.
-    """
+    """Return the folder of a loadable checkpoint: `path`, a folder inside, or its weights file."""
     if path.is_file():
         return path.parent if path.name == WEIGHTS and _describes(path.parent, kinds) else None
     candidates = (path, *(path / name for name in SUBFOLDERS))
@@ -47,13 +28,7 @@ def _describes(folder: Path, kinds: Collection[str]) -> bool:
 
 
 def model_type(config: Path) -> str | None:
-    """Return what ``config.json`` says the model is.
-
-    Raises
-    ------
-    CodecError
-        It cannot be read, or is not JSON.
-    """
+    """Read ``model_type`` of a ``config.json``."""
     try:
         fields = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -63,13 +38,7 @@ def model_type(config: Path) -> str | None:
 
 
 def read_index(path: Path) -> dict[str, str]:
-    """Read an index: tensor name → name of a file beside it.
-
-    Raises
-    ------
-    CodecError
-        It is not an index of that kind, or names a file outside the folder.
-    """
+    """Read an index of weights: tensor name → file name in the same folder."""
     try:
         files = dict(json.loads(path.read_text(encoding="utf-8"))["weight_map"])
     except (OSError, ValueError, KeyError, TypeError) as error:

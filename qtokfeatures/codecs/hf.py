@@ -1,9 +1,4 @@
-"""Codecs that `transformers` implements, behind this package's protocol.
-
-The only module that imports `transformers` (the extra ``hf``). A causal model takes a class such
-as :class:`~qtokfeatures.codecs.mimi.MimiCodec`: a spec, and encoding and decoding of whole frames
-after a state.
-"""
+"""Base of codecs implemented by `transformers`, the extra ``hf``; its only importer here."""
 
 from __future__ import annotations
 
@@ -16,121 +11,60 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic
 
 import torch
-from typing_extensions import Self
 
 from qtokfeatures.codecs.network import DecoderState, EncoderState
 from qtokfeatures.codecs.qwen3.checkpoint import Checkpoint
-from qtokfeatures.codecs.stored import Model, StoredCodec
+from qtokfeatures.codecs.stored import LoadOptions, Model, StoredCodec
 from qtokfeatures.exceptions import CodecError
 from qtokfeatures.labelled import CodecSpec
 
-_LISTED = 20
-OLDEST = 5
-"""Major version of transformers since which Mimi's attention has its configured window."""
+_LISTED = 20  # tensors named in an error
+OLDEST = 5  # major version of transformers: before it, Mimi's attention ignores its window
 
 
 class HfCodec(
     StoredCodec[EncoderState, DecoderState, Model], Generic[EncoderState, DecoderState, Model]
 ):
-    """A codec with a model of `transformers`.
-
-    A subclass names the model's class and its :data:`SEMANTICS`, and brings :meth:`take_parts`,
-    :meth:`describe`, :meth:`encoder_settings` and what every codec has to bring.
-    """
+    """A codec whose network is a model of `transformers`; see ``docs/codecs.md``."""
 
     CLASS_NAME: ClassVar[str]
-    SEMANTICS: ClassVar[str]
-    """Changes with whatever, but weights and settings, changes the codes of some audio."""
+    SEMANTICS: ClassVar[str]  # to change with the code, whenever codes of some audio change
 
     @classmethod
     @abstractmethod
     def take_parts(cls, network: Any, *, encoder: bool, decoder: bool) -> Model:
-        """Return what is needed of a loaded model of `transformers`."""
+        """Return the needed parts of a loaded model of `transformers`."""
 
     @classmethod
     @abstractmethod
     def describe(cls, config: Any) -> dict[str, Any]:
-        """Return the facts of a CodecSpec that a model's configuration tells."""
+        """Return the fields of a CodecSpec that a model's configuration determines."""
 
     @classmethod
     @abstractmethod
     def encoder_settings(cls, config: Any) -> dict[str, Any]:
-        """Return whatever a configuration sets that changes codes, the same in any version."""
+        """Return the settings that change codes, equal for all versions of `transformers`."""
 
     @classmethod
-    def load(
-        cls,
-        folder: Path,
-        *,
-        device: torch.device,
-        name: str | None = None,
-        revision: str | None = None,
-        encoder: bool = True,
-        decoder: bool = True,
-        decode_dtype: str = "float32",
-    ) -> Self:
-        """Load a folder; most callers want :func:`~qtokfeatures.codecs.load_codec`.
-
-        Parameters
-        ----------
-        folder : Path
-            Holds ``config.json`` and safetensors weights.
-        device : torch.device
-            Where the network runs.
-        name, revision : str, optional
-            What the spec says; the folder and a hash of its weights by default.
-        encoder, decoder : bool, default=True
-            Keep only the half you need.
-        decode_dtype : {"float32", "fast"}, default="float32"
-            Both are float32 here.
-
-        Returns
-        -------
-        HfCodec
-            Ready to use.
-
-        Raises
-        ------
-        CodecError
-            `transformers` is not there or too old; weights that do not fit the configuration.
-        """
-        digest = Checkpoint(folder, torch.device("cpu")).digest()
-        network = _loaded(cls.CLASS_NAME, folder)
+    def read(cls, path: Path, options: LoadOptions) -> tuple[Model, CodecSpec]:
+        digest = Checkpoint(path, torch.device("cpu")).digest()
+        network = _loaded(cls.CLASS_NAME, path)
         facts = cls.describe(network.config)
         settings = canonical({**facts, **cls.encoder_settings(network.config)})
         fingerprint = hashlib.sha256(f"{cls.SEMANTICS}:{settings}:float32:{digest}".encode())
         spec = CodecSpec(
-            name=name or str(folder),
-            revision=revision or digest[:12],
+            name=options.name or str(path),
+            revision=options.revision or digest[:12],
             fingerprint=fingerprint.hexdigest()[:16],
             **facts,
         )
-        model = cls.take_parts(network.eval().to(device), encoder=encoder, decoder=decoder)
-        origin = {
-            "folder": folder, "device": device, "name": name, "revision": revision,
-            "encoder": encoder, "decoder": decoder, "decode_dtype": decode_dtype,
-        }  # fmt: skip
-        return cls(model, spec, device, origin=origin)
+        network = network.eval().to(options.device)
+        model = cls.take_parts(network, encoder=options.encoder, decoder=options.decoder)
+        return model, spec
 
 
 def canonical(settings: Mapping[str, Any]) -> str:
-    """Write settings down in one way, whether a number came as ``1`` or ``1.0``.
-
-    Parameters
-    ----------
-    settings : mapping of str to bool, number, str, sequence or None
-        Names and values.
-
-    Returns
-    -------
-    str
-        JSON.
-
-    Examples
-    --------
-    >>> canonical({"rate": 2, "act": "gelu", "ratios": (8, 6)})
-    '{"act": "gelu", "rate": 2.0, "ratios": [8.0, 6.0]}'
-    """
+    """Settings as sorted JSON in which ``1`` and ``1.0`` are equal."""
     return json.dumps({name: _plain(settings[name]) for name in sorted(settings)})
 
 
@@ -177,7 +111,7 @@ def _loaded(class_name: str, folder: Path) -> Any:
 
 
 def _named(key: Any) -> str:
-    """Return the name of a tensor, with both shapes where it has another one than it should."""
+    """Name of a tensor, with the found and the expected shape where they differ."""
     if isinstance(key, str):
         return key
     name, found, expected = key
@@ -186,7 +120,7 @@ def _named(key: Any) -> str:
 
 @contextmanager
 def _quiet(log: Any) -> Iterator[None]:
-    """Keep a table of what does not fit off stderr: the error says it."""
+    """Suppress the table of misfits that `transformers` logs: the error lists them."""
     before = log.get_verbosity()
     log.set_verbosity_error()
     try:
@@ -196,13 +130,15 @@ def _quiet(log: Any) -> Iterator[None]:
 
 
 def part_of(network: Any, *places: str) -> Any:
-    """Return the first of several places that a model has: versions nest its parts differently."""
+    """Return the submodule at the first place that exists: versions nest parts differently."""
     for place in places:
         try:
             return network.get_submodule(place)
         except AttributeError:
             continue
-    raise CodecError(f"this version of transformers has no {places[-1]} where it is looked for")
+    raise CodecError(
+        f"this version of transformers has no submodule {' or '.join(places)}: install another one"
+    )
 
 
 def new_cache(config: Any) -> Any:

@@ -22,44 +22,14 @@ _GIT_SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
 def is_repository_name(name: str) -> bool:
-    """Tell whether `name` looks like ``owner/repository``."""
+    """Whether `name` has the form ``owner/repository``."""
     return _REPOSITORY.fullmatch(name) is not None and not name.endswith(".safetensors")
 
 
 def fetch_checkpoint(
     repository: str, *, revision: str | None = None, kinds: Collection[str]
 ) -> tuple[Path, str]:
-    """Return a folder with ``config.json`` and weights, downloading what the cache lacks.
-
-    ``HF_HOME``, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE`` and ``HF_TOKEN`` are honoured. A connection
-    that breaks is taken up where it stopped while this call lasts; a file whose download was given
-    up or killed is begun anew, as `huggingface_hub` has it. Each time they are to be loaded, files
-    are compared with the hash that the hub names them by. A small file that differs is fetched
-    once more.
-
-    Parameters
-    ----------
-    repository : str
-        ``owner/repository``.
-    revision : str, optional
-        Branch, tag or commit; the default branch when None.
-    kinds : collection of str
-        Values of ``model_type`` that can be loaded. When the repository itself is another kind,
-        as a checkpoint for speech synthesis is, its folder ``speech_tokenizer/`` is looked at.
-
-    Returns
-    -------
-    folder : Path
-        In the cache; holds all files that are needed, complete.
-    commit : str
-        The commit they are from.
-
-    Raises
-    ------
-    CodecError
-        No such repository, revision or file; no network; a hub that refuses; a download that
-        stays incomplete, does not have the hash that the hub states, or is no safetensors file.
-    """
+    """Return the folder of config and weights, downloaded if not cached, and the commit."""
     config = _required(repository, CONFIG, revision)
     commit = _commit_of(config)
     kind = model_type(config)
@@ -98,7 +68,7 @@ def _required(repository: str, name: str, revision: str | None) -> Path:
 
 
 def _file(repository: str, name: str, revision: str | None) -> Path | None:
-    """Find one intact file in the cache or download it; None where the repository has none."""
+    """Return an intact file, cached or downloaded; None if the repository does not have it."""
     path = _cached(repository, name, revision)
     stated = stated_hash(path) if path is not None else None
     if path is None or stated is None:
@@ -113,8 +83,8 @@ def _file(repository: str, name: str, revision: str | None) -> Path | None:
             return again
         remove(again)
     raise CodecError(
-        f"{name} of {repository} has the hash {found}, but the hub says {stated}: it was damaged "
-        "on the way or on the disk, and has been removed; try again"
+        f"{name} of {repository} has the hash {found}, but the hub states {stated}: it was damaged "
+        "in transit or on disk, and has been removed; try again"
     )
 
 
@@ -123,12 +93,12 @@ def _fetched_again(repository: str, name: str, revision: str | None) -> Path | N
         return _cached(repository, name, revision)
     except CodecError as error:
         raise CodecError(
-            f"{name} of {repository} was damaged on the disk and has been removed: {error}"
+            f"{name} of {repository} was damaged on disk and has been removed: {error}"
         ) from error
 
 
 def _cached(repository: str, name: str, revision: str | None) -> Path | None:
-    """Find one file in the cache or download it; None where the repository does not have it."""
+    """Return a file, cached or downloaded; None if the repository does not have it."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
@@ -151,7 +121,7 @@ def _cached(repository: str, name: str, revision: str | None) -> Path | None:
 def _explained(
     download: Callable[[], Path], repository: str, name: str, revision: str | None
 ) -> Path:
-    """Turn the hub's many errors into ours; the ones about a missing file are left."""
+    """Raise a CodecError for every error of the hub, except those about a missing file."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
         GatedRepoError,
@@ -166,11 +136,11 @@ def _explained(
     try:
         return download()
     except GatedRepoError as error:
-        raise CodecError(f"{repository} is not open to you: {_refusal(error)}") from error
+        raise CodecError(f"{repository} is not accessible to you: {_refusal(error)}") from error
     except RepositoryNotFoundError as error:
         raise CodecError(
-            f"no codec {repository!r}: no folder here, and no repository on the hub that is open "
-            f"to you ({_first_line(error)}); if it is private, {_SIGN_IN}"
+            f"no codec {repository!r}: no such folder, and no repository on the hub that is "
+            f"accessible to you ({_first_line(error)}); if it is private, {_SIGN_IN}"
         ) from error
     except RevisionNotFoundError as error:
         raise CodecError(f"{repository} has no revision {revision!r}") from error
@@ -184,26 +154,26 @@ def _explained(
 
 
 def _refusal(error: BaseException) -> str | None:
-    """Say what the hub answered and what to do; None if it did not answer with a refusal."""
+    """Reason and remedy, if the hub refused; otherwise None."""
     responses = (getattr(e, "response", None) for e in (error, error.__cause__))
     status = next((r.status_code for r in responses if r is not None), None)
     if status in (401, 403):
         return f"the hub refuses it (HTTP {status}): it may be gated or private; {_SIGN_IN}"
     if status == 429:
-        return "the hub has had too many requests from here (HTTP 429): wait some minutes"
+        return "the hub received too many requests from here (HTTP 429): wait some minutes"
     if status is not None and status >= 500:
-        return f"the hub is in trouble (HTTP {status}): try later"
+        return f"the hub reports an error of its own (HTTP {status}): try again later"
     return None
 
 
 def _check_header(path: Path, repository: str, name: str) -> None:
-    """Refuse and remove what was served as weights and is something else."""
+    """Remove a downloaded file that is not safetensors, and raise."""
     wrong = header_error(path)
     if wrong is not None:
         remove(path)
         raise CodecError(
-            f"what the hub gave for {name} of {repository} is not a readable safetensors file "
-            f"({wrong}), and has been removed: look at the repository, or at HF_ENDPOINT"
+            f"the download of {name} of {repository} is not a readable safetensors file "
+            f"({wrong}), and has been removed: check the repository and HF_ENDPOINT"
         )
 
 
@@ -219,21 +189,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def stated_hash(path: Path) -> str | None:
-    """Return the name of the blob behind a file of a snapshot, if that is a hash.
-
-    The hub names large files by their SHA-256 and small ones by their Git blob's SHA-1. Where the
-    cache cannot link (some Windows machines), there is no such name.
-
-    Parameters
-    ----------
-    path : Path
-        ``…/snapshots/<commit>/<file>``.
-
-    Returns
-    -------
-    str or None
-        64 or 40 hexadecimal digits.
-    """
+    """Hash that names the blob of a cached file: SHA-256, or Git's SHA-1 of small files."""
     if not path.is_symlink():
         return None
     name = path.readlink().name
@@ -241,25 +197,12 @@ def stated_hash(path: Path) -> str | None:
 
 
 def is_git_hash(stated: str) -> bool:
-    """Tell whether a stated hash is a small file's."""
+    """Whether a hash is Git's, as small files have."""
     return _GIT_SHA1.fullmatch(stated) is not None
 
 
 def actual_hash(path: Path, stated: str) -> str:
-    """Return the hash of the kind that is stated, of what the file holds.
-
-    Parameters
-    ----------
-    path : Path
-        A file.
-    stated : str
-        What :func:`stated_hash` returned for it.
-
-    Returns
-    -------
-    str
-        Hexadecimal digits.
-    """
+    """Hash of a file's content, of the same kind as `stated`."""
     total = hashlib.sha256()
     if is_git_hash(stated):
         total = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
@@ -270,7 +213,7 @@ def actual_hash(path: Path, stated: str) -> str:
 
 
 def remove(path: Path) -> None:
-    """Take a file out of the cache, and whatever it links to, so that it is fetched anew."""
+    """Remove a file and its link targets from the cache, so that it is downloaded again."""
     links = [path]
     while links[-1].is_symlink():
         links.append(links[-1].parent / links[-1].readlink())
@@ -279,7 +222,7 @@ def remove(path: Path) -> None:
 
 
 def header_error(path: Path) -> str | None:
-    """Say why a file is no complete safetensors file; None if it is one. Reads its header only."""
+    """Reason why a file is not safetensors, from its header; None if it is."""
     try:
         with safe_open(path, framework="np"):
             return None

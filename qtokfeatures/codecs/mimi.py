@@ -1,4 +1,4 @@
-"""Mimi, of `transformers`, under the codec protocol."""
+"""Mimi of `transformers` as a codec."""
 
 from __future__ import annotations
 
@@ -20,21 +20,17 @@ from qtokfeatures.exceptions import CodecError
 
 @dataclass(frozen=True)
 class Half:
-    """Mimi's encoder or decoder.
-
-    `change_rate` is the convolution between the codec's frames and the transformer's steps;
-    `context` counts the transformer's steps before a piece that its `convolve` looks back on.
-    """
+    """Mimi's encoder or decoder."""
 
     convolve: Callable[[Tensor], Tensor]
     transform: Any
-    change_rate: Callable[[Tensor], Tensor]
-    context: int
+    change_rate: Callable[[Tensor], Tensor]  # between the rates of frames and transformer steps
+    context: int  # steps of the past that `convolve` needs
 
 
 @dataclass(frozen=True)
 class MimiParts:
-    """The parts of a MimiModel, wherever a version of `transformers` has them."""
+    """The needed parts of a MimiModel."""
 
     quantizer: SplitQuantizer
     dequantize: Callable[[Tensor], Tensor]
@@ -46,13 +42,13 @@ class MimiParts:
 
 @dataclass
 class MimiState:
-    """The past of a stream: what convolutions look back on, and the transformer's cache."""
+    """The past of a stream: inputs that convolutions still need, and the transformer's cache."""
 
     pieces: dict[str, Tensor] = field(default_factory=dict)
     cache: Any = None
 
     def joined(self, name: str, x: Tensor, most: int) -> tuple[Tensor, int]:
-        """Put the past before `x` along its last dimension; return both, and the past's length."""
+        """Prepend the past to `x` along its last dimension; return both joined, and its length."""
         past = self.pieces.get(name, x[..., :0])
         seen = torch.cat([past, x], dim=-1)
         self.pieces[name] = seen[..., max(0, seen.shape[-1] - most) :].clone()
@@ -64,13 +60,15 @@ class MimiCodec(
 ):
     """Mimi (Défossez et al., 2024, arXiv:2410.00037) as `transformers` implements it.
 
-    Attention is cached and convolutions run over a little of the past again, so that a piece of
-    any length continues the one before. Positions are counted from the start of a stream in
-    float32, as `transformers` does: after hours its codes may differ from those of a short clip.
+    Attention is cached; convolutions run over some of the past again, so that chunks of any
+    length equal one pass. `transformers` counts positions in float32 from the stream's start:
+    after hours, codes may differ from those of a short clip.
     """
 
     CLASS_NAME = "MimiModel"
     SEMANTICS = "mimi-1:window:whole-frames"
+    # Fields of a MimiConfig that change codes, beside those in the spec and the rotary base.
+    # Listed, so that a field that a later `transformers` adds changes no fingerprint.
     ENCODER_SETTINGS: ClassVar[tuple[str, ...]] = (
         "attention_bias", "audio_channels", "codebook_dim", "compress", "dilation_growth_rate",
         "head_dim", "hidden_act", "hidden_size", "intermediate_size", "kernel_size",
@@ -79,14 +77,9 @@ class MimiCodec(
         "residual_kernel_size", "sliding_window", "upsampling_ratios", "use_causal_conv",
         "use_conv_shortcut", "vector_quantization_hidden_dimension",
     )  # fmt: skip
-    """Fields of a MimiConfig that change codes, beside those in the spec and the rotary base.
-
-    Named one by one, so that fields that a version of `transformers` adds change no fingerprint.
-    """
 
     @classmethod
     def describe(cls, config: Any) -> dict[str, Any]:
-        """Return the facts of a CodecSpec that a model's configuration tells."""
         hop = round(config.sampling_rate / config.frame_rate)
         if config.num_semantic_quantizers != 1 or config.audio_channels != 1:
             raise CodecError("only Mimi with one channel and one semantic codebook is supported")
@@ -107,13 +100,11 @@ class MimiCodec(
 
     @classmethod
     def encoder_settings(cls, config: Any) -> dict[str, Any]:
-        """Return whatever a configuration sets that changes codes."""
         fields = {name: getattr(config, name) for name in cls.ENCODER_SETTINGS}
         return {**fields, "rope_theta": _rope(config)["rope_theta"]}
 
     @classmethod
     def take_parts(cls, network: Any, *, encoder: bool, decoder: bool) -> MimiParts:
-        """Return what is needed of a MimiModel."""
         config, step = network.config, math.prod(network.config.upsampling_ratios)
         hop = round(config.sampling_rate / config.frame_rate)
         encoding = decoding = None
@@ -138,34 +129,29 @@ class MimiCodec(
 
     @property
     def quantizer(self) -> SplitQuantizer:
-        """The encoder's quantiser."""
         return self.model.quantizer
 
     def start_encoding(self) -> MimiState:
-        """Return the encoder's state before the first sample."""
         loaded(self.model.encoder, "encoder")
         return MimiState()
 
     def latent_chunk(self, y: Tensor, state: MimiState) -> Tensor:
-        """Encode whole frames; see :class:`~qtokfeatures.codecs.Codec`."""
         half, step = loaded(self.model.encoder, "encoder"), self.model.step
         if y.shape[1] == 0:
             return y.new_zeros(y.shape[0], 0, self.model.quantizer.project.shape[1])
         with tf32(self.device, allowed=False):
             seen, past = state.joined("audio", y[:, None], half.context * step)
             x = _attended(half.convolve(seen)[..., past // step :], half, state)
-            # Kept from a frame's start on, so that strides begin where they did.
+            # The kept past starts at a frame, so that strides stay aligned.
             seen, past = state.joined("steps", x, 2 * self.model.steps_a_frame)
             latent = half.change_rate(seen)[..., past // self.model.steps_a_frame :]
         return latent.transpose(1, 2)
 
     def start_decoding(self) -> MimiState:
-        """Return the decoder's state before the first frame."""
         loaded(self.model.decoder, "decoder")
         return MimiState()
 
     def decode_chunk(self, codes: Tensor, state: MimiState) -> Tensor:
-        """Decode frames; see :class:`~qtokfeatures.codecs.Codec`."""
         half = loaded(self.model.decoder, "decoder")
         with tf32(self.device, allowed=False):
             seen, past = state.joined("frames", self.model.dequantize(codes), 2)
@@ -185,7 +171,7 @@ def _attended(x: Tensor, half: Half, state: MimiState) -> Tensor:
 
 
 def _rope(config: Any) -> dict[str, Any]:
-    """Settings of the rotary embedding, which versions keep in a table or as single fields."""
+    """Settings of the rotary embedding: a table or single fields, depending on the version."""
     table = dict(getattr(config, "rope_parameters", None) or {})
     return {"rope_theta": getattr(config, "rope_theta", None), **table}
 
@@ -202,7 +188,7 @@ def _quantizer(quantizer: Any) -> SplitQuantizer:
 
 
 def _encoder_context(config: Any) -> int:
-    """Steps that the encoder's convolutions look back: their reach in samples, rounded up."""
+    """Steps of past input that the encoder's convolutions need, rounded up."""
     reach: float = config.kernel_size - 1
     rate = 1
     for stride in reversed(config.upsampling_ratios):
@@ -213,7 +199,7 @@ def _encoder_context(config: Any) -> int:
 
 
 def _decoder_context(config: Any) -> int:
-    """Steps that the decoder's convolutions look back, rounded up."""
+    """Steps of past input that the decoder's convolutions need, rounded up."""
     reach: float = config.kernel_size - 1
     rate = 1
     for stride in config.upsampling_ratios:

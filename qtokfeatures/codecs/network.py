@@ -1,4 +1,4 @@
-"""What a new codec has to bring: a network, in steps that carry their state."""
+"""The interface that every codec implements: a network that runs in steps and carries state."""
 
 from __future__ import annotations
 
@@ -19,23 +19,21 @@ EncoderState = TypeVar("EncoderState", default=Any)
 DecoderState = TypeVar("DecoderState", default=Any)
 Codes = npt.NDArray[np.int16]
 Vectors = npt.NDArray[np.float32]
+
+# Seconds of audio in a batch, padding included. On a CPU, larger batches leave the caches.
 BATCH_S = 120.0
-"""Audio in a batch of clips, padding included, unless a codec knows better."""
 BATCH_ON_CPU_S = 10.0
-"""The same on a processor, where many clips at once only leave its caches."""
 
 
 class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
-    """The network of a codec, and what is to be known of it.
-
-    :class:`~qtokfeatures.codecs.Codec` makes everything else of it.
+    """Base of codecs: subclasses encode and decode chunks of whole frames.
 
     Parameters
     ----------
     spec : CodecSpec
-        What its codes depend on.
+        Rates, sizes and fingerprint of the codes.
     device : torch.device
-        Where the network runs.
+        Device that runs the network.
     """
 
     def __init__(self, spec: CodecSpec, device: torch.device) -> None:
@@ -43,7 +41,7 @@ class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
 
     @property
     def device(self) -> torch.device:
-        """Where the network runs."""
+        """Device that runs the network."""
         return self._device
 
     @abstractmethod
@@ -52,7 +50,7 @@ class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
 
     @abstractmethod
     def latent_chunk(self, y: Tensor, state: EncoderState) -> Tensor:
-        """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``; moves `state` on."""
+        """Encode whole frames, ``(batch, sample)`` → ``(batch, frame, dim)``; advances `state`."""
 
     @abstractmethod
     def code_chunk(self, latent: Tensor) -> Tensor:
@@ -64,36 +62,14 @@ class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
 
     @abstractmethod
     def decode_chunk(self, codes: Tensor, state: DecoderState) -> Tensor:
-        """Decode ``(batch, codebook, frame)`` → ``(batch, sample)``; moves `state` on."""
+        """Decode ``(batch, codebook, frame)`` → ``(batch, sample)``; advances `state`."""
 
     @abstractmethod
     def codebook_vectors(self, k: int) -> Vectors:
-        """Entries of one of the encoder's codebooks.
-
-        Parameters
-        ----------
-        k : int
-            Codebook, 0 = coarsest.
-
-        Returns
-        -------
-        ndarray of float32, shape (code, dim)
-            One row an entry.
-        """
+        """Return the entries of codebook `k` of the encoder as float32 ``(code, dim)``."""
 
     def start_refining(self) -> Any:
-        """Return what :meth:`refine_chunk` remembers, before the first sample.
-
-        Returns
-        -------
-        object
-            The state.
-
-        Raises
-        ------
-        CodecError
-            This codec cannot fit codes to what they decode to.
-        """
+        """Return the state of :meth:`refine_chunk` before the first sample."""
         raise CodecError(
             f"{self.spec.describe()} cannot refine codes, only codecs of mini's format can: "
             "leave refine out"
@@ -102,36 +78,20 @@ class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
     def refine_chunk(
         self, y: Tensor, latent: Tensor, codes: Tensor, state: Any, *, steps: int
     ) -> Tensor:
-        """Fit the `codes` (1, codebook, frame) of `y` (1, sample) in `steps` steps.
-
-        `latent` (1, frame, dim) is what they were found for; moves `state` on.
-        """
+        """Refine `codes` (1, codebook, frame) of `y` (1, sample), `latent` (1, frame, dim)."""
         raise NotImplementedError
 
     @property
     def batch_s(self) -> float:
-        """Seconds of audio that go through the network at once, padding included."""
+        """Seconds of audio that pass through the network at once, padding included."""
         return BATCH_S if self.device.type == "cuda" else BATCH_ON_CPU_S
 
     def padded_frames(self, frames: int) -> int:
-        """Say how many frames a batch is filled up to.
-
-        A codec that prepares itself for each length wants few of them.
-
-        Parameters
-        ----------
-        frames : int
-            What the longest clip has.
-
-        Returns
-        -------
-        int
-            As many, or more.
-        """
+        """Frames to which a batch is padded when its longest clip has `frames`."""
         return frames
 
     def __copy__(self) -> Self:
-        """Return this object: nothing in it changes."""
+        """Return this object: codecs are immutable."""
         return self
 
     def __deepcopy__(self, memo: Mapping[int, Any]) -> Self:

@@ -1,4 +1,4 @@
-"""Names and folders → codecs."""
+"""Names and paths → codecs."""
 
 from __future__ import annotations
 
@@ -29,14 +29,12 @@ def _load_mimi(folder: Path, **options: Any) -> Codec:
     return MimiCodec.load(folder, **options)
 
 
+# model_type of a folder's config.json → loader
 CHECKPOINTS: dict[str, Callable[..., Codec]] = {
     QWEN3_TYPE: Qwen3TTSTokenizer.load,
     "mimi": _load_mimi,
 }
-"""``model_type`` of a folder's ``config.json`` → what loads it."""
-
-NAMES = {"mini": "mini", QWEN3: QWEN3, "qwen-tts-tokenizer-12hz": QWEN3}
-"""Names that are known without a path, and what they stand for."""
+NAMES = {"mini": "mini", QWEN3: QWEN3, "qwen-tts-tokenizer-12hz": QWEN3}  # with aliases
 
 
 def list_codecs() -> list[str]:
@@ -71,37 +69,38 @@ def load_codec(
     Parameters
     ----------
     name_or_path : str or Path, default="mini"
-        ``"mini"``, the bundled codec; or weights of it that you trained: the ``.safetensors``
-        file, or the folder that holds ``mini.safetensors``. Or
-        ``"Qwen/Qwen3-TTS-Tokenizer-12Hz"``, downloaded once; a folder with that checkpoint, or its
-        ``model.safetensors``; or a folder or hub name of a checkpoint for speech synthesis that
-        has it in ``speech_tokenizer/``. Or ``"kyutai/mimi"``, or a folder of that kind, with the
-        extra ``hf``.
+        - ``"mini"``: the bundled codec. Weights of your own: their ``.safetensors`` file, or the
+          folder that holds ``mini.safetensors``.
+        - ``"Qwen/Qwen3-TTS-Tokenizer-12Hz"``: downloaded once. Also a folder with that checkpoint,
+          its ``model.safetensors``, or a folder or hub name of a checkpoint for speech synthesis
+          with a ``speech_tokenizer/`` folder.
+        - ``"kyutai/mimi"``, or a folder with such a checkpoint; needs the extra ``hf``.
     device : str or torch.device, default="auto"
-        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; "auto" takes a CUDA device where there is one.
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, …; "auto" is a CUDA device if there is one.
     dtype : {"float32"}, default="float32"
-        Least precision of the encoder. Lower ones flip codes, so there are none; `mini` computes
-        in float64, which makes its codes the same for any batch, chunk and number of threads.
+        Least precision of the encoder. Lower ones change codes and are not offered; `mini`
+        computes in float64, so that batch, chunk and number of threads do not change its codes.
     decode_dtype : {"float32", "fast"}, default="float32"
-        Precision of the decoder; "fast" is lower where this processor gains from it. `mini` is
-        small enough to gain nothing.
+        Precision of the decoder; "fast" is lower where that is faster on this processor. `mini`
+        ignores it.
     revision : str, optional
-        The revision you count on, as ``codec.spec.revision`` names it: another one is an error.
-        For a hub name, the branch, tag or commit to take.
+        Expected revision, as in ``codec.spec.revision``: another one raises. For a hub name, the
+        branch, tag or commit to load.
     encoder, decoder : bool, default=True
-        Load only the half you need.
+        Halves to load; without one, its methods raise.
 
     Returns
     -------
     Codec
-        Ready to use.
+        The codec.
 
     Raises
     ------
     CodecError
-        No such codec or revision, damaged weights, or a device that is not there.
+        If there is no such codec or revision, the weights are damaged, or the device is not
+        available.
     InputError
-        An option has a wrong value.
+        If an option has a wrong value.
 
     Examples
     --------
@@ -135,48 +134,17 @@ def load_codec(
 
 
 def pull_codec(name: str, *, revision: str | None = None) -> tuple[Path, str]:
-    """Download a codec's weights without loading them; look whether they are a checkpoint.
-
-    Parameters
-    ----------
-    name : str
-        A name on the hub, such as ``"Qwen/Qwen3-TTS-Tokenizer-12Hz"``.
-    revision : str, optional
-        Branch, tag or commit; the default branch when None.
-
-    Returns
-    -------
-    folder : Path
-        Where they are, in the hub's cache.
-    commit : str
-        The commit they are from.
-
-    Raises
-    ------
-    CodecError
-        There is nothing to download under this name, it failed, or what came is no checkpoint.
-    """
+    """Download a codec's weights and check them; return their folder and commit."""
     name = NAMES.get(name, name)
     if not is_repository_name(name):
-        raise CodecError(f"there is nothing to download for {name!r}: expected a name on the hub")
+        raise CodecError(f"nothing to download for {name!r}: expected a name on the hub")
     folder, commit = fetch_checkpoint(name, revision=revision, kinds=CHECKPOINTS)
-    Checkpoint(folder, torch.device("cpu"))  # Opens every file, and compares them with the index.
+    Checkpoint(folder, torch.device("cpu"))  # opens every file and compares it with the index
     return folder, commit
 
 
 def find_mini_weights(name: str) -> Path | None:
-    """Return the weights of mini's format that `name` stands for.
-
-    Parameters
-    ----------
-    name : str
-        ``"mini"``, a weights file, or a folder that holds ``mini.safetensors``.
-
-    Returns
-    -------
-    Path or None
-        None for codecs of other kinds, and for what is not there.
-    """
+    """Return the file of mini weights that a name, file or folder stands for, if any."""
     if name == "mini":
         return bundled_weights()
     path = _local(name)
@@ -188,7 +156,7 @@ def find_mini_weights(name: str) -> Path | None:
 
 
 def _local(name: str) -> Path:
-    """The path that a name may stand for: a whole one, which is the same from any folder."""
+    """Absolute path of a name, which stays valid when the working directory changes."""
     return Path(name).expanduser().absolute()
 
 
@@ -199,21 +167,21 @@ def _load_checkpoint(folder: Path, **options: Any) -> Codec:
 def _of_revision(codec: Codec, revision: str | None) -> Codec:
     if revision not in (None, codec.spec.revision):
         raise CodecError(
-            f"{codec.spec.name!r} is here in revision {codec.spec.revision!r}, not {revision!r}"
+            f"{codec.spec.name!r} has revision {codec.spec.revision!r}, expected {revision!r}"
         )
     return codec
 
 
 def _one_of_several(path: Path) -> str | None:
-    """Say why a file beside a checkpoint is not the checkpoint; None for what is no such file."""
+    """Message about a file that is only a part of a checkpoint; None for other paths."""
     folder = find_checkpoint(path.parent, CHECKPOINTS) if path.is_file() else None
     if folder is None:
         return None
     weights = folder / WEIGHTS
     whole = f", or {str(weights)!r}" if weights.is_file() else ""
     return (
-        f"{str(path)!r} is one file beside a checkpoint of {model_type(folder / CONFIG)}, and does "
-        f"not stand for it: expected the folder {str(path.parent)!r}{whole}"
+        f"{str(path)!r} is only a part of a checkpoint of {model_type(folder / CONFIG)}: expected "
+        f"the folder {str(path.parent)!r}{whole}"
     )
 
 

@@ -1,8 +1,10 @@
-"""Codecs whose weights lie in a file: copies travel without them and load them on first use."""
+"""Codecs whose weights are in files: pickles leave the weights out and reload them on first use."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Generic
 
 import numpy as np
@@ -13,7 +15,7 @@ from typing_extensions import Self, TypeVar
 
 from qtokfeatures.codecs.base import Codec
 from qtokfeatures.codecs.devices import resolve_device
-from qtokfeatures.codecs.network import DecoderState, EncoderState
+from qtokfeatures.codecs.network import DecoderState, EncoderState, Vectors
 from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.exceptions import CodecError, CodecMismatchError, InputError
 from qtokfeatures.labelled import CodecSpec
@@ -22,23 +24,22 @@ Model = TypeVar("Model", default=Any)
 Part = TypeVar("Part")
 
 
+@dataclass(frozen=True)
+class LoadOptions:
+    """How to load a codec; see :meth:`StoredCodec.load`."""
+
+    device: torch.device
+    name: str | None = None
+    revision: str | None = None
+    encoder: bool = True
+    decoder: bool = True
+    decode_dtype: str = "float32"
+
+
 class StoredCodec(Codec[EncoderState, DecoderState], Generic[EncoderState, DecoderState, Model]):
-    """A codec with a network that :meth:`load` reads from a file.
+    """A codec that :meth:`load` reads from a file or folder; `origin` holds its arguments."""
 
-    Parameters
-    ----------
-    model : Model or None
-        The network; None when it is to be loaded on first use.
-    spec : CodecSpec
-        What its codes depend on.
-    device : torch.device
-        Where it runs.
-    origin : dict, optional
-        Arguments of :meth:`load` that bring it back after pickling.
-    """
-
-    FORGOTTEN: ClassVar[dict[str, Any]] = {"_model": None, "_vectors": {}}
-    """Attributes that are not pickled, and what takes their place."""
+    NOT_PICKLED: ClassVar[dict[str, Any]] = {"_model": None, "_vectors": {}}  # and the replacements
 
     def __init__(
         self,
@@ -50,12 +51,53 @@ class StoredCodec(Codec[EncoderState, DecoderState], Generic[EncoderState, Decod
     ) -> None:
         super().__init__(spec, device)
         self._model, self._origin = model, origin
-        self._vectors: dict[int, npt.NDArray[np.float32]] = {}
+        self._vectors: dict[int, Vectors] = {}
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        device: torch.device,
+        name: str | None = None,
+        revision: str | None = None,
+        encoder: bool = True,
+        decoder: bool = True,
+        decode_dtype: str = "float32",
+    ) -> Self:
+        """Load a codec; :func:`~qtokfeatures.codecs.load_codec` finds the path and the class.
+
+        Parameters
+        ----------
+        path : Path
+            File of weights, or folder with ``config.json`` and the weights.
+        device : torch.device
+            Device that runs the network.
+        name, revision : str, optional
+            Name and revision in the spec. By default the path and a hash of the weights.
+        encoder, decoder : bool, default=True
+            Halves to load; without one, its methods raise.
+        decode_dtype : {"float32", "fast"}, default="float32"
+            Precision of the decoder.
+
+        Returns
+        -------
+        Codec
+            Codec of this class.
+
+        Raises
+        ------
+        CodecError
+            If a file is missing or damaged, or the weights do not fit their configuration.
+        """
+        options = LoadOptions(device, name, revision, encoder, decoder, decode_dtype)
+        model, spec = cls.read(path, options)
+        return cls(model, spec, device, origin={"path": path, **asdict(options)})
 
     @classmethod
     @abstractmethod
-    def load(cls, *args: Any, **kwargs: Any) -> Self:
-        """Load a codec; takes what `origin` holds."""
+    def read(cls, path: Path, options: LoadOptions) -> tuple[Model, CodecSpec]:
+        """Read the network and its spec from `path`."""
 
     @abstractmethod
     def entries(self, k: int) -> Tensor:
@@ -63,7 +105,7 @@ class StoredCodec(Codec[EncoderState, DecoderState], Generic[EncoderState, Decod
 
     @property
     def device(self) -> torch.device:
-        """Where the network runs; an unpickled codec looks whether that is there."""
+        """Device that runs the network; an unpickled codec checks that it is available."""
         return self._device if self._model is not None else resolve_device(self._device)
 
     @property
@@ -71,7 +113,7 @@ class StoredCodec(Codec[EncoderState, DecoderState], Generic[EncoderState, Decod
         """The network; an unpickled codec loads it on first use."""
         if self._model is None:
             if self._origin is None:
-                raise CodecError("this codec was made in memory: it cannot be unpickled")
+                raise CodecError("this codec has no file of weights: it cannot be unpickled")
             found = type(self).load(**{**self._origin, "device": self.device})
             if found.spec.fingerprint != self.spec.fingerprint:
                 raise CodecMismatchError(
@@ -82,7 +124,7 @@ class StoredCodec(Codec[EncoderState, DecoderState], Generic[EncoderState, Decod
         return self._model
 
     def codebook_vectors(self, k: int) -> npt.NDArray[np.float32]:
-        """Entries of the encoder's codebook `k`.
+        """Return the entries of a codebook of the encoder.
 
         Parameters
         ----------
@@ -92,12 +134,12 @@ class StoredCodec(Codec[EncoderState, DecoderState], Generic[EncoderState, Decod
         Returns
         -------
         ndarray of float32, shape (code, dim)
-            One row an entry; read-only. Embeddings are sums of entries.
+            One row per entry; read-only. Embeddings are sums of entries.
 
         Raises
         ------
         InputError
-            There is no such codebook.
+            If there is no such codebook.
         """
         if not isinstance(k, (int, np.integer)) or not 0 <= k < self.spec.n_codebooks:
             raise InputError(
@@ -110,30 +152,12 @@ class StoredCodec(Codec[EncoderState, DecoderState], Generic[EncoderState, Decod
         return self._vectors[k]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the weights out: they are loaded again on first use, and compared."""
-        return {**self.__dict__, **self.FORGOTTEN}
+        """Leave out the weights: they are loaded again on first use, and compared."""
+        return {**self.__dict__, **self.NOT_PICKLED}
 
 
 def loaded(part: Part | None, half: str) -> Part:
-    """Return a part of a network that is there.
-
-    Parameters
-    ----------
-    part : Part or None
-        The part.
-    half : {"encoder", "decoder"}
-        What it belongs to.
-
-    Returns
-    -------
-    Part
-        The same.
-
-    Raises
-    ------
-    CodecError
-        That half was not loaded.
-    """
+    """Return a part of the "encoder" or "decoder", or raise if that half was not loaded."""
     if part is None:
         raise CodecError(f"this codec was loaded with {half}=False: it cannot {half[:-1]}")
     return part

@@ -1,4 +1,4 @@
-"""Encoding and decoding piece by piece, with the codes and samples of one pass."""
+"""Encoding and decoding block by block, with the codes and samples of one pass."""
 
 from __future__ import annotations
 
@@ -13,43 +13,64 @@ from torch import Tensor
 
 from qtokfeatures.audio.waveforms import stream_piece
 from qtokfeatures.codecs.checks import as_codes
-from qtokfeatures.codecs.network import CodecNetwork
+from qtokfeatures.codecs.network import CodecNetwork, Codes, Vectors
 from qtokfeatures.codecs.nn.precision import inference
-from qtokfeatures.codecs.out_of_memory import named_memory_errors
+from qtokfeatures.codecs.out_of_memory import memory_errors_as_codec_errors
 from qtokfeatures.exceptions import StreamClosedError
 
-_CHUNK_FRAMES = 250
+_CHUNK_FRAMES = 250  # frames of one push in the network at once: bounds memory
 
 
-class _FrameStream:
-    """Audio in pieces → what a codec makes of whole frames."""
+class _Stream:
+    """A codec, and the end of its stream."""
 
     def __init__(self, codec: CodecNetwork[Any, Any]) -> None:
         self._codec, self._open = codec, True
+
+    def close(self) -> None:
+        """End the stream and discard pending samples."""
+        self._open = False
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StreamClosedError("this stream has ended: open another one")
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """Run the network; an error ends the stream, whose state is then half advanced."""
+        try:
+            with inference(self._codec.device), memory_errors_as_codec_errors():
+                yield
+        except BaseException:
+            self.close()
+            raise
+
+
+class _FrameStream(_Stream):
+    """Audio in blocks → latents of whole frames."""
+
+    def __init__(self, codec: CodecNetwork[Any, Any]) -> None:
+        super().__init__(codec)
         self._state = codec.start_encoding()
         self._rest = np.zeros(0, dtype=np.float32)
 
-    def _whole_frames(self, y: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Take more audio, and return the samples of the frames that are complete now."""
-        _check_open(self._open)
+    def _whole_frames(self, y: npt.ArrayLike) -> Vectors:
+        """Append audio; return the samples of the frames that are now complete."""
+        self._check_open()
         waiting = np.concatenate([self._rest, stream_piece(y)])
         whole = len(waiting) - len(waiting) % self._codec.spec.hop_length
         self._rest = waiting[whole:].copy()
         return waiting[:whole]
 
-    def _last_frame(self) -> npt.NDArray[np.float32]:
-        """Pad what is left to a whole frame, and end the stream."""
-        _check_open(self._open)
+    def _last_frame(self) -> Vectors:
+        """Pad the pending samples to a whole frame and end the stream."""
+        self._check_open()
         missing = -len(self._rest) % self._codec.spec.hop_length
         self.close()
         return np.pad(self._rest, (0, missing))
 
-    def close(self) -> None:
-        """End the stream without encoding what is left."""
-        self._open = False
-
-    def _latents(self, y: npt.NDArray[np.float32]) -> Iterator[Tensor]:
-        """Yield (1, frame, dim), a stretch of whole frames after another."""
+    def _latents(self, y: Vectors) -> Iterator[Tensor]:
+        """Yield latents (1, frame, dim) of whole frames, chunk by chunk."""
         chunk = _CHUNK_FRAMES * self._codec.spec.hop_length
         for start in range(0, len(y), chunk):
             piece = torch.from_numpy(y[None, start : start + chunk]).to(self._codec.device)
@@ -57,7 +78,7 @@ class _FrameStream:
 
 
 class StreamEncoder(_FrameStream):
-    """Audio in pieces → codes in pieces; made by :meth:`Codec.stream_encoder`.
+    """Encoder of audio that arrives in blocks, opened by :meth:`Codec.stream_encoder`.
 
     Parameters
     ----------
@@ -65,40 +86,42 @@ class StreamEncoder(_FrameStream):
         The codec that encodes.
     """
 
-    def push(self, y: npt.ArrayLike) -> npt.NDArray[np.int16]:
-        """Take more audio.
+    def push(self, y: npt.ArrayLike) -> Codes:
+        """Append audio and encode the frames that are complete.
 
         Parameters
         ----------
         y : array, shape (sample,)
-            Mono audio at the codec's rate, any number of samples, none included. Floats, or
+            Mono audio at the codec's rate, any number of samples, including none. Floats, or
             integers, which are divided by their full scale.
 
         Returns
         -------
         ndarray of int16, shape (codebook, frame)
-            Codes of the frames that are complete now; possibly none.
+            Codes of the frames that are now complete; possibly none.
 
         Raises
         ------
         AudioError
-            Not one-dimensional, or values that are not finite or no audio.
+            If the block is not one-dimensional, or holds values that are not finite or no audio.
+        StreamClosedError
+            If the stream has ended.
         """
         return self._encode(self._whole_frames(y))
 
-    def flush(self) -> npt.NDArray[np.int16]:
-        """Pad what is left to a whole frame, encode it and end the stream.
+    def flush(self) -> Codes:
+        """Pad the pending samples to a whole frame, encode it and end the stream.
 
         Returns
         -------
         ndarray of int16, shape (codebook, frame)
-            One frame, or none where nothing was left.
+            One frame, or none if no samples were pending.
         """
         return self._encode(self._last_frame())
 
-    def _encode(self, y: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+    def _encode(self, y: Vectors) -> Codes:
         parts = [np.zeros((self._codec.spec.n_codebooks, 0), dtype=np.int16)]
-        with _moving(self):
+        with self._running():
             for latent in self._latents(y):
                 codes = self._codec.code_chunk(latent)
                 parts.append(codes[0].to(torch.int16).cpu().numpy())
@@ -106,30 +129,24 @@ class StreamEncoder(_FrameStream):
 
 
 class LatentStream(_FrameStream):
-    """Audio in pieces → the encoder's vectors before quantisation, in pieces.
+    """Audio in blocks → latents (frame, dim) in blocks."""
 
-    Parameters
-    ----------
-    codec : CodecNetwork
-        The codec that encodes.
-    """
-
-    def push(self, y: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Take more audio, as :meth:`StreamEncoder.push` does; return vectors (frame, dim)."""
+    def push(self, y: npt.ArrayLike) -> Vectors:
+        """Append audio; return the latents of the frames that are complete."""
         return self._vectors(self._whole_frames(y))
 
-    def flush(self) -> npt.NDArray[np.float32]:
-        """Pad what is left to a whole frame, return its vector and end the stream."""
+    def flush(self) -> Vectors:
+        """Pad the pending samples to a whole frame, return its latent and end the stream."""
         return self._vectors(self._last_frame())
 
-    def _vectors(self, y: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        with _moving(self):
+    def _vectors(self, y: Vectors) -> Vectors:
+        with self._running():
             parts = [latent[0].float().cpu().numpy() for latent in self._latents(y)]
         return np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
 
 
-class StreamDecoder:
-    """Codes in pieces → audio in pieces; made by :meth:`Codec.stream_decoder`.
+class StreamDecoder(_Stream):
+    """Decoder of codes that arrive in blocks, opened by :meth:`Codec.stream_decoder`.
 
     Parameters
     ----------
@@ -138,16 +155,16 @@ class StreamDecoder:
     """
 
     def __init__(self, codec: CodecNetwork[Any, Any]) -> None:
-        self._codec, self._open = codec, True
+        super().__init__(codec)
         self._state = codec.start_decoding()
 
-    def push(self, codes: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Take more codes.
+    def push(self, codes: npt.ArrayLike) -> Vectors:
+        """Decode more frames.
 
         Parameters
         ----------
         codes : array of int, shape (codebook, frame)
-            Any number of frames, none included.
+            Any number of frames, including none.
 
         Returns
         -------
@@ -157,49 +174,31 @@ class StreamDecoder:
         Raises
         ------
         CodesError
-            A wrong shape or an entry that no codebook has.
+            If the shape is wrong or an entry is in no codebook.
+        StreamClosedError
+            If the stream has ended.
         """
-        _check_open(self._open)
+        self._check_open()
         codec = self._codec
         array = as_codes(codes, codec.spec, least_frames=0)
         if array.shape[1] == 0:
             return np.zeros(0, dtype=np.float32)
         checked = torch.from_numpy(array.astype(np.int64))
-        with _moving(self):
+        with self._running():
             waves = [
                 codec.decode_chunk(part[None].to(codec.device), self._state)[0]
                 for part in checked.split(_CHUNK_FRAMES, dim=1)
             ]
             return torch.cat(waves).float().cpu().numpy()
 
-    def flush(self) -> npt.NDArray[np.float32]:
+    def flush(self) -> Vectors:
         """End the stream.
 
         Returns
         -------
         ndarray of float32, shape (sample,)
-            Samples that were held back: none, because decoding is causal.
+            Pending samples: always none, because decoding is causal.
         """
-        _check_open(self._open)
+        self._check_open()
         self.close()
         return np.zeros(0, dtype=np.float32)
-
-    def close(self) -> None:
-        """End the stream."""
-        self._open = False
-
-
-@contextmanager
-def _moving(stream: _FrameStream | StreamDecoder) -> Iterator[None]:
-    """Run the network; where that fails half-way, the past is neither old nor new: end it."""
-    try:
-        with inference(stream._codec.device), named_memory_errors():  # noqa: SLF001 — one module
-            yield
-    except BaseException:
-        stream.close()
-        raise
-
-
-def _check_open(is_open: bool) -> None:
-    if not is_open:
-        raise StreamClosedError("this stream has ended: open another one")

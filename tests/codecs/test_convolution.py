@@ -7,9 +7,8 @@ import torch
 
 from qtokfeatures.codecs.nn.activation import Elu, Snake
 from qtokfeatures.codecs.nn.convolution import CausalConv
-from qtokfeatures.codecs.nn.fused import add, fill
+from qtokfeatures.codecs.nn.fused import add, fill, rounded, split_values, split_weights
 from qtokfeatures.codecs.nn.memory import Memory
-from qtokfeatures.codecs.nn.split import rounded, split_values, split_weights
 
 SHAPES = {
     "dilated": {"channels": 12, "out": 8, "kernel": 7, "dilation": 3},

@@ -8,7 +8,7 @@ import torch
 
 from qtokfeatures.audio import load_audio
 from qtokfeatures.codecs.mini import random_mini
-from qtokfeatures.codecs.out_of_memory import in_memory
+from qtokfeatures.codecs.out_of_memory import run_halving
 from qtokfeatures.exceptions import CodecError, StreamClosedError
 
 ERRORS = [
@@ -35,13 +35,13 @@ class Cramped:
 @pytest.mark.parametrize("most", [1, 2, 7])
 def test_a_batch_is_halved_until_it_fits(most, error):
     run = Cramped(most, error)
-    assert in_memory(run, list(range(7))) == [i * 10 for i in range(7)]
+    assert run_halving(run, list(range(7))) == [i * 10 for i in range(7)]
     assert run.sizes[0] == 7
 
 
 def test_one_clip_that_does_not_fit_is_an_error():
     with pytest.raises(CodecError, match="one clip alone does not fit into memory"):
-        in_memory(Cramped(0, ERRORS[0]), [1, 2, 3])
+        run_halving(Cramped(0, ERRORS[0]), [1, 2, 3])
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=["cuda", "host", "torch on a CPU"])
@@ -63,7 +63,7 @@ def test_a_stream_that_runs_out_of_memory_says_so_and_ends(monkeypatch, error):
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
     with pytest.raises(RuntimeError, match="shapes"):
-        in_memory(Cramped(0, RuntimeError("shapes do not fit")), [1, 2])
+        run_halving(Cramped(0, RuntimeError("shapes do not fit")), [1, 2])
 
 
 def test_encoding_and_decoding_go_on_in_smaller_batches(monkeypatch):

@@ -14,7 +14,7 @@ import xarray as xr
 import qtokfeatures as qt
 from qtokfeatures.audio import log_mel_distance
 from qtokfeatures.codecs import encoding
-from qtokfeatures.codecs.refining import STRETCH_S
+from qtokfeatures.codecs.batching import REFINED_S
 from qtokfeatures.exceptions import CodecError, InputError
 from qtokfeatures.labelled import concat_codes, load_codes, save_codes
 
@@ -77,7 +77,7 @@ def test_silence_is_left_as_it_is(mini):
 
 def test_what_comes_later_changes_no_earlier_stretch(mini, drums):
     y = np.tile(drums, 6)
-    stretch = int(STRETCH_S * SR)
+    stretch = int(REFINED_S * SR)
     assert len(y) > stretch
     codes = mini.encode(y, sr=SR, refine=1)
     np.testing.assert_array_equal(codes[:, :125], mini.encode(y[:stretch], sr=SR, refine=1))

@@ -37,7 +37,7 @@ def test_an_unknown_name_lists_the_known_ones():
 
 def test_only_the_revision_that_is_there_can_be_asked_for(mini):
     assert qt.load_codec("mini", revision=mini.spec.revision).spec == mini.spec
-    with pytest.raises(CodecError, match="not 'v2'"):
+    with pytest.raises(CodecError, match="expected 'v2'"):
         qt.load_codec("mini", revision="v2")
 
 
@@ -51,7 +51,9 @@ def test_a_missing_gpu_is_said():
 def test_another_device_that_is_missing_is_said(device):
     if device == "mps" and torch.backends.mps.is_available():
         pytest.skip("this machine has it")
-    with pytest.raises(CodecError, match=f"'{device}' is not there: .*0 {device.upper()} devices"):
+    with pytest.raises(
+        CodecError, match=f"'{device}' is not available: .*0 {device.upper()} devices"
+    ):
         qt.load_codec("mini", device=device)
 
 
@@ -72,7 +74,7 @@ def test_a_codec_from_a_gpu_says_that_there_is_none_here(mini, use):
     origin = {"path": bundled_weights(), "device": cuda}
     codec = pickle.loads(pickle.dumps(MiniCodec(None, mini.spec, cuda, origin=origin)))
     assert "on cuda" in repr(codec)
-    with pytest.raises(CodecError, match="'cuda' is not there: torch sees 0 CUDA devices"):
+    with pytest.raises(CodecError, match="'cuda' is not available: torch sees 0 CUDA devices"):
         use(codec)
 
 
@@ -101,7 +103,7 @@ def test_copies_share_the_weights(mini):
 
 def test_a_codec_made_in_memory_says_that_it_cannot_travel(sweep):
     again = pickle.loads(pickle.dumps(random_mini()))
-    with pytest.raises(CodecError, match="made in memory"):
+    with pytest.raises(CodecError, match="has no file of weights"):
         again.encode(sweep(0.5), sr=24_000)
 
 

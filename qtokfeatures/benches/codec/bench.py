@@ -16,12 +16,12 @@ from qtokfeatures.benches.codec.result import BenchResult, SystemScores
 from qtokfeatures.benches.measured import identify
 from qtokfeatures.benches.peers import Peer, default_peers, split_peers
 from qtokfeatures.benches.speed.timing import Coder, measure_speed, on_threads, timing_signal
-from qtokfeatures.codecs.refining import checked_steps
 from qtokfeatures.evaluation.alignment import align, find_common_lag
 from qtokfeatures.evaluation.code_use import CodeUse, measure_code_use
 from qtokfeatures.evaluation.scores import ClipScore, score_reconstruction
 from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError, require
+from qtokfeatures.parameters import whole
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def refined_name(name: str, steps: int) -> str:
 
 def check_refining(codec: AnyCodec, steps: int) -> None:
     """Raise if `steps` is no number of steps, or the codec cannot refine."""
-    if checked_steps(steps):
+    if whole("refine", steps, at_least=0):
         codec.start_refining()
 
 

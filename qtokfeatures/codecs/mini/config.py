@@ -6,47 +6,28 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 SAMPLE_RATE = 24_000
-HOP_LENGTH = 1_920
-"""Samples a code frame (80 ms)."""
-STEP = 240
-"""Samples a spectral step (10 ms)."""
+HOP_LENGTH = 1_920  # samples per frame (80 ms)
+STEP = 240  # samples per spectral step (10 ms)
 STEPS_PER_FRAME = HOP_LENGTH // STEP
 
 
 @dataclass(frozen=True)
 class MiniConfig:
-    """Sizes that define a `mini` model; stored beside its weights.
-
-    Parameters
-    ----------
-    n_codebooks, codebook_size : int
-        16 x 2048 is the format every codec of this package has.
-    semantic_dim : int
-        Dimensions of the latent in which codebook 0 finds its nearest entry.
-    semantic_count : int
-        Entries of codebook 0 that are used; fewer are steadier under noise.
-    shape_dim : int
-        Dimensions of the latent that hold the spectrum's shape; one more holds its level.
-    level_count : int
-        Levels that codebook 1 tells apart; the rest of its entries tell shapes apart.
-    level_step_db, level_coarse_step_db, level_coarse_count, level_top_db : float
-        The ladder of levels, in dB relative to full scale (RMS): its top, its spacing, and how
-        many of the lowest levels are spaced wider, and by how much.
-    semantic_fast, semantic_slow, encoder_fast, encoder_slow, decoder_slow, decoder_fast : tuple
-        Channels, depth and expansion of the six stacks of blocks; "fast" runs at 100 steps
-        a second, "slow" at 12.5.
-    """
+    """Sizes of a `mini` model, stored in its weight file."""
 
     n_codebooks: int = 16
     codebook_size: int = 2048
     semantic_dim: int = 32
-    semantic_count: int = 512
+    semantic_count: int = 512  # used entries of codebook 0; fewer are more robust to noise
     shape_dim: int = 80
+    # Codebook 1 holds level_count levels times codebook_size / level_count shapes. Levels are dB
+    # of RMS relative to full scale; the lowest, where little is heard, are spaced wider.
     level_count: int = 64
     level_step_db: float = 1.6
     level_coarse_step_db: float = 4.0
     level_coarse_count: int = 11
     level_top_db: float = 9.0
+    # Channels, depth and expansion of the stacks; "fast" runs at 100 Hz, "slow" at 12.5 Hz.
     semantic_fast: tuple[int, int, int] = (128, 3, 2)
     semantic_slow: tuple[int, int, int] = (192, 4, 2)
     encoder_fast: tuple[int, int, int] = (192, 3, 2)
@@ -56,17 +37,17 @@ class MiniConfig:
 
     @property
     def embedding_dim(self) -> int:
-        """Width of the semantic part, the shape and the level."""
+        """Dimensions of semantic part, shape and level."""
         return self.semantic_dim + self.shape_dim + 1
 
     @property
     def shape_count(self) -> int:
-        """Shapes that codebook 1 tells apart at each level."""
+        """Shapes of codebook 1 at each level."""
         return self.codebook_size // self.level_count
 
     @property
     def entry_counts(self) -> tuple[int, ...]:
-        """Shapes that each codebook tells apart."""
+        """Shapes of each codebook."""
         rest = (self.codebook_size,) * (self.n_codebooks - 2)
         return (self.semantic_count, self.shape_count, *rest)
 
@@ -110,6 +91,7 @@ def name_of_stored(stored: str) -> str:
     return _STORED_FIELDS.get(stored, stored)
 
 
+# Sizes for tests: the same format, hardly any arithmetic.
 TINY = MiniConfig(
     semantic_fast=(16, 1, 1),
     semantic_slow=(16, 1, 1),
@@ -118,4 +100,3 @@ TINY = MiniConfig(
     decoder_slow=(16, 1, 1),
     decoder_fast=(16, 1, 1),
 )
-"""Sizes for tests: the same format, hardly any arithmetic."""

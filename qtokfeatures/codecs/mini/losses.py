@@ -1,4 +1,4 @@
-"""How far decoded audio is from the original, for gradients: spectra at four resolutions."""
+"""Differentiable distance of decoded audio from the original, at four spectral resolutions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from qtokfeatures.codecs.mini.spectra import mel_bands
 MEL_FLOOR = 1e-4
 LONGEST_WINDOW = 2048
 _STFT_FLOOR = 3e-5
+# Windows in samples, and mel bands of each.
 _SIZES = ((LONGEST_WINDOW, 128), (1024, 80), (512, 64), (256, 32))
 
 
@@ -24,24 +25,15 @@ class Spectra(NamedTuple):
 
 
 class Distance(NamedTuple):
-    """How far two sounds are from each other at one resolution."""
+    """Distances of two sounds at one resolution."""
 
-    mel: Tensor
-    """Of log-mel bands, shape (batch, window)."""
-    stft: Tensor
-    """Of log magnitudes, shape (batch, window)."""
-    convergence: Tensor
-    """Of magnitudes, relative to those wanted; one number."""
+    mel: Tensor  # log-mel bands, (batch, window)
+    stft: Tensor  # log magnitudes, (batch, window)
+    convergence: Tensor  # magnitudes, relative to the target's: one number
 
 
 class WaveformLoss(nn.Module):
-    """Log-mel, log-STFT and spectral convergence at four resolutions.
-
-    Parameters
-    ----------
-    stft_weight, convergence_weight : float
-        Shares beside log-mel, which has 1.
-    """
+    """Log-mel, log-STFT and spectral convergence at four resolutions."""
 
     def __init__(self, *, stft_weight: float = 0.5, convergence_weight: float = 0.25) -> None:
         super().__init__()
@@ -52,7 +44,7 @@ class WaveformLoss(nn.Module):
             self.register_buffer(f"mel_{size}", mel_bands(size, bands), persistent=False)
 
     def forward(self, found: Tensor, wanted: Tensor) -> dict[str, Tensor]:
-        """Parts of the loss for `found` against `wanted`, each (batch, sample)."""
+        """Terms of the loss of `found` against `wanted`, each (batch, sample)."""
         return self.combine(self.distances(self.spectra(found), self.spectra(wanted)))
 
     def spectra(self, y: Tensor) -> list[Spectra]:
@@ -60,33 +52,18 @@ class WaveformLoss(nn.Module):
         return [self._spectra(y, size) for size, _ in _SIZES]
 
     def distances(self, found: list[Spectra], wanted: list[Spectra]) -> list[Distance]:
-        """Distances of what :meth:`spectra` gave, at each resolution."""
+        """Distances of the results of :meth:`spectra`, at each resolution."""
         return [_distance(a, b) for a, b in zip(found, wanted, strict=True)]
 
     def combine(self, distances: list[Distance]) -> dict[str, Tensor]:
-        """Parts of the loss, and the loss."""
+        """Terms of the loss, and their weighted sum as "loss"."""
         means = [(d.mel.mean(), d.stft.mean(), d.convergence) for d in distances]
         mel, stft, convergence = (sum(p) / len(means) for p in zip(*means, strict=True))
         total = mel + self.stft_weight * stft + self.convergence_weight * convergence
         return {"loss": total, "mel": mel, "stft": stft, "convergence": convergence}
 
     def by_frame(self, distances: list[Distance], *, first: int, hop: int, frames: int) -> Tensor:
-        """Loss of each frame, spectral convergence left out.
-
-        Parameters
-        ----------
-        distances : list of Distance
-            What :meth:`distances` gave.
-        first : int
-            Sample with which the first frame begins.
-        hop, frames : int
-            Samples of a frame, and how many there are.
-
-        Returns
-        -------
-        Tensor, shape (frame,)
-            Means over the windows whose middle lies in the frame.
-        """
+        """Loss per frame without convergence: mean over the windows centred in the frame."""
         total = distances[0].mel.new_zeros(frames)
         for (size, _), distance in zip(_SIZES, distances, strict=True):
             loss = (distance.mel + self.stft_weight * distance.stft).mean(dim=0)
@@ -117,7 +94,7 @@ def log_l1(a: Tensor, b: Tensor, floor: float) -> Tensor:
 
 
 def _magnitude(y: Tensor, size: int, window: Tensor) -> Tensor:
-    """(batch, step, bin); the small constant keeps the gradient finite at silence."""
+    """Magnitudes (batch, step, bin); the small constant keeps gradients finite at silence."""
     spectrum = torch.fft.rfft(y.unfold(1, size, size // 4) * window)
     power = spectrum.real.square() + spectrum.imag.square()
     return torch.sqrt(power + 1e-10) * (4 / size)

@@ -1,4 +1,4 @@
-"""The network of the bundled codec: two encoders, codebooks and decoder."""
+"""Network of the bundled codec: two encoders, codebooks and a decoder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from qtokfeatures.codecs.nn.quantizer import half_norms, nearest_codes, residual
 
 @dataclass
 class TrunkState:
-    """What the two stacks of a :class:`Trunk` remember between chunks."""
+    """Streaming state of the two stacks of a :class:`Trunk`."""
 
     fast: list[Tensor] | None = None
     slow: list[Tensor] | None = None
@@ -31,7 +31,7 @@ class TrunkState:
 
 @dataclass
 class EncoderState:
-    """What the encoder remembers between chunks."""
+    """Streaming state of the encoder."""
 
     samples: Tensor | None = None
     ln_level: Tensor | None = None
@@ -41,7 +41,7 @@ class EncoderState:
 
 @dataclass
 class DecoderState:
-    """What the decoder remembers between chunks."""
+    """Streaming state of the decoder."""
 
     ln_level: Tensor | None = None
     slow: list[Tensor] | None = None
@@ -50,7 +50,7 @@ class DecoderState:
 
 
 class SearchBooks(NamedTuple):
-    """Entries to search: the semantic ones, then the shapes of every codebook, with their norms."""
+    """Entries to search, semantic ones and the shapes of every codebook, with their norms."""
 
     semantic: Tensor
     books: Tensor
@@ -59,17 +59,7 @@ class SearchBooks(NamedTuple):
 
 
 class Trunk(nn.Module):
-    """Steps → one vector a frame: a stack at 100 a second, then one at 12.5.
-
-    Parameters
-    ----------
-    n_features : int
-        Width of the input.
-    fast, slow : tuple of (int, int, int)
-        Channels, depth and expansion of the two stacks.
-    dim : int
-        Width of the output.
-    """
+    """Steps → one vector per frame: a stack at 100 Hz, then one at 12.5 Hz."""
 
     def __init__(
         self, n_features: int, fast: tuple[int, int, int], slow: tuple[int, int, int], dim: int
@@ -83,7 +73,7 @@ class Trunk(nn.Module):
         self.leave = nn.Linear(slow[0], dim)
 
     def forward(self, x: Tensor, state: TrunkState) -> Tensor:
-        """(batch, step, feature) → (batch, frame, dim); moves `state` on."""
+        """(batch, step, feature) → (batch, frame, dim); advances `state`."""
         x, state.fast = self.fast(self.enter(x), state.fast)
         x, state.slow = self.slow(self.gather(by_frame(x)), state.slow)
         with torch.autocast(x.device.type, enabled=False):
@@ -92,16 +82,10 @@ class Trunk(nn.Module):
 
 
 class MiniEncoder(nn.Module):
-    """Waveform → latent, one vector a frame: semantic, shape and level.
+    """Waveform → latents ``[semantic | shape | log level]``, one per frame."""
 
-    The semantic part comes from a network of its own, trained under noise; the shape from a
-    linear map of the frame plus a network.
-
-    Parameters
-    ----------
-    config : MiniConfig
-        Sizes.
-    """
+    # The semantic part has a network of its own, trained under noise. The shape is a linear map of
+    # the frame plus a network, which starts at zero.
 
     def __init__(self, config: MiniConfig) -> None:
         super().__init__()
@@ -118,20 +102,7 @@ class MiniEncoder(nn.Module):
         nn.init.zeros_(self.shape.leave.bias)
 
     def forward(self, y: Tensor, state: EncoderState | None = None) -> Tensor:
-        """Latents of whole frames; `state`, when given, is continued in place.
-
-        Parameters
-        ----------
-        y : Tensor, shape (batch, sample)
-            24 kHz audio, a multiple of 1920 samples.
-        state : EncoderState, optional
-            Carries the past of a stream.
-
-        Returns
-        -------
-        Tensor, shape (batch, frame, semantic_dim + shape_dim + 1)
-            Meaning, shape, and the log level in the last dimension.
-        """
+        """Encode whole frames (batch, sample); advances `state`."""
         state = EncoderState() if state is None else state
         features, change, ln_level = self.analyse(y, state)
         semantic = self.semantic_latents(features, change, state)
@@ -164,13 +135,7 @@ class MiniEncoder(nn.Module):
 
 
 class MiniDecoder(nn.Module):
-    """Embedding → waveform: magnitudes (linear map plus network) and phases, inverted.
-
-    Parameters
-    ----------
-    config : MiniConfig
-        Sizes.
-    """
+    """Embeddings → magnitudes (linear map plus network) and phases → waveform."""
 
     def __init__(self, config: MiniConfig) -> None:
         super().__init__()
@@ -190,20 +155,7 @@ class MiniDecoder(nn.Module):
         nn.init.zeros_(self.magnitude.bias)
 
     def forward(self, embedding: Tensor, state: DecoderState | None = None) -> Tensor:
-        """Audio of the given frames; `state`, when given, is continued in place.
-
-        Parameters
-        ----------
-        embedding : Tensor, shape (batch, frame, semantic_dim + shape_dim + 1)
-            Sum of codebook entries.
-        state : DecoderState, optional
-            Carries the past of a stream.
-
-        Returns
-        -------
-        Tensor, shape (batch, sample)
-            24 kHz audio, 1920 samples a frame.
-        """
+        """Decode embeddings (batch, frame, dim) → (batch, sample); advances `state`."""
         state = DecoderState() if state is None else state
         ln_magnitude, phase = self.spectrum(embedding, state)
         y: Tensor
@@ -213,7 +165,7 @@ class MiniDecoder(nn.Module):
     def spectrum(
         self, embedding: Tensor, state: DecoderState | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Log magnitudes and phases, each of shape (batch, step, bin)."""
+        """Log magnitudes and phases, each (batch, step, bin)."""
         state = DecoderState() if state is None else state
         vectors, ln_level = embedding[..., :-1], embedding[..., -1]
         change = level_change(ln_level, state.ln_level)
@@ -231,17 +183,11 @@ class MiniDecoder(nn.Module):
 
 
 class MiniModel(nn.Module):
-    """Encoder, codebooks and decoder in one; float32 unless converted.
+    """Encoder, codebooks and decoder; float32 unless converted."""
 
-    Codebook 0 finds its nearest entry among `semantic_entries`; an entry stands for a shape too,
-    which the other codebooks refine. Codebook 1 holds every pair of a level and one of few shapes.
-
-    Parameters
-    ----------
-    config : MiniConfig
-        Sizes.
-    """
-
+    # Codebook 0 quantises the semantic part; each of its entries also stands for a mean shape.
+    # Codebook 1 holds all pairs of a level and one of few shapes, so that a gain of whole levels
+    # changes no other codebook. The rest quantise what remains of the shape.
     semantic_entries: Tensor
     codebooks: Tensor
     typical_ln_level: Tensor
@@ -259,25 +205,12 @@ class MiniModel(nn.Module):
         self.register_buffer("typical_ln_level", torch.full((config.semantic_count,), -3.0))
 
     def search_books(self, dtype: torch.dtype | None = None) -> SearchBooks:
-        """Return the codebooks in `dtype`, by default their own, as :meth:`quantize` takes them."""
+        """Codebooks in `dtype`, by default their own, for :meth:`quantize`."""
         semantic, books = self.semantic_entries.to(dtype), self.codebooks.to(dtype)
         return SearchBooks(semantic, books, half_norms(semantic), half_norms(books))
 
     def quantize(self, latent: Tensor, search: SearchBooks | None = None) -> Tensor:
-        """Codes of latents.
-
-        Parameters
-        ----------
-        latent : Tensor, shape (row, semantic_dim + shape_dim + 1)
-            What the encoder gives.
-        search : SearchBooks, optional
-            The model's :meth:`search_books`, where they are kept.
-
-        Returns
-        -------
-        Tensor of int64, shape (row, codebook)
-            Entry ``level * shape_count + shape`` of codebook 1, plain residual codes after it.
-        """
+        """Quantise latents (row, dim) → int64 (row, codebook)."""
         search = search or self.search_books()
         semantic, shape, ln_level = self.split(latent)
         semantic_codes = nearest_codes(semantic, search.semantic, search.semantic_norms)
@@ -294,24 +227,7 @@ class MiniModel(nn.Module):
         *,
         width: int = 1,
     ) -> Tensor:
-        """Codes of shapes whose semantic code and level are known.
-
-        Parameters
-        ----------
-        shape : Tensor, shape (row, shape_dim)
-            Vectors that codebooks 1 and up quantise, less what codebook 0 stands for.
-        semantic_codes, levels : Tensor of int64, shape (row,)
-            Entries of codebook 0, and places on the ladder of levels.
-        search : SearchBooks
-            The model's :meth:`search_books`.
-        width : int, default=1
-            See :func:`~qtokfeatures.codecs.nn.quantizer.residual_encode`.
-
-        Returns
-        -------
-        Tensor of int64, shape (row, codebook)
-            As :meth:`quantize` gives them.
-        """
+        """Quantise shapes (row, shape_dim) of given semantic codes and levels, by a beam search."""
         counts = list(enumerate(self.config.entry_counts))[1:]
         found = residual_encode(
             shape - search.books[0][semantic_codes],
@@ -323,14 +239,7 @@ class MiniModel(nn.Module):
         return torch.cat([semantic_codes[:, None], found], dim=1)
 
     def embed(self, codes: Tensor) -> Tensor:
-        """Sum of the entries named by `codes`, shape (row, codebook), any prefix.
-
-        Returns
-        -------
-        Tensor, shape (row, semantic_dim + shape_dim + 1)
-            Meaning, shape and log level. Codebook 0 alone does not tell the level: it is then
-            the mean of what that entry came with in training.
-        """
+        """Sum the entries of `codes` (row, codebook), of all or the first books → (row, dim)."""
         semantic_codes = self._used_semantic_codes(codes)
         shape = self.codebooks[0][semantic_codes]
         for k in range(1, codes.shape[1]):
@@ -340,18 +249,18 @@ class MiniModel(nn.Module):
         return torch.cat([self.semantic_entries[semantic_codes], shape, ln_level[:, None]], dim=1)
 
     def _used_semantic_codes(self, codes: Tensor) -> Tensor:
-        """Entries of codebook 0; those that are never used stand for what the first one does."""
+        """Codes of codebook 0; unused ones become the first."""
         first = codes[:, 0]
         return torch.where(first < self.config.semantic_count, first, 0)
 
     def ln_levels(self, codes: Tensor) -> Tensor:
-        """Log level of each row of `codes`, the last number of what :meth:`embed` gives."""
+        """Log level of each row of `codes`; of codebook 0 alone, the mean level in training."""
         if codes.shape[1] < 2:
             return self.typical_ln_level[self._used_semantic_codes(codes)]
         return self.encoder.levels.ln_levels[codes[:, 1] // self.config.shape_count]
 
     def split(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Meaning, shape and log level of latents or embeddings, which hold them side by side."""
+        """Split latents or embeddings into semantic part, shape and log level."""
         sizes = [self.config.semantic_dim, self.config.shape_dim, 1]
         semantic, shape, ln_level = vectors.split(sizes, dim=-1)
         return semantic, shape, ln_level[..., 0]
@@ -363,6 +272,6 @@ def by_frame(x: Tensor) -> Tensor:
 
 
 def level_change(ln_level: Tensor, before: Tensor | None) -> Tensor:
-    """Change of level from frame to frame, which a gain leaves as it is; 0 at the start."""
+    """Change of level from frame to frame, independent of gain; 0 at the start."""
     first = ln_level[:, :1] if before is None else before
     return torch.diff(ln_level, dim=1, prepend=first).clamp(-6.0, 6.0) / 2

@@ -1,4 +1,4 @@
-"""Codes chosen by what they decode to: analysis by synthesis, a stretch of audio after another."""
+"""Analysis by synthesis: codes whose decoded audio is closer to the original."""
 
 from __future__ import annotations
 
@@ -14,24 +14,21 @@ from qtokfeatures.codecs.mini.losses import LONGEST_WINDOW, WaveformLoss
 from qtokfeatures.codecs.mini.model import DecoderState, MiniModel
 from qtokfeatures.codecs.nn.precision import tf32
 
-PAST = LONGEST_WINDOW - LONGEST_WINDOW // 4
-"""Samples before a stretch that the windows across its beginning hear, too."""
-_PEAK = 0.5
+PAST = LONGEST_WINDOW - LONGEST_WINDOW // 4  # samples before a segment in its first window
+_PEAK = 0.5  # segments are scaled to this peak, for which the floors of the loss are meant
 _QUIETEST = 1e-6
-# Of those that were tried on recordings of split train. The rate is in units of what lies between
-# a vector and its entries, towards the end a part of it is left; the pull is the share of the way
-# to its entries that a vector goes back with each step; the width is that of the beam search.
-_RATE = 0.6
-_RATE_AT_END = 0.2
+# The best of those tried on recordings of split train.
+_RATE = 0.6  # in units of the RMS distance between a shape and its quantised value
+_RATE_AT_END = 0.2  # share of the rate that is left at the last step
 _BETAS = (0.5, 0.9)
-_PULL = 0.05
-_WIDTH = 8
+_PULL = 0.05  # share of the way back to its quantised value that a shape moves per step
+_WIDTH = 8  # of the beam search
 _EPS = 1e-8
 
 
 @dataclass
 class RefineState:
-    """What refining remembers between stretches."""
+    """State of refining between segments."""
 
     decoder: DecoderState
     original: Tensor
@@ -53,46 +50,22 @@ def refined_codes(
     *,
     steps: int,
 ) -> Tensor:
-    """Find codes that decode to something closer to the original.
-
-    The shape before quantisation follows the gradient of :class:`WaveformLoss`, which goes
-    straight through the codebooks, and is quantised by a beam search. Of all codes that were met
-    on the way, each frame keeps those with which it came closest. Codebook 0 and the levels stay
-    as they are.
-
-    Parameters
-    ----------
-    model : MiniModel
-        The network.
-    y : Tensor, shape (1, sample)
-        The original, whole frames.
-    latent : Tensor, shape (frame, semantic_dim + shape_dim + 1)
-        What the encoder gives.
-    codes : Tensor of int64, shape (frame, codebook)
-        Codes to begin with.
-    state : RefineState
-        The past; moves on.
-    steps : int
-        Steps of the descent.
-
-    Returns
-    -------
-    Tensor of int64, shape (frame, codebook)
-        Codes of a loss that is no larger.
-    """
+    """Refine codes (frame, codebook) of `y` (1, sample) with latents (frame, dim)."""
+    # The shape before quantisation follows the gradient of the loss, passed straight through the
+    # codebooks. Codebook 0 and the levels are kept.
     best, latent = codes.clone(), latent.clone()  # tensors of inference mode have no gradients
-    stretch = _Stretch(model, y, state)
-    if stretch.is_audible:
+    segment = _Segment(model, y, state)
+    if segment.is_audible:
         with tf32(y.device, allowed=False):
-            best = _descend(model, stretch, latent, best, steps)
+            best = _descend(model, segment, latent, best, steps)
     with torch.no_grad():
-        y_hat = stretch.decoded(model.embed(best), state.decoder)
+        y_hat = segment.decoded(model.embed(best), state.decoder)
     state.original, state.decoded = _last(state.original, y), _last(state.decoded, y_hat)
     return best
 
 
-class _Stretch:
-    """A stretch of the original, and how far what some codes decode to is from it."""
+class _Segment:
+    """A segment of the original, and the loss of decoded vectors against it."""
 
     def __init__(self, model: MiniModel, y: Tensor, state: RefineState) -> None:
         self.model, self.state = model, state
@@ -108,7 +81,7 @@ class _Stretch:
         return y_hat
 
     def losses(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss, and that of each frame, at the level at which the loudest sample is 0.5."""
+        """Loss, and loss of each frame, with the segment scaled to the peak of 0.5."""
         y_hat = self.decoded(vectors, copy(self.state.decoder))
         found = self.loss.spectra(self.gain * torch.cat([self.state.decoded, y_hat], dim=1))
         distances = self.loss.distances(found, self.wanted)
@@ -120,7 +93,7 @@ class _Stretch:
 
 
 class _Best:
-    """The best codes so far: as a whole, and those of each frame."""
+    """Best codes so far, as a whole and per frame."""
 
     def __init__(self, codes: Tensor) -> None:
         self.codes, self.least = codes, math.inf
@@ -136,7 +109,7 @@ class _Best:
 
 
 def _descend(
-    model: MiniModel, stretch: _Stretch, latent: Tensor, codes: Tensor, steps: int
+    model: MiniModel, segment: _Segment, latent: Tensor, codes: Tensor, steps: int
 ) -> Tensor:
     shape, books = model.split(latent)[1], model.search_books()
     semantic_codes, levels = codes[:, 0], codes[:, 1] // model.config.shape_count
@@ -146,7 +119,7 @@ def _descend(
     descent, best = _Adam(shape), _Best(codes)
     for step in range(steps):
         vectors = model.embed(codes).requires_grad_()
-        loss, of_frames = stretch.losses(vectors)
+        loss, of_frames = segment.losses(vectors)
         best.update(codes, loss.detach(), of_frames)
         (gradient,) = torch.autograd.grad(loss, [vectors])
         left = 1 - (1 - _RATE_AT_END) * step / max(steps - 1, 1)
@@ -154,14 +127,14 @@ def _descend(
         descent.step(model.split(gradient)[1], rate=_RATE * spread * left)
         codes = model.quantize_shape(descent.x, semantic_codes, levels, books, width=_WIDTH)
     with torch.no_grad():
-        best.update(codes, *stretch.losses(model.embed(codes)))
-        # Frames hear each other: what was best one by one need not be best together.
-        best.update(best.mixed, *stretch.losses(model.embed(best.mixed)))
+        best.update(codes, *segment.losses(model.embed(codes)))
+        # Frames overlap in the decoder: the best of each need not be the best together.
+        best.update(best.mixed, *segment.losses(model.embed(best.mixed)))
     return best.codes
 
 
 class _Adam:
-    """Kingma and Ba, 2015 (arXiv:1412.6980), for one tensor; torch's takes seconds to import."""
+    """Adam (Kingma and Ba, 2015, arXiv:1412.6980) of one tensor: torch.optim imports slowly."""
 
     def __init__(self, x: Tensor) -> None:
         self.x, self.count = x, 0

@@ -1,4 +1,4 @@
-"""Waveform → level and normalised log spectra; spectra → waveform. Causal, with state."""
+"""Causal analysis and synthesis: waveform → level and log spectra → waveform."""
 
 from __future__ import annotations
 
@@ -26,28 +26,21 @@ FRONT_CONTEXT = LONG_WINDOW - STEP
 
 SYNTHESIS_WINDOW = 960
 N_BINS = SYNTHESIS_WINDOW // 2 + 1
-TAIL = STEP
-"""Samples that a frame's windows reach into the next frame."""
+TAIL = STEP  # samples by which a frame's windows overlap the next frame
 
-_FLOOR = 1e-3
+_FLOOR = 1e-3  # of magnitudes relative to the level, so that silence has a logarithm
 _CEILING = 60.0
 _MOST_ONSET_GAIN = 5.0
-_BLOCK_WINDOWS = 64
+_BLOCK_WINDOWS = 64  # few enough to stay in a processor's cache
 
 
 def mel_bands(n_fft: int, n_mels: int) -> Tensor:
-    """Weights of a magnitude spectrum's bins in each mel band, (bin, band)."""
+    """Weights of magnitude bins in each mel band, (bin, band)."""
     return torch.from_numpy(np.ascontiguousarray(mel_filters(SAMPLE_RATE, n_fft, n_mels).T))
 
 
 class LevelScale(nn.Module):
-    """The ladder of levels that codebook 1 codes; one level a frame.
-
-    Parameters
-    ----------
-    config : MiniConfig
-        Sizes.
-    """
+    """Ladder of levels, one of which codebook 1 codes per frame."""
 
     ln_levels: Tensor
     edges: Tensor
@@ -63,33 +56,25 @@ class LevelScale(nn.Module):
         self.register_buffer("edges", (ladder[1:] + ladder[:-1]) / 2, persistent=False)
 
     def forward(self, y: Tensor) -> Tensor:
-        """Nearest level of each frame of `y`, shape (batch, sample).
-
-        Returns
-        -------
-        Tensor, shape (batch, frame)
-            Natural logarithm of the RMS amplitude, rounded to the ladder.
-        """
+        """Nearest log level of each frame of `y`, (batch, sample) → (batch, frame)."""
         return self.ln_levels[self.index(y)]
 
     def index(self, y: Tensor) -> Tensor:
-        """Place of each frame's level on the ladder, shape (batch, frame)."""
-        # Float64 and one row a frame: the sum does not depend on batch, chunk or threads.
+        """Index of each frame's level on the ladder, (batch, sample) → (batch, frame)."""
+        # Float64 and one row per frame: the sum does not depend on batch, chunk or threads.
         power = y.reshape(y.shape[0], -1, HOP_LENGTH).double().square().mean(dim=2)
         return self.place(0.5 * torch.log(power + 1e-30))
 
     def place(self, ln_rms: Tensor) -> Tensor:
-        """Place on the ladder nearest to each log level; same shape, int64."""
+        """Index on the ladder of the nearest level, int64 of the same shape."""
         return torch.bucketize(ln_rms.to(self.edges.dtype).contiguous(), self.edges)
 
 
 class FrontEnd(nn.Module):
-    """Waveform → log spectra relative to each frame's level, 100 a second.
+    """Waveform → log spectra relative to each frame's level, at 100 Hz."""
 
-    Per 10 ms step 80 mel bands of a 1024-sample window and the 160 lowest bins of a
-    2048-sample window; both windows end where the step ends, so nothing ahead is heard.
-    """
-
+    # 80 mel bands of a 1024-sample window and the 160 lowest bins of a 2048-sample window. Both
+    # windows end where the step ends: no sample after the step is used.
     short_window: Tensor
     long_window: Tensor
     mel: Tensor
@@ -103,34 +88,16 @@ class FrontEnd(nn.Module):
     def forward(
         self, y: Tensor, ln_level: Tensor, past: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Features of whole frames.
-
-        Parameters
-        ----------
-        y : Tensor, shape (batch, sample)
-            Whole frames of audio.
-        ln_level : Tensor, shape (batch, frame)
-            Levels of those frames.
-        past : Tensor, shape (batch, FRONT_CONTEXT), optional
-            Samples before `y`; zeros by default.
-
-        Returns
-        -------
-        features : Tensor, shape (batch, step, feature)
-            Eight steps a frame.
-        past : Tensor, shape (batch, FRONT_CONTEXT)
-            State for the next call.
-        """
+        """Features (batch, step, feature) of whole frames, and the state for the next call."""
         if past is None:
             past = y.new_zeros(y.shape[0], FRONT_CONTEXT)
-        heard = torch.cat([past, y], dim=1)
-        windows = heard.unfold(1, LONG_WINDOW, STEP)
-        # A few windows at a time stay in a processor's cache; a GPU would rather have them all.
+        samples = torch.cat([past, y], dim=1)
+        windows = samples.unfold(1, LONG_WINDOW, STEP)
         block = max(1, _BLOCK_WINDOWS // len(y)) if y.device.type == "cpu" else windows.shape[1]
         spectra = torch.cat([self._spectra(some) for some in windows.split(block, dim=1)], dim=1)
         level = torch.exp(ln_level).repeat_interleave(HOP_LENGTH // STEP, dim=1)[..., None]
         features = torch.log((spectra / level).clamp(max=_CEILING) + _FLOOR)
-        return 0.5 * features + 1.0, heard[:, heard.shape[1] - FRONT_CONTEXT :]
+        return 0.5 * features + 1.0, samples[:, samples.shape[1] - FRONT_CONTEXT :]
 
     def _spectra(self, windows: Tensor) -> Tensor:
         """(batch, step, LONG_WINDOW) → (batch, step, feature)."""
@@ -140,13 +107,10 @@ class FrontEnd(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """Log magnitudes and phases → waveform, by overlap-add of windowed inverse FFTs.
+    """Log magnitudes and phases → waveform, by overlap-add of windowed inverse FFTs."""
 
-    A step's window starts where the step starts, and none reaches further than 10 ms into the
-    next frame: a frame's samples are complete as soon as its codes are known, and hardly
-    anything has to be guessed of what the encoder had not heard.
-    """
-
+    # A window starts where its step starts, and none reaches further than 10 ms into the next
+    # frame: a frame's samples are complete once its codes are known.
     windows: Tensor
     onset: Tensor
 
@@ -165,27 +129,12 @@ class Synthesis(nn.Module):
     def forward(
         self, ln_magnitude: Tensor, phase: Tensor, tail: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Waveform of whole frames.
-
-        Parameters
-        ----------
-        ln_magnitude, phase : Tensor, shape (batch, step, bin)
-            Natural log amplitude (a full-scale sine is about 1) and radians.
-        tail : Tensor, shape (batch, TAIL), optional
-            What the frame before reaches into these; None at the start of a stream.
-
-        Returns
-        -------
-        y : Tensor, shape (batch, sample)
-            240 samples a step.
-        tail : Tensor, shape (batch, TAIL)
-            State for the next call.
-        """
+        """Waveform (batch, sample) of magnitudes and phases (batch, step, bin), and its tail."""
         magnitude = torch.exp(ln_magnitude.clamp(max=4.0)) * (SYNTHESIS_WINDOW / 4)
         spectrum = torch.complex(magnitude * torch.cos(phase), magnitude * torch.sin(phase))
         pieces = torch.fft.irfft(spectrum, n=SYNTHESIS_WINDOW)
         y = overlap_add(by_place(pieces, self.windows))
-        # No earlier window overlaps the first samples of a stream: make up for it.
+        # No earlier window overlaps the first samples of a stream: a gain compensates.
         head = y[:, :TAIL] * self.onset if tail is None else y[:, :TAIL] + tail
         y = torch.cat([head, y[:, TAIL:]], dim=1)
         end = STEP * pieces.shape[1]
@@ -193,16 +142,9 @@ class Synthesis(nn.Module):
 
 
 def step_windows() -> Tensor:
-    """Windows of the eight steps of a frame.
-
-    Hann windows of 960 samples, except that those which would reach into the next frame fade
-    out in its first 240 samples, where the next frame's first window fades in.
-
-    Returns
-    -------
-    Tensor, shape (8, 960)
-        One row a step.
-    """
+    """Windows of the eight steps of a frame, (8, 960)."""
+    # Hann windows; those that reach into the next frame fade out within its first 240 samples as
+    # cos, where the next frame's first window fades in as sin: cos² + sin² = 1.
     place = STEP * torch.arange(STEPS_PER_FRAME)[:, None] + torch.arange(SYNTHESIS_WINDOW)
     ahead = ((place - HOP_LENGTH) / TAIL).clamp(0, 1)
     windows = torch.hann_window(SYNTHESIS_WINDOW) * torch.cos(torch.pi / 2 * ahead)
@@ -212,29 +154,18 @@ def step_windows() -> Tensor:
 
 
 def by_place(pieces: Tensor, windows: Tensor) -> Tensor:
-    """Multiply steps (batch, step, 960) with the window of their place in the frame."""
+    """Multiply steps (batch, step, 960) by the window of their place in the frame."""
     frames = pieces.reshape(pieces.shape[0], -1, *windows.shape)
     return (frames * windows).reshape(pieces.shape)
 
 
 def overlap_length(steps: int) -> int:
-    """Samples that the windows of so many steps cover."""
+    """Samples covered by the windows of so many steps."""
     return STEP * (steps - 1) + SYNTHESIS_WINDOW
 
 
 def overlap_add(pieces: Tensor) -> Tensor:
-    """Add windows of 960 samples laid 240 apart.
-
-    Parameters
-    ----------
-    pieces : Tensor, shape (batch, step, 960)
-        Windowed pieces.
-
-    Returns
-    -------
-    Tensor, shape (batch, 240 * step + 720)
-        Sum.
-    """
+    """Overlap-add of windows (batch, step, 960), 240 samples apart."""
     batch, steps, _ = pieces.shape
     overlap = SYNTHESIS_WINDOW // STEP
     parts = pieces.reshape(batch, steps, overlap, STEP)
@@ -245,7 +176,7 @@ def overlap_add(pieces: Tensor) -> Tensor:
 
 
 def _magnitude(pieces: Tensor, bins: int | None = None) -> Tensor:
-    """Magnitudes of the lowest `bins` bins; several times quicker than a complex `abs`."""
+    """Magnitudes of the lowest `bins` bins, several times faster than a complex `abs`."""
     squares = torch.view_as_real(torch.fft.rfft(pieces)[..., :bins]).square()
     return (squares[..., 0] + squares[..., 1]).sqrt()
 

@@ -1,4 +1,4 @@
-"""Weights of `mini` on disk: one safetensors file, matrices as int8 with a scale a row."""
+"""Weights of `mini` on disk: one safetensors file, matrices as int8 with a scale per row."""
 
 from __future__ import annotations
 
@@ -20,22 +20,7 @@ _SCALE = ":scale"
 
 
 def save_weights(model: MiniModel, path: Path, *, notes: dict[str, str] | None = None) -> None:
-    """Write `model`; the file appears only when it is complete.
-
-    Parameters
-    ----------
-    model : MiniModel
-        Model to store.
-    path : Path
-        A ``.safetensors`` file.
-    notes : dict of str, optional
-        More metadata, such as where the weights come from.
-
-    Raises
-    ------
-    CodecError
-        The file cannot be written.
-    """
+    """Write `model` atomically, with `notes` as further metadata."""
     tensors: dict[str, Tensor] = {}
     for name, tensor in model.state_dict().items():
         tensors.update(_packed(stored_name(name), tensor.detach().cpu()))
@@ -44,20 +29,7 @@ def save_weights(model: MiniModel, path: Path, *, notes: dict[str, str] | None =
 
 
 def load_weights(path: Path) -> tuple[MiniModel, str]:
-    """Read a model that :func:`save_weights` wrote.
-
-    Returns
-    -------
-    model : MiniModel
-        In evaluation mode, float32.
-    digest : str
-        SHA-256 of the file, hexadecimal.
-
-    Raises
-    ------
-    CodecError
-        The file is missing, damaged, or holds something else.
-    """
+    """Read a model written by :func:`save_weights`, and the SHA-256 of the file."""
     if not path.is_file():
         raise CodecError(f"no weights of mini at {path}: expected a .safetensors file")
     try:
@@ -81,7 +53,7 @@ def load_weights(path: Path) -> tuple[MiniModel, str]:
 
 
 def is_mini_file(path: Path) -> bool:
-    """Tell whether `path` is a safetensors file that says it holds a mini, of whichever version."""
+    """Whether `path` is a safetensors file with the weights of a mini, of any version."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -91,18 +63,7 @@ def is_mini_file(path: Path) -> bool:
 
 
 def rounded(tensor: Tensor) -> Tensor:
-    """`tensor` as it comes back from disk.
-
-    Parameters
-    ----------
-    tensor : Tensor
-        A parameter or codebooks.
-
-    Returns
-    -------
-    Tensor
-        Float32, of the same shape.
-    """
+    """Tensor with the precision that it has on disk."""
     return _unpacked(_packed("it", tensor.detach()))["it"]
 
 

@@ -1,4 +1,4 @@
-"""Activations that write where the next convolution reads."""
+"""Activations that write into the input of the next convolution."""
 
 from __future__ import annotations
 
@@ -13,14 +13,7 @@ _LOG2_E = 1 / math.log(2)
 
 
 class Activation(nn.Module, ABC):
-    """A function of single values, 0 for 0.
-
-    Parameters
-    ----------
-    frequency, root : Tensor of shape (channel,), optional
-        Of ``x + (root * sin(frequency * x))²``; both None for other functions, and the frequency
-        None where it is 1.
-    """
+    """Elementwise function with f(0) = 0, of x or ``x + (root * sin(frequency * x))²``."""
 
     frequency: Tensor | None
     root: Tensor | None
@@ -36,15 +29,14 @@ class Activation(nn.Module, ABC):
 
 
 class Elu(Activation):
-    """x where it is positive, e^x − 1 elsewhere."""
+    """x where positive, e^x − 1 elsewhere."""
 
     def forward(self, x: Tensor, out: Tensor) -> None:
-        """Write the activation of `x` into `out`."""
         if out.dtype != x.dtype:
             out.copy_(F.elu(x))
         elif x.is_cuda:
             torch.ops.aten.elu.out(x, out=out)
-        else:  # e^x − 1 is at least x; made of powers of 2 it takes two thirds of the time
+        else:  # e^x − 1 ≥ x; computed as a power of 2, it takes two thirds of the time
             torch.clamp_max(x, 0, out=out)
             out.mul_(_LOG2_E).exp2_().sub_(1)
             torch.maximum(out, x, out=out)
@@ -54,16 +46,10 @@ class Snake(Activation):
     """SnakeBeta: x + sin²(a·x) / b, with a = e^alpha and b = e^beta + 1e-9 for each channel.
 
     After Ziyin et al., 2020 (arXiv:2006.08195) and BigVGAN (Lee et al., 2023, arXiv:2206.04658).
-
-    Parameters
-    ----------
-    alpha, beta : Tensor, shape (channel,)
-        Logarithms of the frequency and of the inverse size.
-    scaled : bool, default=False
-        The input comes multiplied by a, and the output stays so: the convolution before takes
-        over the factor, the one after it the division.
     """
 
+    # `scaled`: input and output are multiplied by a. The convolution before it holds the factor,
+    # the one after it the division.
     root: Tensor
 
     def __init__(self, alpha: Tensor, beta: Tensor, *, scaled: bool = False) -> None:
@@ -72,8 +58,9 @@ class Snake(Activation):
         super().__init__(None if scaled else factor, root)
 
     def forward(self, x: Tensor, out: Tensor) -> None:
-        """Write the activation of `x`, shape (batch, time, channel), into `out`."""
-        x = x.float() if x.dtype == torch.bfloat16 else x  # whose sines would be rounded once more
+        x = (
+            x.float() if x.dtype == torch.bfloat16 else x
+        )  # sines of bfloat16 would be rounded twice
         wave = x.sin() if self.frequency is None else (x * self.frequency).sin_()
         wave.mul_(self.root)
         if out.dtype == x.dtype:

@@ -1,4 +1,4 @@
-"""Causal self-attention over a sliding window, with the keys and values it looks back on."""
+"""Causal self-attention over a sliding window, with a cache of keys and values."""
 
 from __future__ import annotations
 
@@ -11,28 +11,11 @@ from qtokfeatures.codecs.nn.memory import Memory
 
 
 class WindowedAttention(nn.Module):
-    """Each step attends to itself and the ``window - 1`` steps before it.
+    """Attention of each step to itself and the ``window - 1`` steps before it."""
 
-    Positions are rotary (Su et al., 2021, arXiv:2104.09864). They are counted from the oldest key
-    that is looked at, not from the start of the stream, so their angles stay exact for hours.
-
-    Parameters
-    ----------
-    qkv_weight, qkv_bias : Tensor
-        Rows for the queries, then the keys, then the values; the bias may be None.
-    out_weight, out_bias : Tensor
-        From the heads back to the stream; the bias may be None.
-    heads, kv_heads : int
-        Query heads, and the key heads that they share evenly.
-    window : int
-        Steps that a query sees.
-    rope_base : float
-        Base of the rotary frequencies.
-    scores_dtype : torch.dtype, default=torch.float32
-        Precision of the angles and scores. In float64 a step's output hardly depends on how many
-        keys the oldest was counted from, so that chunks equal one pass to the last bits.
-    """
-
+    # Rotary positions (Su et al., 2021, arXiv:2104.09864) are counted from the oldest cached key,
+    # not from the start of the stream, so that angles stay exact for hours. With scores in
+    # float64, that origin hardly changes the output, and chunks equal one pass to the last bits.
     qkv_weight: Tensor
     qkv_bias: Tensor | None
     out_weight: Tensor
@@ -64,7 +47,7 @@ class WindowedAttention(nn.Module):
         self.register_buffer("frequencies", rope_base ** -powers.to(scores_dtype))
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
-        """Attend, ``(batch, time, channel)`` → ``(batch, time, channel)``; moves `memory` on."""
+        """Attend, ``(batch, time, channel)`` → ``(batch, time, channel)``; advances `memory`."""
         time = x.shape[1]
         qkv = linear(x, self.qkv_weight, self.qkv_bias)
         heads = qkv.unflatten(2, (-1, self.head_dim)).transpose(1, 2)

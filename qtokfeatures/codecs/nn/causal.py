@@ -1,4 +1,4 @@
-"""A causal ConvNeXt block on ``(batch, time, channel)``, with its streaming state."""
+"""Causal ConvNeXt blocks on ``(batch, time, channel)``, with their streaming state."""
 
 from __future__ import annotations
 
@@ -8,19 +8,7 @@ from torch.nn import functional as F
 
 
 class CausalBlock(nn.Module):
-    """Depthwise causal convolution, layer norm, two-layer MLP, scaled residual.
-
-    After the ConvNeXt block (Liu et al., 2022, arXiv:2201.03545), made causal.
-
-    Parameters
-    ----------
-    channels : int
-        Width of input and output.
-    expansion : int, default=2
-        Width of the hidden layer, in units of `channels`.
-    kernel_size : int, default=7
-        Time steps the convolution sees, the present one included.
-    """
+    """Depthwise causal convolution, layer norm, MLP, scaled residual (after arXiv:2201.03545)."""
 
     def __init__(self, channels: int, *, expansion: int = 2, kernel_size: int = 7) -> None:
         super().__init__()
@@ -32,26 +20,11 @@ class CausalBlock(nn.Module):
 
     @property
     def context(self) -> int:
-        """Past time steps that the state holds."""
+        """Past steps that the state holds."""
         return self.kernel.shape[1] - 1
 
     def forward(self, x: Tensor, past: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Run over `x` after `past`.
-
-        Parameters
-        ----------
-        x : Tensor, shape (batch, time, channel)
-            Input.
-        past : Tensor, shape (batch, context, channel), optional
-            The state an earlier call returned; None stands for zeros.
-
-        Returns
-        -------
-        y : Tensor, shape (batch, time, channel)
-            Output.
-        past : Tensor, shape (batch, context, channel)
-            State for the call that continues this one.
-        """
+        """Run over `x` (batch, time, channel) after `past` (batch, context, channel), or zeros."""
         if past is None:
             past = x.new_zeros(x.shape[0], self.context, x.shape[2])
         seen = torch.cat([past, x], dim=1)
@@ -60,7 +33,7 @@ class CausalBlock(nn.Module):
         return x + self.scale * y, seen[:, seen.shape[1] - self.context :]
 
     def _convolve(self, seen: Tensor) -> Tensor:
-        if seen.dtype == torch.float64:  # for which conv2d has slow code only
+        if seen.dtype == torch.float64:  # conv2d is slow
             steps, taps = seen.shape[1] - self.context, self.kernel.T.contiguous()
             total = taps[0] * seen[:, :steps]
             for i in range(1, len(taps)):
@@ -70,9 +43,8 @@ class CausalBlock(nn.Module):
             with torch.autocast("cuda", enabled=False):
                 rows = seen.transpose(1, 2).contiguous()
                 return F.conv1d(rows, self.kernel[:, None], groups=rows.shape[1]).transpose(1, 2)
-        # (batch, time, channel) seen as a channels-last image needs no copy, and is the
-        # layout in which a depthwise convolution is fast on a CPU.
-        # In bfloat16 it would be slow: autocast must leave it alone.
+        # (batch, time, channel) as a channels-last image needs no copy, and is the layout in which
+        # a CPU is fast at depthwise convolutions, except in bfloat16: no autocast.
         image = seen.transpose(1, 2).unsqueeze(2)
         with torch.autocast(seen.device.type, enabled=False):
             convolved = F.conv2d(image, self.kernel[:, None, None, :], groups=seen.shape[2])
@@ -80,7 +52,7 @@ class CausalBlock(nn.Module):
 
 
 class CausalStack(nn.Module):
-    """Several :class:`CausalBlock` in a row; the state is a list with one entry a block."""
+    """Stack of :class:`CausalBlock`; the state is a list with one entry per block."""
 
     def __init__(self, channels: int, depth: int, *, expansion: int = 2) -> None:
         super().__init__()
@@ -89,10 +61,10 @@ class CausalStack(nn.Module):
         )
 
     def forward(self, x: Tensor, state: list[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
-        """Run over `x`, shape (batch, time, channel), after `state`."""
+        """Run over `x` (batch, time, channel) after `state`; return output and new state."""
         after: list[Tensor] = []
         if torch.is_autocast_enabled(x.device.type):
-            x = x.float()  # the residual stream keeps its precision
+            x = x.float()  # full precision of the residual stream
         for i, block in enumerate(self.blocks):
             x, past = block(x, None if state is None else state[i])
             after.append(past)

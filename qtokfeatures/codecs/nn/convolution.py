@@ -1,9 +1,4 @@
-"""Causal convolutions on ``(batch, time, channel)``: plain, strided and transposed.
-
-All are one thing, a convolution of a few taps with stride 1. A stride folds time into channels
-before it, a transposed convolution unfolds channels into time after it; in this memory layout
-both are free. Seen as a channels-last image, it is also what a CPU convolves fastest.
-"""
+"""Causal convolutions on ``(batch, time, channel)``: plain, strided and transposed."""
 
 from __future__ import annotations
 
@@ -12,17 +7,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from qtokfeatures.codecs.nn.activation import Activation
-from qtokfeatures.codecs.nn.fused import fill
+from qtokfeatures.codecs.nn.fused import PARTS, fill, split_weights
 from qtokfeatures.codecs.nn.memory import Memory
 from qtokfeatures.codecs.nn.precision import tf32
-from qtokfeatures.codecs.nn.split import PARTS, split_weights
 
+# Shorter chunks are zero-padded: other code would run, whose sums differ in the last bits.
 LEAST_STEPS = 16
-"""Fewer are filled up with zeros, so that a short chunk gives the very sums of a long one."""
 
 
 def _onednn_dtypes() -> set[torch.dtype]:
-    """Precisions that oneDNN convolves in on this processor."""
+    """Dtypes that oneDNN convolves on this processor."""
     if not torch.backends.mkldnn.is_available():
         return set()
     has_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 — no public name
@@ -33,20 +27,11 @@ _ONEDNN = _onednn_dtypes()
 
 
 class CausalConv(nn.Module):
-    """Convolution that sees the present step and the ones before it.
+    """Convolution over the present step and those before it; `repeat_first` pads with the first."""
 
-    Parameters
-    ----------
-    weight : Tensor, shape (out, in / groups, kernel)
-        As torch stores it. With a stride, the kernel is a multiple of it.
-    bias : Tensor, shape (out,), optional
-        None adds nothing.
-    stride, dilation, groups : int, default=1
-        As for :class:`torch.nn.Conv1d`; a stride comes with neither of the others.
-    repeat_first : bool, default=False
-        Before the start there is the first value again, instead of zeros.
-    """
-
+    # All kinds are one convolution of a few taps with stride 1: a stride folds time into channels
+    # before it, a transposed convolution unfolds channels into time after it. In this layout both
+    # are free, and a channels-last image is what a CPU convolves fastest.
     weight: Tensor
     bias: Tensor | None
     tap_sum: Tensor | None
@@ -73,7 +58,7 @@ class CausalConv(nn.Module):
 
     @property
     def context(self) -> int:
-        """Past steps, each of `stride` samples, that are remembered."""
+        """Past steps, each of `stride` samples, that the state holds."""
         return (self.weight.shape[3] - 1) * self.dilation
 
     def forward(
@@ -85,26 +70,7 @@ class CausalConv(nn.Module):
         before: Tensor | None = None,
         biased: bool = True,
     ) -> Tensor:
-        """Convolve.
-
-        Parameters
-        ----------
-        x : Tensor, shape (batch, time, in)
-            Whole strides.
-        memory : Memory
-            The stream's past; moves on.
-        activation : Activation, optional
-            Applied to `x` first.
-        before : Tensor, shape (in,), optional
-            Added to `x` before that.
-        biased : bool, default=True
-            Add the bias; else somebody else does.
-
-        Returns
-        -------
-        Tensor, shape (batch, time / stride, out)
-            In the precision of the weights.
-        """
+        """Convolve ``activation(x + before)``, (batch, time, in) → (batch, time / stride, out)."""
         x = x.reshape(x.shape[0], x.shape[1] // self.stride, -1)
         seen = self._with_past(x, memory, activation, before)
         bias = self.bias if biased else None
@@ -114,44 +80,40 @@ class CausalConv(nn.Module):
         return self._convolved(seen, bias)[:, : x.shape[1]]
 
     def lower_precision(self, dtype: torch.dtype) -> None:
-        """Convolve in `dtype` from now on."""
+        """Convolve in `dtype`."""
         self.weight, self.in_products, self.tap_sum = self.weight.to(dtype), False, None
 
     def split_precision(self) -> None:
-        """Convolve float32 values in parts from now on, see :mod:`~qtokfeatures.codecs.nn.split`.
-
-        What a GPU's tensor cores gain little by is left as it is.
-        """
+        """Convolve float32 values split into parts that TF32 holds exactly."""
+        # Depthwise and one-channel convolutions gain little from tensor cores.
         if self.groups == 1 and min(self.weight.shape[:2]) > 1 and not self.repeat_first:
             self.weight = _as_image(split_weights(self.weight.squeeze(2)))
             self.split, self.in_products = True, False
 
     def round_factors(self) -> None:
-        """Let a GPU round float32 factors to TF32 from now on; sums and results stay float32."""
+        """Let a GPU round float32 factors to TF32; sums and results stay float32."""
         self.rounded, self.in_products = True, False
 
     def multiply_taps(self) -> None:
-        """Add up a matrix product for each tap from now on: on a GPU, exact float32's fast way."""
+        """Sum one matrix product per tap: the fastest exact float32 on a GPU."""
         self.in_products = self.groups == 1
 
     def pair_steps(self) -> None:
-        """Multiply three matrices for two steps, not four, where there are two taps, from now on.
-
-        With taps A and B, ``x₀A + x₁B`` and ``x₁A + x₂B`` are ``x₁(A + B)`` plus ``(x₀ − x₁)A``
-        and minus ``(x₁ − x₂)B``: Winograd's F(2, 2). Chunks must be of an even number of steps,
-        or pairs, and with them the last bits, would not be those of one pass.
-        """
+        """With two taps, multiply three matrices per two steps instead of four."""
+        # With taps A and B, x₀A + x₁B and x₁A + x₂B are x₁(A + B) plus (x₀ − x₁)A and minus
+        # (x₁ − x₂)B: Winograd's F(2, 2). Chunks must have an even number of steps, or the pairs,
+        # and with them the last bits, would not be those of one pass.
         if self._is_two_matrices:
             first, second = self.weight[:, :, 0].unbind(2)
             self.tap_sum = (first + second).T
 
     def add_bias_late(self) -> None:
-        """Let the pass after a convolution add its bias: a GPU would make one more pass of it."""
+        """Leave the bias to the pass after the convolution, which saves a GPU one pass."""
         self.late_bias = True
 
     @property
     def _is_two_matrices(self) -> bool:
-        """Whether to multiply matrices, which a convolution would rearrange at each call."""
+        """Whether matrix products replace the convolution, which would reorder weights per call."""
         taps, dtype = self.weight.shape[3], self.weight.dtype
         return taps == 2 and self.dilation == 1 and self.groups == 1 and dtype == torch.float32
 
@@ -201,7 +163,7 @@ class CausalConv(nn.Module):
         return F.linear(windows, self.weight[:, 0, 0], bias)
 
     def _to_one(self, seen: Tensor, bias: Tensor | None) -> Tensor:
-        parts = F.linear(seen, self.weight[0, :, 0].T)  # what each step adds to later ones
+        parts = F.linear(seen, self.weight[0, :, 0].T)  # contribution of each step to later ones
         steps, taps = parts.shape[1], parts.shape[2]
         shape = (parts.shape[0], steps - self.context, taps)
         own = parts.as_strided(shape, (steps * taps, taps, self.dilation * taps + 1))
@@ -210,7 +172,7 @@ class CausalConv(nn.Module):
 
     def _convolve(self, image: Tensor, bias: Tensor | None) -> Tensor:
         if image.device.type == "cpu" and image.dtype in _ONEDNN:
-            # conv2d leaves small images to other code, whose sums differ in the last bits.
+            # conv2d runs other code for small images, whose sums differ in the last bits.
             return torch.mkldnn_convolution(
                 image, self.weight, bias, (0, 0), (1, 1), (1, self.dilation), self.groups
             )
@@ -242,17 +204,7 @@ class CausalConv(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Transposed convolution; the samples that stick out at the end are cut off.
-
-    Parameters
-    ----------
-    weight : Tensor, shape (in, out, kernel)
-        As torch stores it; the kernel is a multiple of `rate`.
-    bias : Tensor, shape (out,)
-        Added to every output.
-    rate : int
-        Output samples an input step.
-    """
+    """Transposed convolution by `rate`; samples beyond the last step are cut off."""
 
     def __init__(self, weight: Tensor, bias: Tensor, *, rate: int) -> None:
         super().__init__()
@@ -262,7 +214,7 @@ class Upsample(nn.Module):
         self.conv = CausalConv(unfolded, bias.repeat(rate))
 
     def forward(self, x: Tensor, memory: Memory, activation: Activation | None = None) -> Tensor:
-        """Return ``(batch, rate * time, out)``; see :meth:`CausalConv.forward`."""
+        """Upsample ``activation(x)``, (batch, time, in) → (batch, rate * time, out)."""
         y: Tensor = self.conv(x, memory, activation)
         return y.reshape(y.shape[0], y.shape[1] * self.rate, -1)
 

@@ -1,4 +1,4 @@
-"""Passes over activations, each one kernel on a GPU that has Triton, plain torch elsewhere."""
+"""Fused passes over activations: Triton kernels on a GPU that has them, otherwise torch."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ import torch
 from torch import Tensor
 
 from qtokfeatures.codecs.nn.activation import Activation, Elu, Snake
-from qtokfeatures.codecs.nn.split import PARTS, split_values
 
 _log = logging.getLogger(__name__)
 _TOLERANCE = 1e-5
+
+# Float32 products on tensor cores, which keep 11 of 24 bits (TF32). With x = high + low and
+# w = high' + low', high·high' + low·high' + high·low' lacks only low·low', 2⁻²² of the whole (after
+# CUTLASS, "3xTF32"). Side by side in the channels they are one convolution of triple depth.
+PARTS = 3
+_HALF, _MASK = 0x1000, -0x2000
 
 
 def fill(
@@ -25,21 +30,7 @@ def fill(
     bias: Tensor | None = None,
     split: bool = False,
 ) -> None:
-    """Write ``activation(x + bias)`` into `out`.
-
-    Parameters
-    ----------
-    x : Tensor, shape (batch, time, channel)
-        Input.
-    out : Tensor, shape (batch, time, channel), or three times the channels
-        In the precision wanted.
-    activation : Activation, optional
-        None writes `x` itself.
-    bias : Tensor, shape (channel,), optional
-        Added first.
-    split : bool, default=False
-        Write the parts of each value, see :func:`~qtokfeatures.codecs.nn.split.split_values`.
-    """
+    """Write ``activation(x + bias)``, (batch, time, channel), or its parts into `out`."""
     kernels = triton_kernels() if x.is_cuda and x.dtype != torch.float64 else None
     if kernels is None:
         _fill(x, out, activation, bias, split)
@@ -59,20 +50,20 @@ def add(x: Tensor, y: Tensor, bias: Tensor | None = None) -> Tensor:
 
 @lru_cache(maxsize=1)
 def triton_kernels() -> Any:
-    """Return the module of kernels, or None where it does not work or is not exact."""
+    """Return the module of kernels, or None if it does not work or is not exact."""
     try:
         from qtokfeatures.codecs.nn import triton_kernels as kernels
 
         with torch.inference_mode():
             _check(kernels, torch.device("cuda"))
-    except Exception as error:  # noqa: BLE001 — whatever it is, there is the plain way
+    except Exception as error:  # noqa: BLE001 — torch replaces it
         _log.warning("no Triton kernels (%s: %s): slower activations", type(error).__name__, error)
         return None
     return kernels
 
 
 def _check(kernels: Any, device: torch.device) -> None:
-    """Raise where a kernel does not do what plain torch does."""
+    """Raise if a kernel differs from plain torch."""
     generator = torch.Generator().manual_seed(0)
 
     def noise(*shape: int) -> Tensor:
@@ -123,3 +114,22 @@ def _fill(
 
 def _copy(x: Tensor, out: Tensor) -> None:
     out.copy_(x)
+
+
+def rounded(x: Tensor) -> Tensor:
+    """Round float32 values to the 11 bits that TF32 keeps."""
+    return x.contiguous().view(torch.int32).add(_HALF).bitwise_and(_MASK).view(torch.float32)
+
+
+def split_values(x: Tensor, out: Tensor) -> None:
+    """Write ``[high, low, high]`` of `x`, shape (..., channel), into `out`, (..., 3 * channel)."""
+    high, low, again = out.chunk(PARTS, dim=-1)
+    high.copy_(rounded(x))
+    torch.sub(x, high, out=low)
+    again.copy_(high)
+
+
+def split_weights(weight: Tensor) -> Tensor:
+    """Parts ``[high, high, low]`` of `weight` along its second dimension."""
+    high = rounded(weight).view(weight.shape)
+    return torch.cat([high, high, weight - high], dim=1)

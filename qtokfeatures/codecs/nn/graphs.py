@@ -1,4 +1,4 @@
-"""Steps of a network as CUDA graphs: all their kernels for the price of one launch."""
+"""Steps of a network as CUDA graphs, which launch all kernels at once."""
 
 from __future__ import annotations
 
@@ -22,19 +22,10 @@ _log = logging.getLogger(__name__)
 
 
 class Graphed:
-    """A step that carries a :class:`Memory`, captured once the same shapes come a second time.
+    """A step with a :class:`Memory`, captured when shapes recur; otherwise run directly."""
 
-    Other shapes, other devices than CUDA and whatever cannot be captured run as they are.
-
-    Parameters
-    ----------
-    step : callable
-        Takes input and memory, moves the memory on and returns the output. What it does on the
-        device must depend on the shapes of both alone.
-    most_values : int
-        Larger inputs are not captured: they keep the device busy without.
-    """
-
+    # What a step does on the device must depend on the shapes of input and memory alone. Inputs
+    # with more than `most_values` values keep the device busy without graphs.
     def __init__(self, step: Step, *, most_values: int) -> None:
         self.step, self.most_values = step, most_values
         self.enabled, self.replays = True, 0
@@ -44,7 +35,6 @@ class Graphed:
         self._pool: Any = None
 
     def __call__(self, x: Tensor, memory: Memory) -> Tensor:
-        """Run the step."""
         if not self.can_capture(x):
             return self.step(x, memory)
         with self._lock, torch.inference_mode():
@@ -55,7 +45,7 @@ class Graphed:
             return graph.replay(x, memory)
 
     def can_capture(self, x: Tensor) -> bool:
-        """Tell whether a step with this input may become a graph."""
+        """Whether a step with this input may be captured."""
         return self.enabled and x.is_cuda and 0 < x.numel() <= self.most_values
 
     def _graph(self, x: Tensor, memory: Memory) -> _Graph | None:
@@ -83,8 +73,8 @@ class Graphed:
                 self._pool = torch.cuda.graph_pool_handle()
             return capture(self.step, x, memory, self._pool)
         except torch.cuda.OutOfMemoryError:
-            self._graphs.clear()  # and go on without: a batch that does not fit either is halved
-        except Exception as error:  # noqa: BLE001 — whatever it is, there is the plain way
+            self._graphs.clear()  # the step runs directly; if it does not fit either, it is halved
+        except Exception as error:  # noqa: BLE001 — it runs directly
             _log.warning("no CUDA graphs (%s: %s)", type(error).__name__, error)
             self.enabled = False
         torch.cuda.synchronize(x.device)
@@ -112,10 +102,7 @@ class _Graph:
 
 
 def capture(step: Step, x: Tensor, memory: Memory, pool: Any) -> _Graph:
-    """Capture `step` for the shapes of `x` and `memory`; changes neither.
-
-    Graphs of one pool overwrite each other's values, which is why what they give is copied.
-    """
+    """Capture `step` for the shapes of `x` and `memory`, which stay unchanged."""
     fixed, before = x.clone(), {block: past.clone() for block, past in memory.items()}
 
     def run() -> tuple[Tensor, Memory]:
@@ -125,7 +112,7 @@ def capture(step: Step, x: Tensor, memory: Memory, pool: Any) -> _Graph:
     stream = torch.cuda.Stream(x.device)
     stream.wait_stream(torch.cuda.current_stream(x.device))
     with torch.cuda.stream(stream):
-        run()  # what is set up on first use must not be captured
+        run()  # set-up on first use must not be captured
     torch.cuda.current_stream(x.device).wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):

@@ -1,34 +1,15 @@
-"""Linear maps whose sums do not depend on how many rows come at once."""
+"""Linear maps whose sums do not depend on the number of rows."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-LEAST_ROWS = 16
-"""Matrix products of fewer rows run other code, whose sums differ in the last bits."""
+LEAST_ROWS = 16  # products of fewer rows run other code, whose sums differ in the last bits
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Map the last dimension, as :func:`torch.nn.functional.linear` does.
-
-    A short chunk of a stream gives what a long one gives, because it is filled up with rows of
-    zeros first.
-
-    Parameters
-    ----------
-    x : Tensor, shape (..., in)
-        Input.
-    weight : Tensor, shape (out, in)
-        Matrix.
-    bias : Tensor, shape (out,), optional
-        Added to every row.
-
-    Returns
-    -------
-    Tensor, shape (..., out)
-        Output.
-    """
+    """Apply :func:`torch.nn.functional.linear`; few rows are zero-padded."""
     count = x.shape[:-1].numel()
     if count >= LEAST_ROWS:
         return F.linear(x, weight, bias)
@@ -37,15 +18,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 class Linear(nn.Module):
-    """:func:`linear` with given weights.
-
-    Parameters
-    ----------
-    weight : Tensor, shape (out, in)
-        Matrix.
-    bias : Tensor, shape (out,)
-        Added to every row.
-    """
+    """:func:`linear` with given weights."""
 
     weight: Tensor
     bias: Tensor
@@ -56,5 +29,4 @@ class Linear(nn.Module):
         self.register_buffer("bias", bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ``(…, out)`` of ``(…, in)``."""
         return linear(x, self.weight, self.bias)

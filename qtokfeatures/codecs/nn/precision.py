@@ -1,4 +1,4 @@
-"""Which precision a device computes in, and which lower one it convolves faster in, if any."""
+"""Precision of computations, and gradient modes."""
 
 from __future__ import annotations
 
@@ -15,55 +15,22 @@ _SETTINGS = threading.RLock()
 
 
 def fast_dtype(device: torch.device) -> torch.dtype | None:
-    """Return the dtype in which `device` convolves much faster than in float32.
-
-    Parameters
-    ----------
-    device : torch.device
-        Where the network runs.
-
-    Returns
-    -------
-    torch.dtype or None
-        bfloat16 on a processor with AMX tiles. None where nothing is gained; a GPU has TF32
-        instead, for values that stay float32 (float16 was ten times slower there, because of
-        what cuDNN chose for such long and narrow images).
-    """
+    """Return the dtype in which `device` convolves much faster than in float32, if any."""
+    # A GPU has TF32 for that. float16 was ten times slower there, with what cuDNN chose for such
+    # long and narrow images.
     return torch.bfloat16 if device.type == "cpu" and _has_amx() else None
 
 
 @contextmanager
 def inference(device: torch.device) -> Iterator[None]:
-    """Compute without gradients, and in the network's own precision even inside an autocast.
-
-    Parameters
-    ----------
-    device : torch.device
-        Where the block computes.
-
-    Yields
-    ------
-    None
-        Settings are put back afterwards.
-    """
+    """Compute without gradients, in the network's own precision even under autocast."""
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):
         yield
 
 
 @contextmanager
 def with_gradients(device: torch.device) -> Iterator[None]:
-    """Compute with gradients, whatever is around, and in the network's own precision.
-
-    Parameters
-    ----------
-    device : torch.device
-        Where the block computes.
-
-    Yields
-    ------
-    None
-        Settings are put back afterwards.
-    """
+    """Compute with gradients in any surrounding mode, in the network's own precision."""
     with (
         torch.inference_mode(mode=False),
         torch.enable_grad(),
@@ -74,23 +41,9 @@ def with_gradients(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def tf32(device: torch.device, *, allowed: bool) -> Iterator[None]:
-    """Let a GPU round float32 factors to 11 bits while the block runs, or forbid it.
-
-    Torch allows it for convolutions unless told otherwise, which is enough to change codes. The
-    setting is the process's, so that other threads' blocks wait.
-
-    Parameters
-    ----------
-    device : torch.device
-        Where the block computes; nothing happens for other devices than a GPU.
-    allowed : bool
-        Whether convolutions and matrix products may.
-
-    Yields
-    ------
-    None
-        Settings are put back afterwards.
-    """
+    """Allow or forbid that a GPU rounds float32 factors to the 11 bits of TF32."""
+    # Torch allows it for convolutions by default, which is enough to change codes. The setting is
+    # global to the process, so that blocks of other threads wait.
     if device.type != "cuda":
         yield
         return
@@ -108,7 +61,7 @@ def tf32(device: torch.device, *, allowed: bool) -> Iterator[None]:
 
 
 def _setting_of_products(allowed: bool) -> tuple[str, bool | str]:
-    """Name and value of torch's setting: who has used the newer one cannot read the older."""
+    """Name and value of torch's setting; after use of the newer one, the older cannot be read."""
     try:
         _ = torch.backends.cuda.matmul.allow_tf32
     except RuntimeError:
@@ -118,7 +71,7 @@ def _setting_of_products(allowed: bool) -> tuple[str, bool | str]:
 
 @lru_cache(maxsize=1)
 def _has_amx() -> bool:
-    """Tell whether torch may use AMX: the processor has it and oneDNN is built in."""
+    """Whether torch can use AMX: the processor has it, and oneDNN is built in."""
     if not torch.backends.mkldnn.is_available():
         return False
     try:

@@ -1,4 +1,4 @@
-"""Residual vector quantisation over fixed codebooks: codes ↔ vectors."""
+"""Residual vector quantisation with fixed codebooks: codes ↔ vectors."""
 
 from __future__ import annotations
 
@@ -18,22 +18,8 @@ def half_norms(codebooks: Tensor) -> Tensor:
 
 
 def nearest_codes(x: Tensor, codebook: Tensor, half_norm: Tensor | None = None) -> Tensor:
-    """Index of the Euclidean-nearest entry for every row.
-
-    Parameters
-    ----------
-    x : Tensor, shape (row, dim)
-        Vectors.
-    codebook : Tensor, shape (code, dim)
-        Entries.
-    half_norm : Tensor, shape (code,), optional
-        Their :func:`half_norms`, where they are kept.
-
-    Returns
-    -------
-    Tensor of int64, shape (row,)
-        Nearest entry; the lowest index wins a tie.
-    """
+    """Index of the nearest entry for every row, (row, dim) → int64 (row,); ties take the lowest."""
+    # |x − e|² = |x|² + 2 (|e|²/2 − x·e), and |x|² is the same for all entries.
     half_norm = half_norms(codebook) if half_norm is None else half_norm
     found = [torch.argmin(half_norm - rows @ codebook.T, dim=1) for rows in x.split(_BLOCK_ROWS)]
     return torch.cat(found) if found else x.new_zeros(0, dtype=torch.int64)
@@ -46,24 +32,9 @@ def residual_encode(
     *,
     width: int = 1,
 ) -> Tensor:
-    """Quantise layer by layer, each layer coding what the ones before left over.
+    """Quantise the residuals layer by layer, (row, dim) → int64 (row, codebook).
 
-    Parameters
-    ----------
-    x : Tensor, shape (row, dim)
-        Vectors.
-    codebooks : Tensor, shape (codebook, code, dim), or sequence of Tensor, shape (code, dim)
-        Entries of every layer.
-    norms : Tensor, shape (codebook, code), or sequence of Tensor, shape (code,), optional
-        Their :func:`half_norms`, where they are kept.
-    width : int, default=1
-        Choices that are followed from layer to layer. With one, each layer takes the nearest
-        entry; with more (a beam search), the sum over all layers comes nearer.
-
-    Returns
-    -------
-    Tensor of int64, shape (row, codebook)
-        One index a layer.
+    A `width` above 1 is that of a beam search, whose sum over all layers is nearer.
     """
     norms = [half_norms(codebook) for codebook in codebooks] if norms is None else norms
     layers = list(zip(codebooks, norms, strict=True))
@@ -81,10 +52,10 @@ def residual_encode(
 
 
 def _beam_search(x: Tensor, layers: Sequence[tuple[Tensor, Tensor]], width: int) -> Tensor:
-    """Codes (row, layer) of `x`, following the `width` best choices of each row."""
+    """Codes (row, layer) of `x`, by a beam search of the `width` best paths per row."""
     residual = x[:, None]  # (row, choice, dim)
     paths = torch.zeros(len(x), 1, 0, dtype=torch.int64, device=x.device)
-    distance = x.new_zeros(len(x), 1)  # half the squared one, less the vector's own half norm
+    distance = x.new_zeros(len(x), 1)  # half of it squared, without the vector's own norm
     for entries, half_norm in layers:
         rows, choices, dim = residual.shape
         added = half_norm - residual.reshape(-1, dim) @ entries.T
@@ -97,18 +68,12 @@ def _beam_search(x: Tensor, layers: Sequence[tuple[Tensor, Tensor]], width: int)
 
 
 def _chosen(values: Tensor, choice: Tensor) -> Tensor:
-    """Pick (row, chosen, …) from (row, choice, …)."""
+    """Select (row, chosen, …) from (row, choice, …)."""
     return values.gather(1, choice[..., None].expand(-1, -1, values.shape[2]))
 
 
 def residual_decode(codes: Tensor, codebooks: Tensor) -> Tensor:
-    """Sum the entries that `codes`, shape (row, codebook), name; any prefix will do.
-
-    Returns
-    -------
-    Tensor, shape (row, dim)
-        Sum over the given layers.
-    """
+    """Sum the entries of `codes` (row, codebook), of the first codebooks or all → (row, dim)."""
     total = codebooks.new_zeros(codes.shape[0], codebooks.shape[2])
     for layer in range(codes.shape[1]):
         total = total + codebooks[layer][codes[:, layer]]
@@ -116,15 +81,7 @@ def residual_decode(codes: Tensor, codebooks: Tensor) -> Tensor:
 
 
 class SplitQuantizer(nn.Module):
-    """One semantic codebook and acoustic ones, which quantise the same latent.
-
-    Parameters
-    ----------
-    entries : Tensor, shape (codebook, code, dim)
-        Semantic before acoustic.
-    project : Tensor, shape (2 * dim, width)
-        From a latent to what is quantised, semantic before acoustic.
-    """
+    """One semantic codebook and acoustic ones that quantise projections of the same latent."""
 
     entries: Tensor
     norms: Tensor
@@ -137,7 +94,7 @@ class SplitQuantizer(nn.Module):
         self.register_buffer("project", project)
 
     def forward(self, latent: Tensor) -> Tensor:
-        """Return what is quantised, semantic before acoustic: ``(…, width)`` → ``(…, 2 * dim)``."""
+        """Project latents ``(…, width)`` → ``(…, 2 * dim)``, ``[semantic | acoustic]``."""
         return linear(latent, self.project)
 
     def codes(self, projected: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The passes of :mod:`~qtokfeatures.codecs.nn.fused` as Triton kernels."""
+"""Passes of :mod:`~qtokfeatures.codecs.nn.fused` as Triton kernels."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _add_kernel(
 def fill(
     x: Tensor, out: Tensor, activation: Activation | None, bias: Tensor | None, split: bool
 ) -> None:
-    """See :func:`qtokfeatures.codecs.nn.fused.fill`."""
+    """Triton version of :func:`qtokfeatures.codecs.nn.fused.fill`."""
     x = _rows(x)
     batch, steps, width = x.shape
     frequency = None if activation is None else activation.frequency
@@ -90,7 +90,7 @@ def fill(
 
 
 def add(x: Tensor, y: Tensor, bias: Tensor | None) -> None:
-    """See :func:`qtokfeatures.codecs.nn.fused.add`; `x` has whole rows."""
+    """Triton version of :func:`qtokfeatures.codecs.nn.fused.add`; `x` has whole rows."""
     y = _rows(y)
     batch, steps, width = x.shape
     if x.stride(1) != width or x.stride(2) != 1:
@@ -104,7 +104,7 @@ def add(x: Tensor, y: Tensor, bias: Tensor | None) -> None:
 
 
 def _rows(x: Tensor) -> Tensor:
-    """Return `x` with the steps of a row one after another in memory."""
+    """Return `x` with contiguous rows."""
     whole = x.stride(2) == 1 and (x.shape[1] == 1 or x.stride(1) == x.shape[2])
     return x if whole else x.contiguous()
 

@@ -1,4 +1,4 @@
-"""Qwen3-TTS-Tokenizer-12Hz: the public architecture, written anew; loads official checkpoints."""
+"""Qwen3-TTS-Tokenizer-12Hz: own implementation of the public architecture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tensors of a checkpoint: one ``.safetensors`` file or several with an index, read strictly."""
+"""Strict reading of checkpoints: one ``.safetensors`` file, or several with an index."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ Shape = tuple[int, ...]
 
 
 class TensorSource(Protocol):
-    """Where a network takes its weights from."""
+    """Source of a network's weights."""
 
     def take(self, name: str, shape: Shape) -> Tensor:
         """Return the float32 tensor `name`."""
 
     def leave(self, name: str, shape: Shape) -> None:
-        """Say that `name` is expected but not used."""
+        """Note that `name` is expected but not used."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """The tensors whose names begin with `prefix`, as a network takes them one by one."""
+    """Tensors of a source whose names begin with `prefix`."""
 
     source: TensorSource
     prefix: str = ""
 
     def at(self, name: str | int) -> Weights:
-        """Return what lies under `name`."""
+        """Return the tensors below `name`."""
         return Weights(self.source, f"{self.prefix}{name}.")
 
     def take(self, name: str, *shape: int) -> Tensor:
@@ -53,35 +53,20 @@ class Weights:
 
 @dataclass
 class Expected:
-    """A source without values: notes which tensors a network asks for."""
+    """Source without values, which records the tensors that a network requests."""
 
     shapes: dict[str, Shape] = field(default_factory=dict)
 
     def take(self, name: str, shape: Shape) -> Tensor:
-        """Note `name`; return a tensor without storage."""
         self.shapes[name] = shape
         return torch.empty(shape, device="meta")
 
     def leave(self, name: str, shape: Shape) -> None:
-        """Note `name`."""
         self.shapes[name] = shape
 
 
 class Checkpoint:
-    """The weights in a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds ``model.safetensors``, or ``model.safetensors.index.json`` and the files it names.
-    device : torch.device
-        Where tensors are wanted.
-
-    Raises
-    ------
-    CodecError
-        No weights, a file that is missing or damaged.
-    """
+    """The weights of a folder on their way to `device`."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         self.folder, self.device = folder, device
@@ -99,13 +84,7 @@ class Checkpoint:
             self._files.update(dict.fromkeys(held, file))
 
     def check(self, expected: Mapping[str, Shape]) -> None:
-        """Compare names and shapes.
-
-        Raises
-        ------
-        CodecError
-            Lists the tensors that are missing, unexpected or of another shape.
-        """
+        """Raise if names or shapes of the tensors differ from `expected`."""
         found = self.shapes
         wrong = {
             "missing": sorted(set(expected) - set(found)),
@@ -125,25 +104,18 @@ class Checkpoint:
             )
 
     def take(self, name: str, shape: Shape) -> Tensor:
-        """Return the tensor `name` as float32 on the wanted device."""
         mapped: Tensor = self._files[name].get_tensor(name)
-        # A copy: who overwrites the file does not change a codec that is loaded.
+        # A copy, so that overwriting the file does not change a loaded codec.
         tensor = mapped.to(torch.float32, copy=True)
         if not torch.isfinite(tensor).all():
             self._not_finite.append(name)
         return tensor.to(self.device)
 
     def leave(self, name: str, shape: Shape) -> None:
-        """Do not read `name`."""
+        """Skip `name`, which is not read."""
 
     def check_values(self) -> None:
-        """Look at what was taken.
-
-        Raises
-        ------
-        CodecError
-            Lists the tensors with values that are NaN, infinite or beyond float32.
-        """
+        """Raise if a tensor that was read is not finite."""
         if self._not_finite:
             raise CodecError(
                 f"the weights in {self.folder} are damaged: NaN or infinity in "
@@ -151,7 +123,7 @@ class Checkpoint:
             )
 
     def digest(self) -> str:
-        """SHA-256 over names, dtypes, shapes and values, the same for any way to shard them."""
+        """SHA-256 of names, dtypes, shapes and values, independent of sharding."""
         total = hashlib.sha256()
         for name, file in sorted(self._files.items()):
             tensor = file.get_tensor(name)
@@ -161,7 +133,7 @@ class Checkpoint:
 
 
 def _weight_files(folder: Path) -> dict[Path, set[str] | None]:
-    """Files, and the tensors that an index says are in each."""
+    """Files of weights, and the tensors of each according to the index."""
     if (folder / WEIGHTS).is_file():
         return {folder / WEIGHTS: None}
     if not (folder / INDEX).is_file():

@@ -1,4 +1,4 @@
-"""Qwen3-TTS-Tokenizer-12Hz under the codec protocol."""
+"""Qwen3-TTS-Tokenizer-12Hz as a codec."""
 
 from __future__ import annotations
 
@@ -16,19 +16,16 @@ from qtokfeatures.codecs.nn.quantizer import SplitQuantizer
 from qtokfeatures.codecs.qwen3.config import NAME, Qwen3Config
 from qtokfeatures.codecs.qwen3.model import Qwen3Model, load_model
 from qtokfeatures.codecs.semantic import SemanticCodec
-from qtokfeatures.codecs.stored import loaded
+from qtokfeatures.codecs.stored import LoadOptions, loaded
 from qtokfeatures.exceptions import CodecError
 from qtokfeatures.labelled import CodecSpec
 
+# To change with the code, whenever codes of some audio change. The encoder's attention has its
+# configured window, as in transformers 5 but not 4; clips are zero-padded to whole frames.
 SEMANTICS = "qwen3-encoder-1:window:whole-frames"
-"""Changes with anything but weights and sizes that changes the codes of some audio.
 
-The encoder's attention sees the window that is configured, as transformers 5 has it and 4 has
-not, and a clip is padded with zeros to whole frames first.
-"""
-
-_EXACT_FRAMES = 16
-_GRAPHED_FRAMES = 512
+_EXACT_FRAMES = 16  # shorter batches are not padded: streams would pay for it
+_GRAPHED_FRAMES = 512  # longer inputs keep a GPU busy without graphs
 _VALUES_A_FRAME: dict[str, Callable[[CodecSpec], int]] = {
     "encode": lambda spec: spec.hop_length,
     "quantize": lambda spec: spec.embedding_dim,
@@ -42,17 +39,17 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
     Parameters
     ----------
     model : Qwen3Model or None
-        The network.
+        Network; None loads it on first use.
     spec : CodecSpec
-        What its codes depend on.
+        Rates, sizes and fingerprint of the codes.
     device : torch.device
-        Where it runs.
+        Device that runs the network.
     origin : dict, optional
-        Arguments of :meth:`load` that bring it back after pickling.
+        Arguments of :meth:`load`, to load the weights again after pickling.
 
     Examples
     --------
-    The weights are 651 MB; a folder that holds them will do instead of the name.
+    The weights are 651 MB. The path of a folder that holds them can replace the name.
 
     >>> tokenizer = qt.Qwen3TTSTokenizer.from_pretrained(
     ...     "qwen-tts-tokenizer-12hz", device="cuda"
@@ -61,7 +58,7 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
     >>> wav, sr = tokenizer.decode(codes)  # doctest: +SKIP
     """
 
-    FORGOTTEN: ClassVar[dict[str, Any]] = {**SemanticCodec.FORGOTTEN, "_graphs": {}}
+    NOT_PICKLED: ClassVar[dict[str, Any]] = {**SemanticCodec.NOT_PICKLED, "_graphs": {}}
 
     def __init__(
         self,
@@ -75,52 +72,13 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
         self._graphs: dict[str, Graphed] = {}
 
     @classmethod
-    def load(
-        cls,
-        folder: Path,
-        *,
-        device: torch.device,
-        name: str | None = None,
-        revision: str | None = None,
-        encoder: bool = True,
-        decoder: bool = True,
-        decode_dtype: str = "float32",
-    ) -> Qwen3TTSTokenizer:
-        """Load a folder; most callers want :meth:`from_pretrained`.
-
-        Parameters
-        ----------
-        folder : Path
-            Holds ``config.json`` and the weights.
-        device : torch.device
-            Where the network runs.
-        name, revision : str, optional
-            What the spec says; the folder and a hash of its weights by default.
-        encoder, decoder : bool, default=True
-            Load only the half you need.
-        decode_dtype : {"float32", "fast"}, default="float32"
-            Precision of the decoder.
-
-        Returns
-        -------
-        Qwen3TTSTokenizer
-            Ready to use.
-
-        Raises
-        ------
-        CodecError
-            A missing or damaged file; weights that do not fit the configuration.
-        """
-        model, digest = load_model(folder, device=device, encoder=encoder, decoder=decoder)
-        model.prepare(device, fast=decode_dtype == "fast")
-        spec = qwen3_spec(
-            model.config, name=name or str(folder), revision=revision or digest[:12], digest=digest
+    def read(cls, path: Path, options: LoadOptions) -> tuple[Qwen3Model, CodecSpec]:
+        model, digest = load_model(
+            path, device=options.device, encoder=options.encoder, decoder=options.decoder
         )
-        origin = {
-            "folder": folder, "device": device, "name": name, "revision": revision,
-            "encoder": encoder, "decoder": decoder, "decode_dtype": decode_dtype,
-        }  # fmt: skip
-        return cls(model, spec, device, origin=origin)
+        model.prepare(options.device, fast=options.decode_dtype == "fast")
+        name, revision = options.name or str(path), options.revision or digest[:12]
+        return model, qwen3_spec(model.config, name=name, revision=revision, digest=digest)
 
     @classmethod
     def from_pretrained(
@@ -138,16 +96,16 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
         Parameters
         ----------
         name_or_path : str or Path, default="Qwen/Qwen3-TTS-Tokenizer-12Hz"
-            That name or ``"qwen-tts-tokenizer-12hz"``, which download 651 MB once; another name
-            on the hub; or a folder.
+            This name or ``"qwen-tts-tokenizer-12hz"`` download 651 MB once. Also another name on
+            the hub, or a folder.
         device : str or torch.device, default="auto"
-            ``"cpu"``, ``"cuda"``, …; "auto" takes a CUDA device where there is one.
+            ``"cpu"``, ``"cuda"``, …; "auto" is a CUDA device if there is one.
         decode_dtype : {"float32", "fast"}, default="float32"
-            Precision of the decoder.
+            Precision of the decoder; "fast" is lower where that is faster on this processor.
         revision : str, optional
             Branch, tag or commit on the hub.
         encoder, decoder : bool, default=True
-            Load only the half you need.
+            Halves to load; without one, its methods raise.
 
         Returns
         -------
@@ -157,7 +115,7 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
         Raises
         ------
         CodecError
-            It cannot be found, downloaded or loaded, or is another codec.
+            If it cannot be found, downloaded or loaded, or is another codec.
         """
         from qtokfeatures.codecs.registry import load_codec
 
@@ -177,107 +135,31 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
 
     @property
     def quantizer(self) -> SplitQuantizer:
-        """The encoder's quantiser."""
         return self.model.quantizer
 
     def start_encoding(self) -> Memory:
-        """Start a stream of audio.
-
-        Returns
-        -------
-        Memory
-            The encoder's state before the first sample.
-
-        Raises
-        ------
-        CodecError
-            The encoder was not loaded.
-        """
         loaded(self.model.encoder, "encoder")
         return Memory()
 
     def latent_chunk(self, y: Tensor, state: Memory) -> Tensor:
-        """Encode whole frames.
-
-        Parameters
-        ----------
-        y : Tensor, shape (batch, sample)
-            Audio, a multiple of the hop length.
-        state : Memory
-            The stream's past; moves on.
-
-        Returns
-        -------
-        Tensor, shape (batch, frame, dim)
-            Latents.
-        """
         if y.shape[1] == 0:
             return y.new_zeros(y.shape[0], 0, self.model.config.encoder.transformer.width)
         return self._run("encode", y, state)
 
     def nearest(self, projected: Tensor) -> Tensor:
-        """Quantise projected latents.
-
-        Parameters
-        ----------
-        projected : Tensor, shape (batch, frame, 2 * dim)
-            ``[semantic | acoustic]``.
-
-        Returns
-        -------
-        Tensor of int64, shape (batch, codebook, frame)
-            Codes.
-        """
         return self._run("quantize", projected, Memory())
 
     def start_decoding(self) -> Memory:
-        """Start a stream of codes.
-
-        Returns
-        -------
-        Memory
-            The decoder's state before the first frame.
-
-        Raises
-        ------
-        CodecError
-            The decoder was not loaded.
-        """
         loaded(self.model.decoder, "decoder")
         return Memory()
 
     def decode_chunk(self, codes: Tensor, state: Memory) -> Tensor:
-        """Decode frames.
-
-        Parameters
-        ----------
-        codes : Tensor of int64, shape (batch, codebook, frame)
-            Any number of codebooks from the first on.
-        state : Memory
-            The stream's past; moves on.
-
-        Returns
-        -------
-        Tensor, shape (batch, sample)
-            Audio.
-        """
         return self._run("decode", codes, state)
 
     def padded_frames(self, frames: int) -> int:
-        """Frames that a batch is filled up to: on a GPU, few lengths for which there are graphs.
-
-        Parameters
-        ----------
-        frames : int
-            What the longest clip has.
-
-        Returns
-        -------
-        int
-            Up to an eighth more.
-        """
         if self.device.type != "cuda" or frames <= _EXACT_FRAMES:
             return frames
+        # Eighths of a power of two: few lengths, whose graphs recur, and little padding.
         step = 1 << (frames.bit_length() - 4)
         return -(-frames // step) * step
 

@@ -13,7 +13,7 @@ from qtokfeatures.exceptions import CodecError
 
 MODEL_TYPE = "qwen3_tts_tokenizer_12hz"
 NAME = "Qwen/Qwen3-TTS-Tokenizer-12Hz"
-MOST_CODES = 2**15
+MOST_CODES = 2**15  # codes are int16
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class Qwen3Config:
-    """All sizes, and the format of audio and codes."""
+    """Sizes of the whole codec, and its rates."""
 
     sample_rate: int
     hop_length: int
@@ -81,14 +81,7 @@ class Qwen3Config:
 
     @classmethod
     def read(cls, path: Path) -> Qwen3Config:
-        """Read ``config.json``.
-
-        Raises
-        ------
-        CodecError
-            Not JSON, another kind of model, a size that is missing or cannot be, or an option that
-            this implementation does not have.
-        """
+        """Read ``config.json``."""
         fields = ConfigFields.read(path)
         kind = fields.option("model_type", None)
         if kind != MODEL_TYPE:
@@ -105,13 +98,7 @@ class Qwen3Config:
         return config
 
     def check(self, fields: ConfigFields) -> None:
-        """Refuse what would load and then compute something else.
-
-        Raises
-        ------
-        CodecError
-            Names every option that is not the public architecture's.
-        """
+        """Raise for options that would load and then compute something else."""
         encoder, decoder = fields.table("encoder_config"), fields.table("decoder_config")
         expected = (
             ("output_sample_rate", fields.option("output_sample_rate", None), self.sample_rate),
@@ -203,7 +190,7 @@ def _transformer(fields: ConfigFields, *, eps: str) -> TransformerConfig:
 
 
 def _rope_base(fields: ConfigFields) -> float:
-    """Return the base, which transformers 5 writes into a table of its own."""
+    """Base of the rotary frequencies, in a table of its own since transformers 5."""
     inside = fields.option("rope_theta", None) is None
     own = fields.table("rope_parameters") if inside and _rope_table(fields) else fields
     return own.positive("rope_theta")
@@ -214,7 +201,7 @@ def _rope_table(fields: ConfigFields) -> Any:
 
 
 def _rope_type(fields: ConfigFields) -> Any:
-    """Return how positions are scaled: "default" is not at all."""
+    """Scaling of the rotary positions; "default" is none."""
     table = _rope_table(fields)
     if not isinstance(table, dict):
         return table or "default"
@@ -230,17 +217,7 @@ def _codebook_size(fields: ConfigFields) -> int:
 
 @dataclass(frozen=True)
 class ConfigFields:
-    """A table of a ``config.json``.
-
-    Parameters
-    ----------
-    path : Path
-        The file, for errors.
-    values : Mapping
-        The table.
-    name : str, default=""
-        What the table is called in the file; "" for all of it.
-    """
+    """A table of a ``config.json``."""
 
     path: Path
     values: Mapping[str, Any]
@@ -248,13 +225,7 @@ class ConfigFields:
 
     @classmethod
     def read(cls, path: Path) -> ConfigFields:
-        """Read a file.
-
-        Raises
-        ------
-        CodecError
-            It cannot be read, or is not a table of JSON.
-        """
+        """Read the top-level table of a file."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
@@ -271,7 +242,7 @@ class ConfigFields:
         return ConfigFields(self.path, value, name)
 
     def size(self, name: str, *, least: int = 1, default: int | None = None) -> int:
-        """Return a whole number of at least `least`; null or nothing is the default."""
+        """Return a whole number of at least `least`; null or missing is the default."""
         if default is not None and self.values.get(name) is None:
             return default
         value = self._held(name)
@@ -295,11 +266,11 @@ class ConfigFields:
         return float(value)
 
     def option(self, name: str, default: Any) -> Any:
-        """Return a value of any kind, or the default where there is none."""
+        """Return a value of any kind, or the default if it is missing."""
         return self.values.get(name, default)
 
     def wrong(self, name: str, expected: str) -> CodecError:
-        """Return the error that says what the field `name` must be."""
+        """Error for a wrong value of the field `name`."""
         got = repr(self.values.get(name))
         got = got if len(got) <= 80 else f"{got[:80]}…"
         return CodecError(f"{self.path}: {self._place(name)} must be {expected}, got {got}")

@@ -1,4 +1,4 @@
-"""The decoder: vectors at 12.5 Hz → waveform."""
+"""Decoder: vectors at 12.5 Hz → waveform."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from qtokfeatures.codecs.nn.activation import Snake
 from qtokfeatures.codecs.nn.convolution import CausalConv, Upsample
 from qtokfeatures.codecs.nn.fused import add
 from qtokfeatures.codecs.nn.linear import Linear
-from qtokfeatures.codecs.nn.memory import Memory, in_stretches
+from qtokfeatures.codecs.nn.memory import Memory, in_segments
 from qtokfeatures.codecs.qwen3.checkpoint import Weights
 from qtokfeatures.codecs.qwen3.config import DecoderConfig
 from qtokfeatures.codecs.qwen3.transformer import RmsNorm, SwigluMlp, TransformerLayer
 
-_MOST_VALUES = 2**21
+_MOST_VALUES = 2**21  # of a block at once: what stays in a processor's caches
 _MOST_VALUES_ON_GPU = 2**24
 _NORM_EPS = 1e-6
 _DILATIONS = (1, 3, 9)
@@ -37,7 +37,6 @@ class Transformer(nn.Module):
         self.leave = _linear(weights.at("output_proj"), sizes.width, config.latent)
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
-        """Run over ``(batch, time, latent)``; moves `memory` on."""
         x = self.enter(x)
         for layer in self.layers:
             x = layer(x, memory)
@@ -64,7 +63,6 @@ class ConvNeXt(nn.Module):
         self.narrow = _linear(weights.at("pwconv2"), 4 * width, width, scale=gamma)
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
-        """Run over ``(batch, time, width)``; moves `memory` on."""
         y: Tensor = self.depthwise(x, memory)
         y = F.layer_norm(y, self.norm_weight.shape, self.norm_weight, self.norm_bias, _NORM_EPS)
         wide: Tensor = self.narrow(F.gelu(self.widen(y)))
@@ -72,7 +70,7 @@ class ConvNeXt(nn.Module):
 
 
 class ResidualUnit(nn.Module):
-    """x + conv(snake(conv(snake(x)))), the first convolution dilated."""
+    """x + conv(snake(conv(snake(x)))), with a dilated first convolution."""
 
     def __init__(self, width: int, weights: Weights, *, dilation: int) -> None:
         super().__init__()
@@ -90,7 +88,6 @@ class ResidualUnit(nn.Module):
         )
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
-        """Run over ``(batch, time, width)``; moves `memory` on."""
         if self.point.late_bias:
             y = self.wide(x, memory, self.outer, biased=False)
             y = self.point(y, memory, self.inner, before=self.wide.bias, biased=False)
@@ -101,7 +98,7 @@ class ResidualUnit(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Snake, transposed convolution to half the width, three residual units."""
+    """Snake, transposed convolution to half the width at `rate` times the rate, three units."""
 
     def __init__(self, width: int, weights: Weights, *, rate: int) -> None:
         super().__init__()
@@ -117,7 +114,6 @@ class UpBlock(nn.Module):
         )
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
-        """Return ``(batch, rate * time, width / 2)`` in float32; moves `memory` on."""
         y: Tensor = self.up(x, memory, self.snake).float()
         for unit in self.units:
             y = unit(y, memory)
@@ -125,15 +121,7 @@ class UpBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Transformer at 12.5 Hz, ConvNeXt up to 50 Hz, convolutions with snakes up to 24 kHz.
-
-    Parameters
-    ----------
-    config : DecoderConfig
-        Sizes.
-    weights : Weights
-        The part ``decoder.`` of a checkpoint.
-    """
+    """Transformer at 12.5 Hz, ConvNeXt up to 50 Hz, convolutions with snakes up to 24 kHz."""
 
     def __init__(self, config: DecoderConfig, weights: Weights) -> None:
         super().__init__()
@@ -162,20 +150,7 @@ class Decoder(nn.Module):
         self.leave = _conv(layers.at(len(config.rates) + 2), width, 1, 7)
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
-        """Decode.
-
-        Parameters
-        ----------
-        x : Tensor, shape (batch, frame, dim)
-            What the quantiser looked up.
-        memory : Memory
-            The stream's past; moves on.
-
-        Returns
-        -------
-        Tensor, shape (batch, sample)
-            Audio within ±1.
-        """
+        """Decode vectors (batch, frame, dim) → (batch, sample) within ±1; advances `memory`."""
         x = self.transformer(self.enter(x, memory), memory)
         for stage in self.upsample:
             x = stage(x, memory)
@@ -183,36 +158,31 @@ class Decoder(nn.Module):
         return y.squeeze(2)
 
     def convolutions(self) -> Iterator[CausalConv]:
-        """Yield the convolutions from 400 Hz up, where nearly all the arithmetic is.
-
-        All but the last, which makes the samples.
-        """
+        """Yield all convolutions above 50 Hz but the last: nearly all of the arithmetic."""
         for part in (self.widen, *self.blocks):
             yield from (module for module in part.modules() if isinstance(module, CausalConv))
 
     def early_convolutions(self) -> Iterator[CausalConv]:
-        """Yield those whose errors grow most: a sum for each tap is more exact than one of all."""
+        """Yield those whose errors grow most, for which one sum per tap is more exact."""
         for part in (self.widen, self.blocks[0]):
             yield from (module for module in part.modules() if isinstance(module, CausalConv))
 
     def robust_convolutions(self) -> Iterator[CausalConv]:
-        """Yield those whose precision matters least: an error early on grows on its way through.
-
-        In bfloat16, these alone keep the small checkpoint of the tests above 20 dB.
-        """
+        """Yield the late ones, whose precision matters least, since early errors grow."""
+        # In bfloat16, these alone keep the small checkpoint of the tests above 20 dB.
         units = (m for block in self.blocks[1:2] for m in block.modules())
         yield from (unit.wide for unit in units if isinstance(unit, ResidualUnit))
         later = (m for block in self.blocks[2:] for m in block.modules())
         yield from (module for module in later if isinstance(module, CausalConv))
 
     def _from_block(self, i: int, x: Tensor, memory: Memory) -> Tensor:
-        """Run block `i` and all after it, a stretch after another: each rate has its own length."""
+        """Run block `i` and those after it over segments, whose length depends on the rate."""
         if i == len(self.blocks):
             y: Tensor = self.leave(x, memory, self.snake)
             return y.float().clamp_(-1, 1)
         block = self.blocks[i]
-        return in_stretches(
-            lambda stretch: self._from_block(i + 1, block(stretch, memory), memory),
+        return in_segments(
+            lambda segment: self._from_block(i + 1, block(segment, memory), memory),
             x,
             values_a_step=self.values_a_step[i],
             most_values=_MOST_VALUES_ON_GPU if x.is_cuda else _MOST_VALUES,

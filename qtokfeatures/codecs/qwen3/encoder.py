@@ -1,4 +1,4 @@
-"""The encoder, waveform → latents at 12.5 Hz: Mimi's (Défossez et al., 2024, arXiv:2410.00037)."""
+"""Encoder of Mimi (Défossez et al., 2024, arXiv:2410.00037): waveform → latents at 12.5 Hz."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from qtokfeatures.codecs.nn.activation import Elu
 from qtokfeatures.codecs.nn.convolution import CausalConv
 from qtokfeatures.codecs.nn.fused import add
-from qtokfeatures.codecs.nn.memory import Memory, in_stretches
+from qtokfeatures.codecs.nn.memory import Memory, in_segments
 from qtokfeatures.codecs.qwen3.checkpoint import Weights
 from qtokfeatures.codecs.qwen3.config import EncoderConfig
 from qtokfeatures.codecs.qwen3.transformer import BiasedLayerNorm, GeluMlp, TransformerLayer
 
-_MOST_VALUES = 2**21
+_MOST_VALUES = 2**21  # of a block at once: what stays in a processor's caches
 _MOST_VALUES_ON_GPU = 2**25
 _ELU = Elu()
 
@@ -33,7 +33,6 @@ class ResidualBlock(nn.Module):
         self.widen = _conv(block.at(3), inner, width, 1)
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
-        """Run over ``(batch, time, width)``; moves `memory` on."""
         late = self.widen.late_bias
         y: Tensor = self.narrow(x, memory, _ELU, biased=not late)
         if late:
@@ -44,7 +43,7 @@ class ResidualBlock(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """Residual blocks, then a strided convolution to twice the width."""
+    """Residual blocks, then a strided convolution to twice the width and 1 / stride steps."""
 
     def __init__(
         self, config: EncoderConfig, weights: Weights, *, width: int, stride: int, first: int
@@ -58,7 +57,6 @@ class DownBlock(nn.Module):
         self.down = _conv(down, width, 2 * width, 2 * stride, stride=stride)
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
-        """Return ``(batch, time / stride, 2 * width)``; moves `memory` on."""
         for block in self.residual:
             x = block(x, memory)
         y: Tensor = self.down(x, memory, _ELU)
@@ -66,15 +64,7 @@ class DownBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Convolutions to 25 Hz, a transformer, and one more convolution to 12.5 Hz.
-
-    Parameters
-    ----------
-    config : EncoderConfig
-        Sizes.
-    weights : Weights
-        The part ``encoder.`` of a checkpoint.
-    """
+    """Convolutions to 25 Hz, a transformer, and one more convolution to 12.5 Hz."""
 
     def __init__(self, config: EncoderConfig, weights: Weights) -> None:
         super().__init__()
@@ -103,20 +93,7 @@ class Encoder(nn.Module):
         ]
 
     def forward(self, y: Tensor, memory: Memory) -> Tensor:
-        """Encode whole frames.
-
-        Parameters
-        ----------
-        y : Tensor, shape (batch, sample)
-            24 kHz audio, a multiple of 1920 samples.
-        memory : Memory
-            The stream's past; moves on.
-
-        Returns
-        -------
-        Tensor, shape (batch, frame, dim)
-            Latents.
-        """
+        """Encode whole frames (batch, sample) → (batch, frame, dim); advances `memory`."""
         x = self._after_block(len(self.blocks) - 1, y, memory)
         x = self.leave(x, memory, _ELU)
         for layer in self.transformer:
@@ -125,10 +102,7 @@ class Encoder(nn.Module):
         return latent
 
     def paired_convolutions(self) -> Iterator[CausalConv]:
-        """Yield the strided ones that make an even number of steps of any frame.
-
-        They take up half of the arithmetic.
-        """
+        """Yield the strided ones with an even number of steps per frame: half of the arithmetic."""
         steps = self.samples_a_frame
         for module in self.blocks.modules():
             if isinstance(module, CausalConv) and module.stride > 1:
@@ -137,18 +111,18 @@ class Encoder(nn.Module):
                     yield module
 
     def convolutions(self) -> Iterator[CausalConv]:
-        """Yield the convolutions up to the transformer, where nearly all the arithmetic is."""
+        """Yield those before the transformer: nearly all of the arithmetic."""
         for part in (*self.blocks, self.leave):
             yield from (module for module in part.modules() if isinstance(module, CausalConv))
 
     def _after_block(self, i: int, y: Tensor, memory: Memory) -> Tensor:
-        """Run all up to block `i`, a stretch after another: each rate has its own length."""
+        """Run the blocks up to `i` over segments, whose length depends on the rate."""
         if i < 0:
             entered: Tensor = self.enter(y[..., None], memory)
             return entered
         block = self.blocks[i]
-        return in_stretches(
-            lambda stretch: block(self._after_block(i - 1, stretch.flatten(1), memory), memory),
+        return in_segments(
+            lambda segment: block(self._after_block(i - 1, segment.flatten(1), memory), memory),
             y.unflatten(1, (-1, self.samples_a_frame)),
             values_a_step=self.values_a_frame[i],
             most_values=_MOST_VALUES_ON_GPU if y.is_cuda else _MOST_VALUES,

@@ -1,4 +1,4 @@
-"""Encoder, quantisers and decoder, built from the weights in a folder."""
+"""Encoder, quantisers and decoder, built from the weights of a folder."""
 
 from __future__ import annotations
 
@@ -6,21 +6,93 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from qtokfeatures.codecs.nn.linear import linear
 from qtokfeatures.codecs.nn.memory import Memory
 from qtokfeatures.codecs.nn.precision import fast_dtype, tf32
+from qtokfeatures.codecs.nn.quantizer import SplitQuantizer, residual_decode
 from qtokfeatures.codecs.qwen3.checkpoint import Checkpoint, Expected, Shape, TensorSource, Weights
 from qtokfeatures.codecs.qwen3.config import Qwen3Config
 from qtokfeatures.codecs.qwen3.decoder import Decoder
 from qtokfeatures.codecs.qwen3.encoder import Encoder
-from qtokfeatures.codecs.qwen3.quantizer import DecoderQuantizer, EncoderQuantizer
 from qtokfeatures.codecs.stored import loaded
+
+_LEAST_USAGE = 1e-5  # of a codebook entry, as in the reference
+
+
+class EncoderQuantizer(SplitQuantizer):
+    """Latents → codes."""
+
+    def __init__(self, config: Qwen3Config, weights: Weights) -> None:
+        semantic = weights.at("semantic_residual_vector_quantizer")
+        acoustic = weights.at("acoustic_residual_vector_quantizer")
+        used = config.n_codebooks - 1
+        entries = _encoder_entries(config, semantic, stored=1, used=1)
+        entries += _encoder_entries(
+            config, acoustic, stored=config.encoder.codebooks_stored - 1, used=used
+        )
+        width, dim = config.encoder.transformer.width, config.encoder.codebook_dim
+        projections = [branch.at("input_proj") for branch in (semantic, acoustic)]
+        for branch in (semantic, acoustic):
+            branch.at("output_proj").leave("weight", width, dim, 1)
+        super().__init__(
+            torch.stack(entries),
+            torch.cat([p.take("weight", dim, width, 1)[..., 0] for p in projections]),
+        )
+
+
+class DecoderQuantizer(nn.Module):
+    """Codes → the decoder's input."""
+
+    entries: Tensor
+    project: Tensor
+
+    def __init__(self, config: Qwen3Config, weights: Weights) -> None:
+        super().__init__()
+        width, dim = config.decoder.quantizer_dim, config.decoder.codebook_dim
+        branches = [weights.at("rvq_first"), weights.at("rvq_rest")]
+        entries, projections = [], []
+        for branch, layers in zip(branches, (1, config.n_codebooks - 1), strict=True):
+            branch.at("input_proj").leave("weight", dim, width, 1)
+            projections.append(branch.at("output_proj").take("weight", width, dim, 1)[..., 0])
+            for layer in range(layers):
+                book = branch.at("vq").at("layers").at(layer).at("_codebook")
+                entries.append(_entries(book, "embedding_sum", config.decoder.codebook_size, dim))
+        self.register_buffer("entries", torch.stack(entries))
+        self.register_buffer("project", torch.cat(projections, dim=1))
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Look up codes (row, codebook), of the first codebooks or all → (row, width)."""
+        semantic = residual_decode(codes[:, :1], self.entries[:1])
+        acoustic = residual_decode(codes[:, 1:], self.entries[1:])
+        return linear(torch.cat([semantic, acoustic], dim=1), self.project)
+
+
+def _encoder_entries(
+    config: Qwen3Config, weights: Weights, *, stored: int, used: int
+) -> list[Tensor]:
+    size, dim = config.encoder.codebook_size, config.encoder.codebook_dim
+    found = []
+    for layer in range(stored):
+        book = weights.at("layers").at(layer).at("codebook")
+        book.leave("initialized", 1)
+        if layer < used:
+            found.append(_entries(book, "embed_sum", size, dim))
+        else:
+            book.leave("embed_sum", size, dim)
+            book.leave("cluster_usage", size)
+    return found
+
+
+def _entries(book: Weights, name: str, size: int, dim: int) -> Tensor:
+    usage = book.take("cluster_usage", size).clamp(min=_LEAST_USAGE)
+    return book.take(name, size, dim) / usage[:, None]
 
 
 @dataclass(frozen=True)
 class Qwen3Model:
-    """The parts that were asked for; the encoder's codebooks are always there."""
+    """The loaded halves; the encoder's quantiser is always loaded."""
 
     config: Qwen3Config
     quantizer: EncoderQuantizer
@@ -29,7 +101,7 @@ class Qwen3Model:
     decoder: Decoder | None
 
     def prepare(self, device: torch.device, *, fast: bool = False) -> None:
-        """Choose how to convolve on `device`, the decoder in lower precision where that gains."""
+        """Select the fastest convolutions on `device`, in lower precision for a `fast` decoder."""
         if device.type == "cuda":
             _prepare_for_gpu(self.encoder, self.decoder, fast=fast)
         else:
@@ -89,7 +161,7 @@ def _prepare_for_gpu(encoder: Encoder | None, decoder: Decoder | None, *, fast: 
 def build_model(
     config: Qwen3Config, source: TensorSource, *, encoder: bool = True, decoder: bool = True
 ) -> Qwen3Model:
-    """Build the network, taking weights from `source`."""
+    """Build the network with weights from `source`."""
     ours, theirs = Weights(source).at("encoder"), Weights(source).at("decoder")
     return Qwen3Model(
         config,
@@ -101,7 +173,7 @@ def build_model(
 
 
 def expected_tensors(config: Qwen3Config) -> dict[str, Shape]:
-    """Name and shape of every tensor in a checkpoint of these sizes."""
+    """Names and shapes of the tensors of a checkpoint of these sizes."""
     expected = Expected()
     build_model(config, expected)
     return expected.shapes
@@ -110,29 +182,7 @@ def expected_tensors(config: Qwen3Config) -> dict[str, Shape]:
 def load_model(
     folder: Path, *, device: torch.device, encoder: bool = True, decoder: bool = True
 ) -> tuple[Qwen3Model, str]:
-    """Load a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds ``config.json`` and the weights.
-    device : torch.device
-        Where the network runs.
-    encoder, decoder : bool, default=True
-        Load only the half you need. All of the checkpoint is checked in any case.
-
-    Returns
-    -------
-    model : Qwen3Model
-        Float32.
-    digest : str
-        SHA-256 of all weights, hexadecimal.
-
-    Raises
-    ------
-    CodecError
-        A missing or damaged file; weights that do not fit the configuration.
-    """
+    """Load the model of a folder, and the SHA-256 of its weights; all of it is checked."""
     config = Qwen3Config.read(folder / "config.json")
     checkpoint = Checkpoint(folder, device)
     checkpoint.check(expected_tensors(config))

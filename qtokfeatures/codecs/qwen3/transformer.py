@@ -1,4 +1,4 @@
-"""The transformers of encoder and decoder: the same skeleton, other norms and MLPs."""
+"""Transformer layers of encoder and decoder, which differ in norms and MLPs."""
 
 from __future__ import annotations
 
@@ -16,19 +16,7 @@ from qtokfeatures.codecs.qwen3.config import TransformerConfig
 
 
 class TransformerLayer(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x)); layer scales are folded into both branches.
-
-    Parameters
-    ----------
-    config : TransformerConfig
-        Sizes.
-    weights : Weights
-        One layer of a checkpoint.
-    norm : callable
-        Makes a norm of its weights.
-    mlp : callable
-        Makes an MLP of its weights and the layer scale of its output.
-    """
+    """x + attention(norm(x)), then x + mlp(norm(x)), with layer scales folded into both."""
 
     def __init__(
         self,
@@ -47,7 +35,6 @@ class TransformerLayer(nn.Module):
         self.mlp = mlp(config, weights.at("mlp"), scale)
 
     def forward(self, x: Tensor, memory: Memory) -> Tensor:
-        """Run over ``(batch, time, channel)``; moves `memory` on."""
         x = x + self.attention(self.attention_norm(x), memory)
         y: Tensor = x + self.mlp(self.mlp_norm(x))
         return y
@@ -66,7 +53,6 @@ class BiasedLayerNorm(nn.Module):
         self.register_buffer("bias", weights.take("bias", config.width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise the last dimension."""
         return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
 
 
@@ -81,7 +67,6 @@ class RmsNorm(nn.Module):
         self.register_buffer("weight", weights.take("weight", config.width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise the last dimension."""
         return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self.eps) * self.weight
 
 
@@ -99,7 +84,6 @@ class GeluMlp(nn.Module):
         self.register_buffer("narrow", scale[:, None] * narrow)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ``(…, channel)`` of ``(…, channel)``."""
         return linear(F.gelu(linear(x, self.widen)), self.narrow)
 
 
@@ -118,7 +102,6 @@ class SwigluMlp(nn.Module):
         self.register_buffer("narrow", scale[:, None] * down)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ``(…, channel)`` of ``(…, channel)``."""
         gate, up = linear(x, self.widen).chunk(2, dim=-1)
         return linear(F.silu(gate) * up, self.narrow)
 
