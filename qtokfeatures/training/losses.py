@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from qtokfeatures.codecs.mini.config import STEP
+from qtokfeatures.codecs.mini.config import STEP, STEPS_PER_FRAME, MiniConfig
 from qtokfeatures.codecs.mini.losses import MEL_FLOOR, log_l1
 from qtokfeatures.codecs.mini.spectra import (
+    N_MELS,
     SYNTHESIS_WINDOW,
     TAIL,
     by_place,
     mel_bands,
     step_windows,
 )
+from qtokfeatures.training.batches import LABEL_STEPS, N_WORD_CLASSES, UNKNOWN, Batch
+
+_HIDDEN = 384
+_WORD_WEIGHT = 0.5
+_SPECTRUM_WEIGHT = 1.0
+_SMOOTHING = 0.1
 
 
 class MagnitudeLoss(nn.Module):
@@ -43,3 +51,68 @@ class MagnitudeLoss(nn.Module):
         pieces = by_place(padded.unfold(1, SYNTHESIS_WINDOW, STEP), self.windows)
         magnitude: Tensor = torch.fft.rfft(pieces).abs() * (4 / SYNTHESIS_WINDOW)
         return magnitude
+
+
+class SemanticLoss(nn.Module):
+    """Phones, parts of words and the clean spectrum, each told from one quantised frame.
+
+    A part of training only: the heads are not in the codec.
+
+    Parameters
+    ----------
+    config : MiniConfig
+        Sizes of the model.
+    n_phones : int
+        Phone classes of the corpus; 0 when it has no phone labels.
+    """
+
+    def __init__(self, config: MiniConfig, n_phones: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Linear(config.semantic_dim, _HIDDEN),
+            nn.GELU(),
+            nn.Linear(_HIDDEN, _HIDDEN),
+            nn.GELU(),
+        )
+        self.phones = nn.Linear(_HIDDEN, len(LABEL_STEPS) * max(1, n_phones))
+        self.words = nn.Linear(_HIDDEN, N_WORD_CLASSES)
+        self.spectrum = nn.Linear(_HIDDEN, STEPS_PER_FRAME * N_MELS)
+
+    def forward(self, semantic: Tensor, batch: Batch, clean: Tensor) -> dict[str, Tensor]:
+        """Losses of quantised semantic latents.
+
+        Parameters
+        ----------
+        semantic : Tensor, shape (clip, frame, semantic_dim)
+            Entries that the corrupted audio got.
+        batch : Batch
+            Labels.
+        clean : Tensor, shape (clip, step, N_MELS)
+            Features of the audio before it was corrupted.
+
+        Returns
+        -------
+        dict of str to Tensor
+            ``semantic``, their weighted sum, and its parts ``phones``, ``words``, ``spectrum``.
+        """
+        hidden = self.body(semantic)
+        phones = self.phones(hidden).float().unflatten(-1, (len(LABEL_STEPS), -1))
+        parts = {
+            "phones": _cross_entropy(phones, batch.phones),
+            "words": _cross_entropy(self.words(hidden).float(), batch.words),
+        }
+        found = self.spectrum(hidden).float().reshape(clean.shape)
+        parts["spectrum"] = (found - clean).abs().mean()
+        parts["semantic"] = (
+            parts["phones"] + _WORD_WEIGHT * parts["words"] + _SPECTRUM_WEIGHT * parts["spectrum"]
+        )
+        return parts
+
+
+def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
+    """Mean over what is labelled; 0 where nothing is."""
+    scores, labels = scores.flatten(0, -2), labels.flatten()
+    total = F.cross_entropy(
+        scores, labels, ignore_index=UNKNOWN, reduction="sum", label_smoothing=_SMOOTHING
+    )
+    return total / (labels != UNKNOWN).sum().clamp(min=1)

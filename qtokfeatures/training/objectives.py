@@ -17,9 +17,8 @@ from qtokfeatures.training.adversary import Opponent
 from qtokfeatures.training.batches import Batch
 from qtokfeatures.training.codebooks import CodebookTrainer
 from qtokfeatures.training.initialize import whole_frames
-from qtokfeatures.training.losses import MagnitudeLoss
+from qtokfeatures.training.losses import MagnitudeLoss, SemanticLoss
 from qtokfeatures.training.recipe import SEMANTIC_STAGES, Recipe
-from qtokfeatures.training.semantic_loss import SemanticLoss
 
 Parts = dict[str, Tensor]
 

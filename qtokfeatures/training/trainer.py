@@ -6,12 +6,13 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from qtokfeatures.codecs.checkpoint import (
     load_modules,
@@ -34,13 +35,16 @@ from qtokfeatures.training.initialize import (
 from qtokfeatures.training.interrupts import Resumable, held_back
 from qtokfeatures.training.objectives import Objectives, set_rate, stage_optimizer
 from qtokfeatures.training.recipe import SEMANTIC_STAGES, STAGES, Recipe
-from qtokfeatures.training.replay import Replayed
 from qtokfeatures.training.run_record import CHECKPOINT, WEIGHTS, refuse_changes, stored_state
 
 _LOG_EVERY = 50
 _RESTART_EVERY = 20
 _KMEANS_FRAMES = 60_000
 _REFINE_FRAMES = 150_000
+
+Work = Callable[[Batch, Tensor], dict[str, Tensor]]
+
+_EAGER_STEPS = 4
 
 
 class Trainer(Resumable):
@@ -290,3 +294,56 @@ class Trainer(Resumable):
 def _plain(value: Any) -> Any:
     """`value`, a tensor as a rounded number."""
     return round(float(value.detach()), 4) if isinstance(value, torch.Tensor) else value
+
+
+class Replayed:
+    """Runs `work`, on a GPU from a CUDA graph after the first few calls.
+
+    Parameters
+    ----------
+    work : callable
+        A step whose every draw and number is in its arguments, always of the same shapes. What
+        it returns is overwritten by the next call.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._calls = 0
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self, batch: Batch, depth: Tensor) -> dict[str, Tensor]:
+        """Do one step."""
+        if batch.y.device.type != "cuda":
+            return self._work(batch, depth)
+        self._calls += 1
+        if self._calls <= _EAGER_STEPS:
+            return self._aside(batch, depth)
+        if self._graph is None:
+            self._graph = self._capture(batch, depth)
+        for kept, given in zip(self._inputs, [*_tensors(batch), depth], strict=True):
+            kept.copy_(given)
+        self._graph.replay()
+        return self._results
+
+    def _aside(self, batch: Batch, depth: Tensor) -> dict[str, Tensor]:
+        """A step on a stream of its own, as what is to be captured has to begin."""
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            results = self._work(batch, depth)
+        torch.cuda.current_stream().wait_stream(stream)
+        return results
+
+    def _capture(self, batch: Batch, depth: Tensor) -> torch.cuda.CUDAGraph:
+        still = Batch(*(tensor.clone() for tensor in _tensors(batch)))
+        depth = depth.clone()
+        self._inputs = [*_tensors(still), depth]
+        graph = torch.cuda.CUDAGraph()
+        torch.cuda.synchronize()
+        with torch.cuda.graph(graph):
+            self._results = self._work(still, depth)
+        return graph
+
+
+def _tensors(batch: Batch) -> list[Tensor]:
+    return [getattr(batch, field.name) for field in fields(batch)]

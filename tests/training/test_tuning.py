@@ -19,7 +19,7 @@ from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import save_weights
 from qtokfeatures.exceptions import CodecError, InputError, SkippedClipWarning
 from qtokfeatures.training import train_mini, tune_mini, tuning
-from qtokfeatures.training.held_out import held_out
+from qtokfeatures.training.tuning import held_out
 
 
 @pytest.fixture(scope="module")
