@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,14 @@ def read_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def load_modules(path: Path, modules: Mapping[str, nn.Module]) -> None:
-    """Load tensors into `modules`; a module without any, added in a later stage, is kept."""
-    tensors = _tensors(path)
+def load_modules(
+    path: Path, modules: Mapping[str, nn.Module], *, name_of: Callable[[str], str] = str
+) -> None:
+    """Load a checkpoint's tensors into `modules`; `name_of` maps stored to present names.
+
+    Modules without a stored tensor keep their values: a later stage introduces them.
+    """
+    tensors = {name_of(name): tensor for name, tensor in _tensors(path).items()}
     for prefix, module in modules.items():
         own = {
             name.removeprefix(prefix + "."): tensor

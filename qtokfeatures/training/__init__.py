@@ -1,4 +1,4 @@
-"""How the bundled codec is made; usable on the user's own audio."""
+"""Training and tuning of codecs of mini's format, on rendered sounds and the user's own audio."""
 
 from __future__ import annotations
 

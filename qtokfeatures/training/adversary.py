@@ -1,8 +1,7 @@
-"""Discriminators that tell decoded audio from originals, and what the codec learns from them.
+"""Discriminators of decoded audio, and their least-squares losses.
 
 Multi-period (Kong et al., 2020, arXiv:2010.05646) and multi-resolution complex-STFT
-discriminators (Défossez et al., 2022, arXiv:2210.13438), with least-squares losses. Used in
-training only.
+discriminators (Défossez et al., 2022, arXiv:2210.13438).
 """
 
 from __future__ import annotations
@@ -19,18 +18,12 @@ RESOLUTIONS = (2048, 1024, 512)
 _PERIOD_CHANNELS = (32, 64, 128, 256, 256)
 _STFT_CHANNELS = (16, 32, 32, 32)
 _SLOPE = 0.1
+# Weight of matching the features, beside deceiving the discriminators
 MATCHING_WEIGHT = 3.0
-"""Weight of matching the features, beside deceiving the discriminators."""
 
 
 class PeriodDiscriminator(nn.Module):
-    """Judges samples that lie `period` apart.
-
-    Parameters
-    ----------
-    period : int
-        Samples between neighbours.
-    """
+    """Discriminator of samples that lie `period` apart."""
 
     def __init__(self, period: int) -> None:
         super().__init__()
@@ -48,13 +41,7 @@ class PeriodDiscriminator(nn.Module):
 
 
 class SpectrumDiscriminator(nn.Module):
-    """Judges a complex spectrogram.
-
-    Parameters
-    ----------
-    size : int
-        Samples of the window; a quarter is the hop.
-    """
+    """Discriminator of a complex spectrogram with windows of `size` samples."""
 
     window: Tensor
 
@@ -93,15 +80,7 @@ class Adversary(nn.Module):
 
 
 class Opponent:
-    """Discriminators that learn as they judge.
-
-    Parameters
-    ----------
-    device : torch.device
-        Where they run.
-    lr : float
-        Their learning rate.
-    """
+    """Discriminators with their optimiser."""
 
     def __init__(self, device: torch.device, lr: float) -> None:
         self.adversary = Adversary().to(device)
@@ -116,16 +95,12 @@ class Opponent:
         )
 
     def judge(self, found: Tensor, wanted: Tensor) -> dict[str, Tensor]:
-        """Learn to tell `found` from `wanted` (clip, sample), then say what gives `found` away.
+        """Train on `found` against `wanted` (clip, sample); return the codec's losses.
 
-        Returns
-        -------
-        dict of str to Tensor
-            ``against``, which the codec minimises; its parts ``deception`` and ``matching``; and
-            ``judges``, the discriminators' own loss, which has been taken a step down.
+        ``against`` is the sum that the codec minimises, ``judges`` the discriminators' own loss.
         """
         found, wanted = same_level(found, wanted)
-        # Few processors have quick convolutions of images in bfloat16.
+        # Few CPUs have fast two-dimensional convolutions in bfloat16.
         on_gpu = found.device.type == "cuda"
         with torch.autocast(found.device.type, torch.bfloat16, enabled=on_gpu):
             real = self.adversary(wanted)
@@ -141,7 +116,7 @@ class Opponent:
 
 
 def same_level(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-    """Both brought to the level at which the wanted one has an RMS of 0.1."""
+    """Both signals with the gain that gives `wanted` an RMS amplitude of 0.1."""
     gain = 0.1 / wanted.square().mean(dim=1, keepdim=True).sqrt().clamp(min=1e-3)
     return found * gain, wanted * gain
 
@@ -158,7 +133,7 @@ def discriminator_loss(
 
 
 def deception_loss(fake: Sequence[Sequence[Tensor]]) -> Tensor:
-    """How far decoded audio is from being taken for an original; mean over discriminators."""
+    """Distance of decoded audio from the verdict for originals; mean over discriminators."""
     return torch.stack([(1 - f[-1].float()).square().mean() for f in fake]).mean()
 
 

@@ -1,4 +1,4 @@
-"""Changes that make a batch more varied, and those that a codebook should survive."""
+"""Augmentation of training batches, and corruptions that semantic codes should survive."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ from torch.nn import functional as F
 
 from qtokfeatures.codecs.mini.config import SAMPLE_RATE
 
+# Reading speeds of segments; pitch changes in proportion.
 SPEEDS = (0.84, 0.88, 0.92, 0.96, 1.04, 1.08, 1.12, 1.16)
-"""Speeds at which segments are read; the pitch moves along."""
 
 _EQ_POINTS = 8
 _ROOM_S = 0.5
 
 
 def augment(y: Tensor, generator: torch.Generator) -> Tensor:
-    """A changed copy of `y` (clip, sample): what the codec is to reproduce.
-
-    Polarity for half of the clips, a smooth equalisation of ±8 dB for a third, a missing upper
-    band for a tenth, a neighbour 5 to 25 dB below for a sixth, and a random level.
-    """
+    """Augmented copy of `y` (clip, sample), the target of the codec."""
     draw = _Draws(y, generator)
     y = y * torch.where(draw.uniform() < 0.5, -1.0, 1.0)
     gain_db = torch.where(draw.uniform() < 1 / 3, _curves(draw, 8.0, y.shape[1]), 0.0)
@@ -36,10 +32,9 @@ def augment(y: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def corrupt(y: Tensor, generator: torch.Generator) -> Tensor:
-    """`y` as a bad microphone in a bad place would hear it; a fifth of the clips as they are.
+    """`y` (clip, sample) with rooms, noise, babble, equalisation and telephone bands.
 
-    Rooms (decaying noise, 0.1 to 0.5 s), white noise, noise of any tilt, babble and single
-    neighbours at -5 to 20 dB, equalisation, and telephone bands.
+    A fifth of the clips stay unchanged.
     """
     draw = _Draws(y, generator)
     clean = y
@@ -57,7 +52,7 @@ def corrupt(y: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class _Draws:
-    """Random columns, one number a clip, on the clips' device."""
+    """Random columns, one number per clip, on the clips' device."""
 
     def __init__(self, y: Tensor, generator: torch.Generator) -> None:
         self.size, self.device, self.generator = y.shape[0], y.device, generator
@@ -71,7 +66,7 @@ class _Draws:
 
 
 def _noise(clean: Tensor, y: Tensor, draw: _Draws) -> Tensor:
-    """What is added to `y`: tilted noise, babble of the other clips, or one other clip."""
+    """Noise to add to `y`: tilted noise, babble of the other clips, or one other clip."""
     n = clean.shape[1]
     octaves = torch.log2(_bins_hz(n, clean.device).clamp(min=30) / 1000)
     tilt_db = torch.where(draw.uniform() < 0.5, 0.0, draw.uniform(-9.0, 2.0))
@@ -94,12 +89,12 @@ def _in_rooms(y: Tensor, draw: _Draws) -> Tensor:
     response[:, 0] = 1.0
     length = 1 << (y.shape[1] + size).bit_length()
     spectrum = torch.fft.rfft(y, n=length) * torch.fft.rfft(response, n=length)
-    heard: Tensor = torch.fft.irfft(spectrum, n=length)
-    return heard[:, : y.shape[1]]
+    reverberant: Tensor = torch.fft.irfft(spectrum, n=length)
+    return reverberant[:, : y.shape[1]]
 
 
 def _filtered(y: Tensor, gain_db: Tensor) -> Tensor:
-    """`y` through gains given for each bin of its spectrum."""
+    """`y` with a gain per bin of its spectrum."""
     spectrum = torch.fft.rfft(y) * 10 ** (gain_db / 20)
     filtered: Tensor = torch.fft.irfft(spectrum, n=y.shape[1])
     return filtered

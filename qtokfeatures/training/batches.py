@@ -1,4 +1,4 @@
-"""Random training segments from a corpus on disk; each batch follows from seed and step."""
+"""Random training segments of a corpus, determined by seed and step, with their labels."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ from qtokfeatures.training.augment import SPEEDS, augment, corrupt
 from qtokfeatures.training.recipe import Recipe
 from qtokfeatures.training.timings import read_timings
 
+# Steps of 10 ms, from a frame's start, whose phones its semantic code is trained to predict.
 LABEL_STEPS = (-4, 0, 4, 7)
 
 UNKNOWN = -1
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_PARTS = 3
-
+_PARTS = 3  # of each digit: beginning, middle, end
 N_WORD_CLASSES = _PARTS * len(DIGITS)
-"""Steps of 10 ms, from a frame's start, whose phones its semantic code is trained to predict."""
 
 _QUIETEST_PEAK = 1e-3
 _RENDERED = "rendered/"
@@ -37,47 +36,23 @@ _RENDERED = "rendered/"
 
 @dataclass(frozen=True)
 class Batch:
-    """Material of one training step, on one device.
+    """Material of one training step, on one device."""
 
-    Parameters
-    ----------
-    y : Tensor, shape (clip, sample)
-        Audio to code: whole frames, and the 240 samples that their last windows reach ahead.
-    corrupted : Tensor, shape (clip, sample)
-        The same behind noise, rooms and microphones, for learning what survives them; the same
-        as `y` where nobody asked for that.
-    phones : Tensor of int64, shape (clip, frame, len(LABEL_STEPS))
-        Classes, -1 where unknown.
-    words : Tensor of int64, shape (clip, frame)
-        Which third of which word, -1 where unknown.
-    """
-
-    y: Tensor
-    corrupted: Tensor
-    phones: Tensor
-    words: Tensor
+    y: Tensor  # (clip, sample): whole frames and the 240 samples that their windows reach ahead
+    corrupted: Tensor  # (clip, sample)
+    phones: Tensor  # (clip, frame, len(LABEL_STEPS)), int64, −1 where unknown
+    words: Tensor  # (clip, frame), int64, third of a digit, −1 where unknown
 
 
 class BatchSource:
-    """Batches of segments from a prepared corpus.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds ``corpus.i16`` (24 kHz mono, all clips end to end) and ``corpus.csv``
-        (``name, kind, offset, n_samples, …``), as `prepare_corpus` writes them.
-    recipe : Recipe
-        Sizes, seed and shares of the kinds.
-    device : torch.device, optional
-        Where batches are made. A GPU takes the whole corpus.
-    """
+    """Batches of segments from a folder that `prepare_corpus` wrote; a GPU holds it whole."""
 
     def __init__(
         self, folder: Path, recipe: Recipe, *, device: torch.device | str | None = None
     ) -> None:
         table = folder / "corpus.csv"
         if not table.exists():
-            raise InputError(f"{folder} holds no corpus.csv: make the corpus first")
+            raise InputError(f"{folder} holds no corpus.csv: run prepare_corpus first")
         self.recipe, self.device = recipe, torch.device(device or "cpu")
         clips = pd.read_csv(table)
         stored = np.memmap(folder / "corpus.i16", dtype=np.int16, mode="c")
@@ -96,13 +71,13 @@ class BatchSource:
         }
         weights = {k: w for k, w in recipe.kind_weights.items() if k in self._by_kind}
         if not weights:
-            raise InputError(f"{table} has none of the kinds {sorted(recipe.kind_weights)}")
+            raise InputError(f"{table} holds no clip of the kinds {sorted(recipe.kind_weights)}")
         self._kinds = list(weights)
         self._shares = np.array(list(weights.values())) / sum(weights.values())
 
     @property
     def segment_length(self) -> int:
-        """Samples of a segment."""
+        """Samples per segment."""
         return self.recipe.frames * HOP_LENGTH + TAIL
 
     @torch.no_grad()
@@ -134,7 +109,7 @@ class BatchSource:
     def _read(
         self, rows: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], speed: float
     ) -> Tensor:
-        """Segments at another speed (and pitch), silence where a clip ends."""
+        """Segments at a speed (and pitch), zeros after the end of a clip."""
         length = round(self.segment_length * speed)
         place = torch.arange(length, device=self.samples.device)
         first = torch.from_numpy(self._offsets[rows] + starts).to(place.device)
@@ -163,7 +138,7 @@ class BatchSource:
 
 
 def resampled(y: Tensor, length: int) -> Tensor:
-    """`y` (clip, sample) played faster or slower, so that it has `length` samples."""
+    """`y` (clip, sample) played at the speed that gives it `length` samples."""
     spectrum = torch.fft.rfft(y)[:, : length // 2 + 1]
     played: Tensor = torch.fft.irfft(spectrum, n=length)
     return played * (length / y.shape[1])
@@ -174,27 +149,17 @@ def resampled(y: Tensor, length: int) -> Tensor:
 
 @dataclass(frozen=True)
 class LabelTracks:
-    """Classes every 10 ms of a corpus.
+    """Classes of phones and of thirds of digits, every 10 ms of a corpus."""
 
-    Parameters
-    ----------
-    phones : Tensor of int8, shape (step,)
-        Phone class, -1 where unknown.
-    words : Tensor of int8, shape (step,)
-        Three times the place in :data:`DIGITS` plus the third of the word, -1 elsewhere.
-    n_phones : int
-        Number of phone classes; 0 without labels.
-    """
-
-    phones: Tensor
+    phones: Tensor  # (step,), int8, −1 where unknown
     words: Tensor
-    n_phones: int
+    n_phones: int  # 0 without labels
 
     @classmethod
     def read(
         cls, folder: Path, clips: pd.DataFrame, n_samples: int, *, device: torch.device
     ) -> LabelTracks:
-        """Read ``phones.csv`` and ``words.csv`` of a corpus; without them nothing is known."""
+        """Read ``phones.csv`` and ``words.csv`` of a corpus, if they exist."""
         phones = np.full(n_samples // STEP + 1, UNKNOWN, dtype=np.int8)
         words = phones.copy()
         offsets = dict(zip(clips.name, clips.offset, strict=True))

@@ -1,4 +1,4 @@
-"""Training-time quantisation: straight-through codes, entries as moving averages."""
+"""Quantisation in training: straight-through gradients, entries as moving averages."""
 
 from __future__ import annotations
 
@@ -10,20 +10,12 @@ from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.nn.quantizer import nearest_codes
 from qtokfeatures.training.recipe import Recipe
 
-_PREFIXES = np.array([1, 2, 3, 4, 4, 6, 8, 12])
-_CANDIDATES = 256
+_PREFIXES = np.array([1, 2, 3, 4, 4, 6, 8, 12])  # numbers of codebooks, so that prefixes decode
+_CANDIDATES = 256  # vectors of the last batch that unused entries may move to
 
 
 class MovingEntries(nn.Module):
-    """Entries of one codebook that follow the mean of what they code.
-
-    Parameters
-    ----------
-    entries : Tensor, shape (code, dim)
-        Moved in place.
-    recipe : Recipe
-        Decay and restarts.
-    """
+    """Entries (code, dim) of one codebook, moved in place to the mean of what they code."""
 
     usage: Tensor
     total: Tensor
@@ -39,13 +31,13 @@ class MovingEntries(nn.Module):
         self.register_buffer("candidates", torch.zeros(_CANDIDATES, entries.shape[1]))
 
     def reset(self) -> None:
-        """Start the averages at the present entries."""
+        """Set the averages to the present entries."""
         self.usage.fill_(1.0)
         self.total.copy_(self._entries)
         self.idle.zero_()
 
     def learn(self, index: Tensor, coded: Tensor) -> None:
-        """Move towards the vectors `coded` (row, dim) that entries `index` stood for."""
+        """Move entries `index` (row,) towards the vectors `coded` (row, dim)."""
         decay = self.recipe.codebook_decay
         seen = torch.zeros_like(self.usage).index_add_(0, index, torch.ones_like(coded[:, 0]))
         summed = torch.zeros_like(self.total).index_add_(0, index, coded)
@@ -53,14 +45,14 @@ class MovingEntries(nn.Module):
         self.total.mul_(decay).add_(summed, alpha=1 - decay)
         used = seen > 0
         self.idle.copy_(torch.where(used, 0.0, self.idle + 1))
-        # Only entries that were just used move: the others' averages scale alike.
+        # Both averages of an unused entry decay alike, so it stays in place.
         moved = self.total / self.usage[:, None].clamp(min=1e-8)
         self._entries.copy_(torch.where(used[:, None], moved, self._entries))
         rows = torch.arange(_CANDIDATES, device=coded.device) * 7919 % len(coded)
         self.candidates.copy_(coded[rows])
 
     def restart(self, rng: np.random.Generator) -> None:
-        """Put a twentieth of the entries that nothing needs at vectors of the last batch."""
+        """Move a twentieth of the idle entries to vectors of the last batch."""
         chosen = torch.from_numpy(rng.random(len(self.usage)) < 1 / 20).to(self.usage.device)
         rows = torch.from_numpy(rng.integers(_CANDIDATES, size=len(chosen))).to(chosen.device)
         dead = (self.idle > self.recipe.restart_after) & chosen
@@ -71,15 +63,7 @@ class MovingEntries(nn.Module):
 
 
 class CodebookTrainer(nn.Module):
-    """Moving averages behind the codebooks of a model; part of every checkpoint.
-
-    Parameters
-    ----------
-    model : MiniModel
-        Its codebooks are updated in place.
-    recipe : Recipe
-        Decay, restart and commitment.
-    """
+    """Moving averages of a model's codebooks, which it updates in place."""
 
     def __init__(self, model: MiniModel, recipe: Recipe) -> None:
         super().__init__()
@@ -90,18 +74,18 @@ class CodebookTrainer(nn.Module):
         self.books = nn.ModuleList(self._moving)
 
     def reset(self) -> None:
-        """Start the averages at the model's present codebooks."""
+        """Set the averages to the model's present codebooks."""
         for entries in [self.semantic, *self._moving]:
             entries.reset()
 
     def restart(self, step: int) -> None:
-        """Put some of the unused entries to use; every draw follows from `step`."""
+        """Move some idle entries, drawn by seed and step."""
         rng = np.random.default_rng([self.recipe.seed, step, 2])
         for entries in [self.semantic, *self._moving]:
             entries.restart(rng)
 
     def draw_depth(self, step: int) -> Tensor:
-        """How many codebooks each clip of a step goes through, int64 (clip,)."""
+        """Number of codebooks of each clip of a step, int64 (clip,)."""
         rng = np.random.default_rng([self.recipe.seed, step, 1])
         whole, clips = self._model[0].config.n_codebooks, self.recipe.clips
         some = np.minimum(rng.choice(_PREFIXES, size=clips), whole)
@@ -111,24 +95,7 @@ class CodebookTrainer(nn.Module):
     def quantize_semantic(
         self, semantic: Tensor, *, learn: bool = True
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Nearest entries of codebook 0.
-
-        Parameters
-        ----------
-        semantic : Tensor, shape (batch, frame, semantic_dim)
-            From the encoder.
-        learn : bool, default=True
-            Move the entries.
-
-        Returns
-        -------
-        quantized : Tensor, shape (batch, frame, semantic_dim)
-            Entries, with the gradient passed straight through.
-        commitment : Tensor, scalar
-            Mean squared distance from the entries.
-        index : Tensor of int64, shape (batch, frame)
-            Codes.
-        """
+        """Entries, commitment loss and codes of codebook 0 for latents (batch, frame, dim)."""
         entries = self._model[0].semantic_entries
         flat = semantic.detach().flatten(0, 1)
         index = nearest_codes(flat, entries)
@@ -142,26 +109,7 @@ class CodebookTrainer(nn.Module):
     def forward(
         self, shape: Tensor, first: Tensor, depth: Tensor, *, learn: bool = True
     ) -> tuple[Tensor, Tensor]:
-        """Quantise shapes, each clip with its own number of codebooks.
-
-        Parameters
-        ----------
-        shape : Tensor, shape (batch, frame, shape_dim)
-            Shapes from the encoder.
-        first : Tensor of int64, shape (batch, frame)
-            Codes of codebook 0.
-        depth : Tensor of int64, shape (batch,)
-            Codebooks of each clip.
-        learn : bool, default=True
-            Move the entries towards what they coded.
-
-        Returns
-        -------
-        quantized : Tensor, shape (batch, frame, shape_dim)
-            Sum of entries, with the gradient passed straight through.
-        commitment : Tensor, scalar
-            Mean squared distance of shapes from their sums.
-        """
+        """Sum of entries and commitment loss of shapes (batch, frame, dim) at a depth per clip."""
         model = self._model[0]
         keep = depth[:, None].expand(shape.shape[:2]).flatten()
         residual = shape.detach().flatten(0, 1)

@@ -1,12 +1,4 @@
-"""Training material as one flat file of samples, quick to draw random excerpts from.
-
-``corpus.i16`` holds all clips one after another as little-endian int16, 24 kHz mono;
-``corpus.csv`` says where each begins, what it is, and under which licence it came;
-``phones.csv`` and ``words.csv`` (:mod:`qtokfeatures.training.timings`) say when each phone and word
-of the synthesised speech sounds. What the bundled codec was trained on::
-
-    prepare_corpus("corpus", ["../shared/audio"], rendered_minutes=MINUTES, jobs=2)
-"""
+"""Training corpora: all samples in one flat file, with an index and timed labels."""
 
 from __future__ import annotations
 
@@ -29,13 +21,11 @@ from qtokfeatures.rendering import render_material
 from qtokfeatures.rendering.listing import list_recordings
 from qtokfeatures.training.timings import TABLES, read_timings
 
-__all__ = ["INDEX_COLUMNS", "prepare_corpus", "write_corpus"]
-
 INDEX_COLUMNS: Final = ("name", "kind", "offset", "n_samples", "licence", "source")
-"""The columns of ``corpus.csv``; ``offset`` and ``n_samples`` count samples of ``corpus.i16``."""
 
 _SAMPLE_RATE: Final = 24_000
 _PIECE_S: Final = 60.0
+# Clips with a lower peak are amplified: int16 would leave them less than 10 bits.
 _QUIET_PEAK: Final = 0.02
 _LIFTED_PEAK: Final = 0.1
 
@@ -52,41 +42,57 @@ def prepare_corpus(
     jobs: int = 1,
     on_progress: Progress = ignore_progress,
 ) -> pd.DataFrame:
-    """Bring recordings and rendered sounds together into one corpus.
+    """Write recordings and rendered sounds as one training corpus.
+
+    ``corpus.i16`` holds all clips, concatenated, as little-endian int16 at 24 kHz mono.
+    ``corpus.csv`` holds the name, kind, offset, length, licence and source of each clip.
+    ``phones.csv`` and ``words.csv`` hold the timed phones and words of rendered speech.
 
     Parameters
     ----------
     folder : path
-        Made when missing. Gets ``corpus.i16``, ``corpus.csv`` and, if anything is rendered, the
-        folder ``rendered``; if speech is, ``phones.csv`` and ``words.csv``.
+        Output folder, created if missing. Rendered files go to its subfolder ``rendered``.
     recordings : sequence of paths
-        Folders of recordings: with a ``manifest.csv``, whose split ``train`` without share-alike
-        licences is taken, or without, when every audio file in them is taken.
+        Folders of recordings. With a ``manifest.csv``, its split ``train`` without share-alike
+        licences is used; otherwise every audio file.
     rendered_minutes : mapping of str to float, optional
-        Minutes to render by name of renderer; :data:`qtokfeatures.rendering.MINUTES` is
-        what the bundled codec had. Default is to render nothing.
+        Minutes to render, by renderer. :data:`qtokfeatures.rendering.MINUTES` are those of the
+        bundled codec. By default nothing is rendered.
     seed : int, default 0
-        Seed of what is rendered.
+        Seed of the rendered sounds.
     jobs : int, default 1
-        Processes that render.
+        Number of rendering processes.
     on_progress : callable, optional
-        As in :func:`write_corpus`.
+        Called as ``on_progress("corpus", done, total)`` with numbers of files.
 
     Returns
     -------
     pandas.DataFrame
-        What ``corpus.csv`` holds, one row a clip: :data:`INDEX_COLUMNS`.
+        Content of ``corpus.csv``: one row per clip with the columns ``name``, ``kind``,
+        ``offset``, ``n_samples``, ``licence`` and ``source``.
 
     Raises
     ------
     InputError
-        If there is nothing to make a corpus of, or not one clip could be read.
+        If there is neither a folder nor a renderer, or no clip can be read.
     ToolMissingError
-        If something is to be rendered and a program or the soundfont is not installed.
+        If a renderer needs a program or a soundfont that is not installed.
 
-    See Also
+    Warns
+    -----
+    SkippedClipWarning
+        For each file that cannot be read to its end.
+
+    Notes
+    -----
+    Levels stay as recorded, except that a peak below 0.02 is scaled to 0.1 and a peak above full
+    scale to 1. Recordings over a minute are cut into clips of a minute. Silent clips are left out.
+
+    Examples
     --------
-    qtokfeatures.rendering.listing.list_folder : how a folder's files get their kinds.
+    >>> import qtokfeatures as qt
+    >>> folder = qt.example_file("piano_C4").parent
+    >>> index = qt.training.prepare_corpus("corpus", [folder])  # doctest: +SKIP
     """
     listings = [list_recordings(item) for item in recordings]
     timings: dict[str, pd.DataFrame] = {}
@@ -95,7 +101,7 @@ def prepare_corpus(
         listings.append(render_material(rendered, minutes=rendered_minutes, seed=seed, jobs=jobs))
         timings = {table: _rendered_timings(rendered, table) for table in TABLES}
     if not listings:
-        raise InputError("nothing to train on: give folders of recordings, or minutes to render")
+        raise InputError("no training material: give folders of recordings, or minutes to render")
     listing = pd.concat(listings, ignore_index=True)
     return write_corpus(listing, folder, timings=timings, on_progress=on_progress)
 
@@ -107,38 +113,10 @@ def write_corpus(
     timings: Mapping[str, pd.DataFrame] | None = None,
     on_progress: Progress = ignore_progress,
 ) -> pd.DataFrame:
-    """Decode a listing's files into ``corpus.i16`` and ``corpus.csv``.
+    """Decode a listing's files into ``corpus.i16`` and ``corpus.csv``; return the index.
 
-    Levels stay as recorded, except that what peaks below 0.02 is scaled to peak at 0.1, so that
-    16 bits hold it, and what exceeds full scale is scaled down to it. Recordings over a minute are
-    cut into clips of a minute. Silent clips are left out.
-
-    Parameters
-    ----------
-    listing : pandas.DataFrame
-        With the columns :data:`qtokfeatures.rendering.listing.COLUMNS`.
-    folder : path
-        Made when missing. Files already there are replaced once the new ones are complete.
-    timings : mapping of str to pandas.DataFrame, optional
-        For "phones" and "words", the rows of ``phones.csv`` and ``words.csv`` with the files'
-        paths in a column "path" in the place of "name"; of files of at most a minute at 24 kHz.
-    on_progress : callable, optional
-        Called with "corpus", the files that were read, and how many there are.
-
-    Returns
-    -------
-    pandas.DataFrame
-        What ``corpus.csv`` holds, one row a clip: :data:`INDEX_COLUMNS`.
-
-    Raises
-    ------
-    InputError
-        If not one clip could be read.
-
-    Warns
-    -----
-    SkippedClipWarning
-        For each file that cannot be read to its end.
+    `timings` holds the rows of "phones" and "words" with the files' paths in a column "path".
+    Existing files are replaced once the new ones are complete.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +124,7 @@ def write_corpus(
         new = Path(unfinished)
         rows = _write_samples(listing, new / "corpus.i16", on_progress)
         if not rows:
-            raise InputError(f"none of the {len(listing)} listed files has any sound to train on")
+            raise InputError(f"none of the {len(listing)} listed files holds sound")
         index = pd.DataFrame(rows, columns=list(INDEX_COLUMNS))
         _write_csv(index, new / "corpus.csv")
         for table, spans in (timings or {}).items():
@@ -188,7 +166,7 @@ def _write_samples(listing: pd.DataFrame, path: Path, on_progress: Progress) -> 
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Name the file in errors that do not: a full disk says nothing but that it is full."""
+    """Add the file's name to errors without one, such as that of a full disk."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Where a run starts: the linear maps in closed form, the codebooks by k-means."""
+"""Initialisation: linear maps by reduced-rank regression, codebooks by k-means."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from qtokfeatures.training.losses import MagnitudeLoss
 
 _BATCHES = 120
 _ITERATIONS = 8
-_STEP_BASE = 10_000_000
-"""Batches for initialisation are numbered from here: never those of a training step."""
+_STEP_BASE = 10_000_000  # number of the first batch: none that a training step uses
 
 
 @torch.no_grad()
@@ -27,8 +26,8 @@ def initialize_linear_maps(
 ) -> None:
     """Set the encoder's and decoder's linear maps by reduced-rank regression.
 
-    The best rank-64 linear prediction of a frame's log spectrum from its features: better
-    than hundreds of steps of training, and it keeps the latent from collapsing.
+    The result is the best rank-64 linear prediction of a frame's log spectrum from its features.
+    It beats hundreds of training steps and keeps the latent from collapsing.
     """
     device = model.codebooks.device
     magnitude = MagnitudeLoss().to(device)
@@ -39,7 +38,8 @@ def initialize_linear_maps(
     ridge = 1e-3 * len(x) * torch.eye(x.shape[1], device=device)
     spread = torch.linalg.cholesky(x.T @ x + ridge)
     solution = torch.cholesky_solve(x.T @ y, spread)
-    # The axes along which the prediction x @ solution varies most.
+    # With the Cholesky factor R of xᵀx, the singular vectors of R @ solution are the directions in
+    # which the prediction x @ solution varies most.
     _, _, axes = torch.svd_lowrank(spread.T @ solution, q=model.config.shape_dim, niter=_ITERATIONS)
     encode = solution @ axes
     scale = (x @ encode).std()
@@ -70,7 +70,7 @@ def collect_latents(
 def initialize_codebooks(
     model: MiniModel, latents: Tensor, *, seed: int, on_progress: Progress = ignore_progress
 ) -> None:
-    """Set every codebook by k-means on what the ones before it leave over."""
+    """Set every codebook by k-means on the residual of the previous ones."""
     generator = torch.Generator(latents.device).manual_seed(seed)
 
     def start(x: Tensor, codebook: Tensor) -> Tensor:
@@ -87,10 +87,9 @@ def initialize_codebooks(
 def refine_codebooks(
     model: MiniModel, latents: Tensor, *, seed: int, on_progress: Progress = ignore_progress
 ) -> None:
-    """Go on with k-means from the codebooks that are there, on many frames at once.
+    """Refine the codebooks by k-means on many frames; codebook 0 keeps its semantic entries.
 
-    Codebook 0 keeps its semantic entries. Every codebook is rounded as it is on disk
-    before the next one is fitted to what it leaves over.
+    Each codebook is rounded as in the weights file before the next one is fitted to its residual.
     """
     generator = torch.Generator(latents.device).manual_seed(seed)
     semantic, shape, ln_level = model.split(latents)
@@ -110,7 +109,7 @@ def refine_codebooks(
 
 
 def round_encoder(model: MiniModel) -> None:
-    """Round the encoder's weights as they are on disk."""
+    """Round the encoder's weights as in the weights file."""
     with torch.no_grad():
         for parameter in model.encoder.parameters():
             parameter.copy_(rounded(parameter))
@@ -119,7 +118,7 @@ def round_encoder(model: MiniModel) -> None:
 def _place_semantic_entries(
     model: MiniModel, semantic: Tensor, shape: Tensor, ln_level: Tensor
 ) -> None:
-    """Give each entry of codebook 0 the mean shape and level of the frames that it codes."""
+    """Set each entry of codebook 0 to the mean shape and level of its frames."""
     index = nearest_codes(semantic, model.semantic_entries)
     count = model.config.semantic_count
     members = torch.bincount(index, minlength=count).clamp(min=1)
@@ -150,24 +149,7 @@ def _fit_codebooks(
 
 
 def kmeans(x: Tensor, start: Tensor, *, rounds: int, generator: torch.Generator) -> Tensor:
-    """Lloyd's algorithm; an empty cluster takes a random row.
-
-    Parameters
-    ----------
-    x : Tensor, shape (row, dim)
-        Vectors.
-    start : Tensor, shape (count, dim)
-        Where the centres begin.
-    rounds : int
-        Assignments and updates.
-    generator : torch.Generator
-        Draws the rows that empty clusters take.
-
-    Returns
-    -------
-    Tensor, shape (count, dim)
-        Centres.
-    """
+    """Centres (count, dim) of `x` (row, dim) by Lloyd; empty clusters take random rows."""
     centres, count = start, len(start)
     for _ in range(rounds):
         index = nearest_codes(x, centres)
@@ -183,11 +165,11 @@ def _random_rows(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 def _extra_batches(source: BatchSource, count: int, watch: Progress) -> Iterator[Tensor]:
-    """Yield audio that no training step sees."""
-    for i in with_progress(range(count), "listening", watch):
+    """Yield audio (clip, sample) that no training step uses."""
+    for i in with_progress(range(count), "sample batches", watch):
         yield source.batch(_STEP_BASE + i, corrupts=False).y
 
 
 def whole_frames(y: Tensor) -> Tensor:
-    """`y` (clip, sample) without the samples that its last windows reach ahead."""
+    """`y` (clip, sample) cut to whole frames."""
     return y[:, : y.shape[1] - y.shape[1] % HOP_LENGTH]

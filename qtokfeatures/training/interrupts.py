@@ -1,4 +1,4 @@
-"""What must not be left half-done: a Ctrl-C waits for it, and what was cut short is not saved."""
+"""Interrupts deferred to the end of a step, and states that are saved only when whole."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Hold an interrupt or a polite kill back until the block is done; a second one acts at once.
-
-    Only what a Python function answers is held back, and only in the main thread.
-    """
+    """Defer SIGINT and SIGTERM to the end of the block; a second one acts at once."""
+    # Python runs its handlers in the main thread only.
     former: dict[int, Callable[[int, FrameType | None], Any]] = {}
     if threading.current_thread() is threading.main_thread():
         handlers = {number: signal.getsignal(number) for number in _SIGNALS}
@@ -41,13 +39,13 @@ def held_back() -> Iterator[None]:
 
 
 class Resumable:
-    """A state that may be saved whenever :attr:`is_whole`."""
+    """A state that may be saved while :attr:`is_whole`."""
 
     is_whole = True
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
-        """Whatever ends the block early leaves a state that no run may go on from."""
+        """Mark the state as not whole if the block is left early."""
         self.is_whole = False
         yield
         self.is_whole = True

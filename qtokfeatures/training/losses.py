@@ -1,4 +1,4 @@
-"""The loss on predicted magnitudes; that on decoded audio is beside the codec."""
+"""Losses on predicted magnitudes and on semantic latents."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class MagnitudeLoss(nn.Module):
         return loss
 
     def spectrum(self, y: Tensor) -> Tensor:
-        """Magnitudes as the decoder should find them, (batch, step, bin)."""
-        # The last windows are zero where they would reach beyond `y`.
+        """Target magnitudes of the decoder, (batch, step, bin)."""
+        # The last windows are zero beyond the end of `y`.
         padded = torch.nn.functional.pad(y, (0, SYNTHESIS_WINDOW - STEP - TAIL))
         pieces = by_place(padded.unfold(1, SYNTHESIS_WINDOW, STEP), self.windows)
         magnitude: Tensor = torch.fft.rfft(pieces).abs() * (4 / SYNTHESIS_WINDOW)
@@ -54,17 +54,7 @@ class MagnitudeLoss(nn.Module):
 
 
 class SemanticLoss(nn.Module):
-    """Phones, parts of words and the clean spectrum, each told from one quantised frame.
-
-    A part of training only: the heads are not in the codec.
-
-    Parameters
-    ----------
-    config : MiniConfig
-        Sizes of the model.
-    n_phones : int
-        Phone classes of the corpus; 0 when it has no phone labels.
-    """
+    """Prediction of phones, parts of words and the clean spectrum from a quantised frame."""
 
     def __init__(self, config: MiniConfig, n_phones: int) -> None:
         super().__init__()
@@ -79,22 +69,7 @@ class SemanticLoss(nn.Module):
         self.spectrum = nn.Linear(_HIDDEN, STEPS_PER_FRAME * N_MELS)
 
     def forward(self, semantic: Tensor, batch: Batch, clean: Tensor) -> dict[str, Tensor]:
-        """Losses of quantised semantic latents.
-
-        Parameters
-        ----------
-        semantic : Tensor, shape (clip, frame, semantic_dim)
-            Entries that the corrupted audio got.
-        batch : Batch
-            Labels.
-        clean : Tensor, shape (clip, step, N_MELS)
-            Features of the audio before it was corrupted.
-
-        Returns
-        -------
-        dict of str to Tensor
-            ``semantic``, their weighted sum, and its parts ``phones``, ``words``, ``spectrum``.
-        """
+        """Weighted sum ``semantic`` and its parts, for latents (clip, frame, semantic_dim)."""
         hidden = self.body(semantic)
         phones = self.phones(hidden).float().unflatten(-1, (len(LABEL_STEPS), -1))
         parts = {
@@ -110,7 +85,7 @@ class SemanticLoss(nn.Module):
 
 
 def _cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
-    """Mean over what is labelled; 0 where nothing is."""
+    """Mean over the labelled frames; 0 without any."""
     scores, labels = scores.flatten(0, -2), labels.flatten()
     total = F.cross_entropy(
         scores, labels, ignore_index=UNKNOWN, reduction="sum", label_smoothing=_SMOOTHING

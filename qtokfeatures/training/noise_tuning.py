@@ -17,6 +17,7 @@ from qtokfeatures.codecs.mini.model import EncoderState, MiniModel, Trunk, Trunk
 from qtokfeatures.codecs.mini.spectra import N_MELS
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
 from qtokfeatures.codecs.nn.quantizer import nearest_codes
+from qtokfeatures.parameters import number, whole
 from qtokfeatures.training.batches import BatchSource
 from qtokfeatures.training.initialize import whole_frames
 from qtokfeatures.training.recipe import Recipe
@@ -37,36 +38,50 @@ def tune_to_noise(
     device: str = "auto",
     report: Callable[[str], None] = print,
 ) -> Path:
-    """Train the semantic latents of corrupted audio to equal those of the clean audio.
+    """Train the semantic encoder to give corrupted audio the codes of the clean audio.
 
-    The semantic network learns from a copy of itself that gets the audio before
-    it is corrupted: which of the codebook's entries that copy chose, and how far from it the
-    latent lies. No labels are needed. The entries stay, so the decoder still understands them.
+    A frozen copy of the semantic encoder sees the clean audio. The encoder is trained on corrupted
+    audio to choose the same entry of codebook 0 and the same latent. No labels are needed. The
+    entries and the decoder stay fixed, so codes of both weights decode alike.
 
     Parameters
     ----------
     start : path
-        Weights to begin with.
+        Weights file to start from.
     corpus : path
-        A folder that `prepare_corpus` wrote.
+        Folder that :func:`~qtokfeatures.training.prepare_corpus` wrote.
     output : path
         Weights file to write.
     recipe : Recipe, optional
-        Seed, sizes of batches and shares of kinds.
+        Seed, batch size and shares of kinds; the defaults of :class:`Recipe`.
     steps : int, default=1500
-        Steps, with a cosine schedule.
+        Number of training steps, with a cosine schedule.
     lr : float, default=1e-3
-        Highest learning rate.
+        Peak learning rate.
     device : str, default="auto"
-        Where to train.
+        Device to train on.
     report : callable, default=print
-        Gets a line every 50 steps.
+        Called with a line of text every 50 steps.
 
     Returns
     -------
     Path
         `output`.
+
+    Raises
+    ------
+    InputError
+        If `steps` or `lr` is out of range, or `corpus` is not a training corpus.
+    CodecError
+        If `start` is not of mini's format, or the device does not exist.
+
+    Examples
+    --------
+    >>> from qtokfeatures.training import tune_to_noise
+    >>> tune_to_noise("mini.safetensors", "corpus", "robust.safetensors")  # doctest: +SKIP
     """
+    steps = whole("steps", steps, at_least=1)
+    lr = number("lr", lr, above=0)
     on = torch.device(str(resolve_device(device)))
     model = load_weights(Path(start))[0].to(on)
     source = BatchSource(Path(corpus), recipe or Recipe(), device=on)
@@ -77,14 +92,14 @@ def tune_to_noise(
             kept, loss = (value / _REPORT_EVERY for value in sums.values())
             report(f"step {step}  codes kept {kept:.3f}  loss {loss:.3f}")
             sums = {"kept": 0.0, "loss": 0.0}
-    save_weights(model.eval(), Path(output), notes={"stage": "steadied"})
+    save_weights(model.eval(), Path(output), notes={"stage": "noise-tuned"})
     return Path(output)
 
 
 def _steps(
     model: MiniModel, source: BatchSource, steps: int, lr: float
 ) -> Iterator[tuple[float, float]]:
-    """Train; yield the share of codes that corruption left alone, and the loss."""
+    """Train; yield the share of codes that corruption does not change, and the loss."""
     student, teacher = model.encoder.semantic, copy.deepcopy(model.encoder.semantic)
     optimizer = torch.optim.AdamW(student.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.0)
     for step in range(steps):
@@ -108,7 +123,7 @@ def _steps(
 
 
 def _semantic_latents(model: MiniModel, trunk: Trunk, y: Tensor) -> Tensor:
-    """Meanings of the frames of `y` (clip, sample) by `trunk`, (row, semantic_dim)."""
+    """Semantic latents of the frames of `y` (clip, sample) by `trunk`, (row, semantic_dim)."""
     features, change, _ = model.encoder.analyse(whole_frames(y), EncoderState())
     mels = torch.cat([features[..., :N_MELS], change[..., None]], dim=2)
     found: Tensor = trunk(mels, TrunkState())

@@ -1,4 +1,4 @@
-"""What each stage of a run minimises, and how its gradients reach the network."""
+"""Objectives of the training stages, their gradients and optimisers."""
 
 from __future__ import annotations
 
@@ -22,23 +22,12 @@ from qtokfeatures.training.recipe import SEMANTIC_STAGES, Recipe
 
 Parts = dict[str, Tensor]
 
-_KEPT_MAGNITUDE = 0.25
-
+_KEPT_MAGNITUDE = 0.25  # weight of the magnitude loss beside those of the waveform
 _WARM_UP = 200
 
 
 class Objectives(nn.Module):
-    """The losses of a run; what they remember is part of every checkpoint.
-
-    Parameters
-    ----------
-    model : MiniModel
-        What is trained.
-    recipe : Recipe
-        Weights.
-    n_phones : int
-        Phone classes of the corpus.
-    """
+    """Losses of a run; their state is part of every checkpoint."""
 
     def __init__(self, model: MiniModel, recipe: Recipe, n_phones: int) -> None:
         super().__init__()
@@ -50,23 +39,11 @@ class Objectives(nn.Module):
 
     @property
     def model(self) -> MiniModel:
-        """What is trained."""
+        """The trained model."""
         return self._model[0]
 
     def backward(self, stage: str, batch: Batch, depth: Tensor, opponent: Opponent | None) -> Parts:
-        """Leave the gradients of one step in the parameters; return the losses.
-
-        Parameters
-        ----------
-        stage : str
-            Stage of the run.
-        batch : Batch
-            Material.
-        depth : Tensor of int64, shape (clip,)
-            Codebooks that each clip goes through.
-        opponent : Opponent, optional
-            Discriminators.
-        """
+        """Set the gradients of one step; return the losses. `depth` counts codebooks per clip."""
         device = batch.y.device
         learns_semantic = stage in SEMANTIC_STAGES
         quick = device.type == "cuda" or fast_dtype(device) is not None
@@ -87,7 +64,7 @@ class Objectives(nn.Module):
     def _embedding(
         self, stage: str, batch: Batch, depth: Tensor, *, learns_semantic: bool
     ) -> tuple[Tensor, Parts]:
-        """What the decoder gets, and the losses that need no decoder (their sum as "inner")."""
+        """Input of the decoder, and the losses without it (their sum as "inner")."""
         encoder, state = self.model.encoder, EncoderState()
         y = whole_frames(batch.y)
         with torch.set_grad_enabled(stage != "anneal"):
@@ -123,7 +100,7 @@ class Objectives(nn.Module):
 
     @torch.no_grad()
     def _levels(self, ln_level: Tensor, first: Tensor, depth: Tensor, *, learn: bool) -> Tensor:
-        """Levels as the decoder knows them: those of codebook 0 alone are typical ones."""
+        """Levels for the decoder: clips with codebook 0 alone get its typical levels."""
         typical = self.model.typical_ln_level
         if learn:
             seen = torch.zeros_like(typical).index_add_(
@@ -139,11 +116,9 @@ class Objectives(nn.Module):
     def _pulls(
         self, spectrum: list[Tensor], wanted: Tensor, opponent: Opponent | None
     ) -> tuple[list[Tensor], Parts]:
-        """Gradients with respect to the decoder's log magnitudes and phases, and their losses.
-
-        The discriminators' gradient on a clip is brought to a fixed size beside that of the
-        spectral losses, after the balancer of Défossez et al., 2022 (arXiv:2210.13438).
-        """
+        """Gradients with respect to the decoder's log magnitudes and phases, and their losses."""
+        # The adversarial gradient of a clip is scaled to a fixed size relative to the spectral one,
+        # after the balancer of Défossez et al., 2022 (arXiv:2210.13438).
         leaves = [part.detach().float().requires_grad_() for part in spectrum]
         found, _ = self.model.decoder.synthesis(leaves[0], leaves[1])
         losses = self.waveform(found, wanted)
@@ -161,7 +136,7 @@ class Objectives(nn.Module):
 
 
 def _size(gradients: Sequence[Tensor]) -> Tensor:
-    """Size of the gradient on each clip, (clip,)."""
+    """Norm of the gradient on each clip, (clip,)."""
     squares = [gradient.square().sum(dim=(1, 2)) for gradient in gradients]
     return torch.stack(squares).sum(dim=0).sqrt()
 
@@ -169,7 +144,7 @@ def _size(gradients: Sequence[Tensor]) -> Tensor:
 def stage_optimizer(
     model: MiniModel, objectives: Objectives, stage: str, recipe: Recipe, device: torch.device
 ) -> torch.optim.Optimizer:
-    """Make the optimiser of a stage; its rates come from :func:`set_rate`."""
+    """Optimiser of a stage; :func:`set_rate` sets its rates."""
     groups = [{"params": _fast_parameters(model, objectives, stage), "scale": 1.0}]
     if stage != "anneal":
         skips = [model.encoder.linear, model.decoder.linear]
@@ -199,7 +174,7 @@ def set_rate(
 
 
 def _fast_parameters(model: MiniModel, objectives: Objectives, stage: str) -> list[nn.Parameter]:
-    """What the stage trains, but for the two linear maps."""
+    """Parameters that the stage trains, without the two linear maps."""
     encoder, decoder = model.encoder, model.decoder
     trained: list[nn.Module] = [decoder]
     if stage != "anneal":

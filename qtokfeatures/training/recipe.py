@@ -1,19 +1,17 @@
-"""Everything that defines a training run of `mini`, in one place."""
+"""Settings of a training run of mini."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.parameters import number
 
 STAGES = ("plain", "magnitude", "waveform", "adversarial", "anneal")
-"""The stages of a run, in their order."""
 
+# Stages that train codebook 0 and the network before it.
 SEMANTIC_STAGES = ("plain", "magnitude", "waveform")
-"""Those that train codebook 0 and the network before it."""
 
 KIND_WEIGHTS = {
     "speech": 0.55,
@@ -27,52 +25,60 @@ KIND_WEIGHTS = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of a run; stored in every checkpoint.
+    """Settings of a training run, stored in every checkpoint.
 
     Parameters
     ----------
-    seed : int
-        Every random draw follows from the seed and the step's number.
-    clips, frames : int
-        Segments a batch, and code frames (80 ms) a segment.
-    plain_steps : int
-        Steps of the magnitude stage before the codebooks exist.
-    magnitude_steps : int
-        Steps of the magnitude stage with codebooks (no inverse FFT, hence quick).
-    waveform_steps : int
+    seed : int, default=0
+        Seed of every random draw, together with the number of the step.
+    clips : int, default=32
+        Segments per batch.
+    frames : int, default=24
+        Code frames (80 ms) per segment.
+    plain_steps : int, default=500
+        Steps of the magnitude stage without codebooks.
+    magnitude_steps : int, default=2000
+        Steps of the magnitude stage with codebooks, which needs no inverse FFT.
+    waveform_steps : int, default=5000
         Steps on the decoded waveform.
-    adversarial_steps : int
-        Steps on the decoded waveform against discriminators, with the semantic part kept.
-    anneal_steps : int
-        Steps of the decoder alone on frozen codes, against discriminators if there were any.
+    adversarial_steps : int, default=10000
+        Steps on the decoded waveform against discriminators; the semantic part stays fixed.
+    anneal_steps : int, default=3000
+        Steps of the decoder alone on fixed codes, with the discriminators of the previous stage.
     lr : dict
         Peak learning rate of each stage (AdamW, cosine decay).
     lr_floor : dict
-        Share of that rate that is left at the stage's end.
-    skip_lr_scale : float
-        Factor on the learning rate of the two linear maps; they start from a closed-form
-        solution that a full rate destroys.
-    discriminator_lr : float
+        Share of the peak rate at the end of each stage.
+    skip_lr_scale : float, default=0.03
+        Factor on the learning rate of the two linear maps. Their closed-form initial values do
+        not survive a full rate.
+    discriminator_lr : float, default=3e-4
         Learning rate of the discriminators.
-    adversarial_pull : float
-        How hard the discriminators pull at the waveform, the spectral losses pulling with 1.
-    judged_frames : int
-        Frames of each segment that the discriminators judge.
-    codebook_decay : float
-        Moving average that codebook entries follow.
-    restart_after : int
-        Steps an entry may stay unused before it is moved to a fresh residual.
-    commitment : float
-        Weight of the pull of latents towards their entries.
-    whole_share : float
-        Share of the clips that go through all codebooks; the others through a random number of
-        them, so that every prefix decodes.
-    speed_share : float
-        Share of the batches that are read at another speed.
-    rendered_weight : float
-        How often a second of rendered sound is drawn, a recorded one of its kind being drawn once.
+    adversarial_pull : float, default=0.4
+        Size of the adversarial gradient relative to the spectral one.
+    judged_frames : int, default=8
+        Frames of each segment that the discriminators see.
+    codebook_decay : float, default=0.99
+        Decay of the moving averages of codebook entries.
+    restart_after : int, default=1000
+        Steps after which an unused entry is moved to a residual of the last batch.
+    commitment : float, default=0.5
+        Weight of the commitment loss, which moves latents towards their entries.
+    whole_share : float, default=0.6
+        Share of clips with all codebooks. The others use a random number, so that every prefix
+        decodes.
+    speed_share : float, default=0.5
+        Share of batches read at another speed.
+    rendered_weight : float, default=0.3
+        Sampling weight of a second of rendered sound relative to a recorded one of its kind.
     kind_weights : dict
-        Share of each kind of audio in the batches.
+        Share of each kind of sound in the batches.
+
+    Examples
+    --------
+    >>> from qtokfeatures.training import Recipe
+    >>> Recipe().shortened(0.01).lengths["plain"]
+    5
     """
 
     seed: int = 0
@@ -115,24 +121,27 @@ class Recipe:
 
     @property
     def lengths(self) -> dict[str, int]:
-        """Steps of each stage, in order."""
+        """Number of steps of each stage, in order."""
         return {stage: getattr(self, f"{stage}_steps") for stage in STAGES}
 
     def shortened(self, share: float) -> Recipe:
-        """Return this recipe with every stage at `share` of its steps, at least one each.
+        """Return this recipe with the steps of every stage scaled, at least one each.
 
         Parameters
         ----------
         share : float
-            Above 0 and finite; above 1 it lengthens.
+            Factor on the steps, above 0.
+
+        Returns
+        -------
+        Recipe
 
         Raises
         ------
         InputError
-            `share` is not above 0 and finite.
+            If `share` is not above 0 and finite.
         """
-        if not 0 < share < math.inf:
-            raise InputError(f"share must be above 0 and finite, got {share!r}")
+        share = number("share", share, above=0)
         steps: dict[str, Any] = {
             f"{stage}_steps": max(1, round(share * n)) for stage, n in self.lengths.items() if n
         }
@@ -141,16 +150,20 @@ class Recipe:
     def onward(self) -> Recipe:
         """Return this recipe without the stages before the adversarial one.
 
-        For a run that goes on from weights: their codebook 0 stays what it is.
+        Use it to train existing weights further with a fixed codebook 0.
+
+        Returns
+        -------
+        Recipe
         """
         none: dict[str, Any] = dict.fromkeys((f"{stage}_steps" for stage in SEMANTIC_STAGES), 0)
         return replace(self, **none)
 
     def to_dict(self) -> dict[str, Any]:
-        """Fields as JSON-ready values."""
+        """Return the fields as JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
-        """Return the recipe of `values`; a field that they lack has its default."""
+        """Return the recipe of `values`; missing fields get their defaults."""
         return cls(**{each.name: values[each.name] for each in fields(cls) if each.name in values})

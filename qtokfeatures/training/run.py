@@ -1,4 +1,4 @@
-"""One call from recordings to weights: the corpus, then the training run."""
+"""Training of a codec from folders of recordings."""
 
 from __future__ import annotations
 
@@ -38,58 +38,63 @@ def train_mini(
     report: Callable[[str], None] = print,
     on_progress: Progress = ignore_progress,
 ) -> Path:
-    """Train a codec of `mini`'s format, or go on with a run that was interrupted.
+    """Train a codec of mini's format, or resume an interrupted run.
 
     Parameters
     ----------
     recordings : sequence of paths
-        Folders of recordings; see :func:`~qtokfeatures.training.corpus.prepare_corpus`. Not
-        needed when the corpus is there already; those that are given must be what it was made of.
+        Folders of recordings, as :func:`~qtokfeatures.training.prepare_corpus` takes them. May be
+        empty if the corpus exists; otherwise they must be those of the corpus.
     folder : path
-        Gets ``corpus/``, ``checkpoint.safetensors``, ``log.jsonl`` and ``mini.safetensors``. What
-        an earlier call left there is continued.
+        Output folder for ``corpus/``, ``checkpoint.safetensors``, ``log.jsonl`` and
+        ``mini.safetensors``. A run in it is resumed.
     rendered_minutes : mapping of str to float, optional
         Minutes of rendered sounds to add, by renderer.
     recipe : Recipe, optional
-        Settings of the run; by default those that it was begun with.
+        Settings of the run; by default those of the resumed run, or of :class:`Recipe`.
     config : MiniConfig, optional
-        Sizes of the network, when a run begins.
+        Sizes of the network of a new run.
     start : path, optional
-        Weights that a new run goes on from; with ``recipe.onward()``, codebook 0 stays as it is.
+        Weights that a new run starts from. With ``recipe.onward()``, codebook 0 stays fixed.
     device : str, default="auto"
-        Where to train.
+        Device to train on.
     jobs : int, default=1
-        Processes that render.
+        Number of rendering processes.
     report : callable, default=print
-        Gets a line now and then.
+        Called with lines of text about the run.
     on_progress : callable, optional
-        Called with what is being done, how much of it is done, and how much there is.
+        Called as ``on_progress(stage, done, total)``.
 
     Returns
     -------
     Path
-        The weights, which :func:`~qtokfeatures.codecs.load_codec` takes.
+        The weights file, which :func:`~qtokfeatures.load_codec` takes.
 
     Raises
     ------
     InputError
-        There is nothing to train on; or the folder's run was begun with something else than what
-        is given: recordings, minutes, recipe, sizes or start.
+        If there is no training material, or the run in `folder` was started with other recordings,
+        minutes, recipe, sizes or start.
     CodecError
-        `start` or the checkpoint cannot be read, the device is not there, or the disk is full.
+        If `start` or the checkpoint cannot be read, the device does not exist, or the disk is full.
 
     Notes
     -----
-    An interrupted run (Ctrl-C) finishes its step and writes a checkpoint before it ends; while a
-    stage begins, the checkpoint is that of the stage before. A second Ctrl-C does not wait.
-    Batches and random choices follow from the seed and the number of the step, so a continued run
-    does what an unbroken one would have done, up to the rounding of parallel sums.
+    On Ctrl-C the run finishes its step and writes a checkpoint; a second Ctrl-C ends it at once.
+    The initialisation of a stage is not saved and is repeated on resuming. Batches and random draws
+    depend on the seed and the number of the step, so that a resumed run equals an uninterrupted one
+    up to the rounding of parallel sums.
+
+    Examples
+    --------
+    >>> from qtokfeatures.training import Recipe, train_mini
+    >>> train_mini(["recordings"], "run", recipe=Recipe().shortened(0.1))  # doctest: +SKIP
     """
     folder = Path(folder)
     where = str(resolve_device(device))
-    begun = stored_state(folder, "train") is not None
-    if start is not None and not begun:
-        load_weights(Path(start))  # what is wrong with it shows before the corpus is made
+    resumes = stored_state(folder, "train") is not None
+    if start is not None and not resumes:
+        load_weights(Path(start))  # fail before the corpus is prepared
     corpus = folder / "corpus"
     seed = None if recipe is None else recipe.seed
     _make_corpus(corpus, recordings, rendered_minutes, seed, jobs, report, on_progress)
@@ -112,7 +117,7 @@ def train_mini(
 
 
 def stored_recipe(folder: Path) -> Recipe | None:
-    """Return the recipe of the run in a folder; None where there is none."""
+    """Recipe of the run in a folder; None without a run."""
     state = stored_state(folder, "train")
     return None if state is None else Recipe.from_dict(state["recipe"])
 
@@ -126,7 +131,7 @@ def _make_corpus(
     report: Callable[[str], None],
     on_progress: Progress,
 ) -> None:
-    """Make the corpus, or see to it that the one that is there was made of the same."""
+    """Write the corpus, or check that the existing one has the same origin."""
     check_minutes(rendered_minutes or {})
     listings = [list_recordings(item) for item in recordings]
     given: dict[str, Any] = {
@@ -138,10 +143,10 @@ def _make_corpus(
     if (corpus / "corpus.csv").exists():
         record = read_record(corpus)
         if record is None:
-            report(f"{corpus} is taken as it is: what it was made of is not known")
+            report(f"using {corpus} unchecked: it has no record of its recordings")
         refuse_changes(corpus.parent, record or {}, given)
         return
-    report(f"making the corpus in {corpus}")
+    report(f"writing the corpus to {corpus}")
     prepare_corpus(
         corpus,
         recordings,

@@ -1,8 +1,9 @@
-"""What a run was started with, so that it goes on as that or not at all."""
+"""Record of the settings and recordings of a run, compared when it is resumed."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -10,72 +11,60 @@ from typing import Any, Final, Literal
 import pandas as pd
 
 from qtokfeatures.codecs.checkpoint import read_state
+from qtokfeatures.codecs.mini.config import name_of_stored
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.files import atomic_write
 
 CHECKPOINT: Final = "checkpoint.safetensors"
 WEIGHTS: Final = "mini.safetensors"
 _RECORD: Final = "made_from.json"
-_TELLING: Final = {"train": "stage", "tune": "stale"}
-_NAMED: Final = 3
+_OWN_KEY: Final = {"train": "stage", "tune": "stale"}  # in the state of one kind of run only
+_NAMED: Final = 3  # files named in an error
 
 Task = Literal["train", "tune"]
 
 
 def stored_state(folder: Path, task: Task) -> dict[str, Any] | None:
-    """Return the state of the run in a folder, None where a new one may begin.
-
-    Raises
-    ------
-    InputError
-        What is in the folder is of another kind of run, or weights that no run wrote there.
-    CodecError
-        The checkpoint is damaged.
-    """
+    """State of the run of kind `task` in a folder; None if a new one may start there."""
     checkpoint = folder / CHECKPOINT
     if not checkpoint.exists():
         if (folder / WEIGHTS).exists():
             raise InputError(
                 f"{folder / WEIGHTS} was not written by a run in that folder and is not "
-                "overwritten: name another folder"
+                "overwritten: choose another folder"
             )
         return None
     state = read_state(checkpoint)
-    if _TELLING[task] not in state:
-        others = [other for other, key in _TELLING.items() if key in state]
-        found = f"a run that is to {others[0]} a codec" if others else "something else"
+    if _OWN_KEY[task] not in state:
+        found = next((other for other, key in _OWN_KEY.items() if key in state), "unknown")
         raise InputError(
-            f"{checkpoint} is of {found}, this one is to {task} a codec: name another folder"
+            f"expected a checkpoint of kind {task!r}, got {checkpoint} of kind {found!r}: choose "
+            "another folder"
         )
     return state
 
 
+def current_name(stored: str) -> str:
+    """Present name of a checkpoint's tensor; the semantic part had other names at first."""
+    prefix, _, name = stored.partition(".")
+    if prefix == "model":
+        return f"model.{name_of_stored(name)}"
+    return re.sub(r"^objectives\.(codebooks\.)?meanings?\.", r"objectives.\1semantic.", stored)
+
+
 def refuse_changes(place: Path, stored: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Compare settings; what is None or missing on one side is not compared.
-
-    Parameters
-    ----------
-    place : Path
-        What the settings made.
-    stored, given : mapping
-        Settings then and now, such as JSON holds.
-
-    Raises
-    ------
-    InputError
-        Something differs: named, with what to do.
-    """
+    """Raise if settings differ; None and missing ones are not compared."""
     then, now = (json.loads(json.dumps(settings)) for settings in (stored, given))
     found = _differences(then, now)
     if found:
         raise InputError(
-            f"{place} was begun with other settings than these: {'; '.join(found)}. Go on with "
-            f"those, name another folder, or delete {place}"
+            f"{place} was started with other settings: {'; '.join(found)}. Resume with the stored "
+            f"settings, choose another folder, or delete {place}"
         )
 
 
 def list_files(listings: Sequence[pd.DataFrame]) -> dict[str, list[Any]] | None:
-    """Say which recordings listings hold: kind, bytes and time of change by path; None for none."""
+    """Kind, size and modification time of the listed files by path; None for none."""
     found = {
         str(row.path): [str(row.kind), *_stamp(Path(str(row.path)))]
         for listing in listings
@@ -85,25 +74,21 @@ def list_files(listings: Sequence[pd.DataFrame]) -> dict[str, list[Any]] | None:
 
 
 def read_record(corpus: Path) -> dict[str, Any] | None:
-    """Return what a corpus was made from; None where that is not known.
-
-    Raises
-    ------
-    InputError
-        The record is damaged.
-    """
+    """Record of a corpus; None without one."""
     path = corpus / _RECORD
     if not path.is_file():
         return None
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{path} is damaged ({error}): delete {corpus} to make it anew") from error
+        raise InputError(
+            f"{path} is damaged ({error}): delete {corpus} to regenerate it"
+        ) from error
     return record
 
 
 def write_record(corpus: Path, record: Mapping[str, Any]) -> None:
-    """Write down what a corpus, now complete, was made from."""
+    """Write the record of a complete corpus."""
     with atomic_write(corpus / _RECORD) as fresh:
         fresh.write_text(json.dumps(record), encoding="utf-8")
 

@@ -1,10 +1,7 @@
-"""When each phone and word of a clip sounds, as tables and as one class a frame.
+"""Timed phones and words of synthesised speech, ``phones.csv`` and ``words.csv``.
 
-Beside ``corpus.csv`` lie ``phones.csv`` and ``words.csv`` for synthesised speech, one row a phone
-or word: the clip's ``name``, ``start`` and ``end`` in samples of the clip, and the ``phone`` (a
-class of :data:`qtokfeatures.rendering.phones.PHONES`) or ``word``. The phones of a clip
-follow one another from its first sample to its last, silence among them; words leave the silences
-out.
+One row per phone or word: the clip's ``name``, ``start`` and ``end`` in samples of the clip, and
+the ``phone`` or ``word``. Phones, silence included, cover the whole clip; words do not.
 """
 
 from __future__ import annotations
@@ -21,34 +18,14 @@ from qtokfeatures.exceptions import InputError
 from qtokfeatures.rendering.phones import PHONES
 from qtokfeatures.tables import read_table
 
+# Names of the files, and the column with the label in each.
 TABLES: Final = {"phones": "phone", "words": "word"}
-"""The tables by name of file, and the column of each that says what sounds."""
 
 _NUMBERS: Final = {phone: number for number, phone in enumerate(PHONES)}
 
 
 def read_timings(folder: str | PathLike[str], table: str, *, key: str = "name") -> pd.DataFrame:
-    """Read ``phones.csv`` or ``words.csv``.
-
-    Parameters
-    ----------
-    folder : path
-        A prepared corpus, or with ``key="path"`` a folder of rendered material.
-    table : {"phones", "words"}
-        Which.
-    key : {"name", "path"}, default "name"
-        The column that says which clip a row is of.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``key``, "start", "end" and "phone" or "word"; no rows if there is no such file.
-
-    Raises
-    ------
-    InputError
-        If the file lacks a column.
-    """
+    """Read ``phones.csv`` or ``words.csv``."""
     columns = [key, "start", "end", TABLES[table]]
     path = Path(folder) / f"{table}.csv"
     if not path.is_file():
@@ -63,37 +40,7 @@ def read_timings(folder: str | PathLike[str], table: str, *, key: str = "name") 
 def phone_track(
     phones: pd.DataFrame, *, n_frames: int, hop_length: float, start: int = 0
 ) -> npt.NDArray[np.int64]:
-    """Say which phone sounds in the middle of each frame, at any frame rate.
-
-    Parameters
-    ----------
-    phones : pandas.DataFrame
-        The rows of one clip: "start", "end" and "phone", in their order.
-    n_frames : int
-        How many frames.
-    hop_length : float
-        Samples from frame to frame at 24 kHz: 1920 for 12.5 frames a second.
-    start : int, default 0
-        Sample of the clip at which the first frame begins.
-
-    Returns
-    -------
-    numpy.ndarray
-        int64 (frame,): the phone's place in
-        :data:`qtokfeatures.rendering.phones.PHONES`, −1 outside the clip.
-
-    Raises
-    ------
-    InputError
-        If a phone is not in the inventory.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> phones = pd.DataFrame({"start": [0, 30], "end": [30, 50], "phone": ["SIL", "AA"]})
-    >>> phone_track(phones, n_frames=6, hop_length=10).tolist()
-    [0, 0, 0, 1, 1, -1]
-    """
+    """Say which phone sounds in the middle of each frame, at any frame rate."""
     unknown = set(phones["phone"]) - set(PHONES)
     if unknown:
         raise InputError(f"no phone {min(unknown)!r}: expected one of {', '.join(PHONES)}")

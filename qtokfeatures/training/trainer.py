@@ -1,4 +1,4 @@
-"""The training loop of `mini`: five stages, resumable at any checkpoint."""
+"""Training loop of mini: five stages, resumable from every checkpoint."""
 
 from __future__ import annotations
 
@@ -35,7 +35,13 @@ from qtokfeatures.training.initialize import (
 from qtokfeatures.training.interrupts import Resumable, held_back
 from qtokfeatures.training.objectives import Objectives, set_rate, stage_optimizer
 from qtokfeatures.training.recipe import SEMANTIC_STAGES, STAGES, Recipe
-from qtokfeatures.training.run_record import CHECKPOINT, WEIGHTS, refuse_changes, stored_state
+from qtokfeatures.training.run_record import (
+    CHECKPOINT,
+    WEIGHTS,
+    current_name,
+    refuse_changes,
+    stored_state,
+)
 
 _LOG_EVERY = 50
 _RESTART_EVERY = 20
@@ -48,38 +54,44 @@ _EAGER_STEPS = 4
 
 
 class Trainer(Resumable):
-    """A run of a :class:`Recipe` over a corpus.
+    """A training run of a :class:`Recipe` over a corpus.
 
     Parameters
     ----------
     corpus : Path
-        Folder that `prepare_corpus` wrote.
+        Folder that :func:`~qtokfeatures.training.prepare_corpus` wrote.
     folder : Path
-        Where ``checkpoint.safetensors``, ``log.jsonl`` and ``mini.safetensors`` go. A
-        checkpoint that is there is continued.
+        Output folder for ``checkpoint.safetensors``, ``log.jsonl`` and ``mini.safetensors``. A
+        checkpoint in it is resumed.
     recipe : Recipe, optional
-        Settings; by default those of the checkpoint.
+        Settings of the run; by default those of the checkpoint, or of :class:`Recipe`.
     config : MiniConfig, optional
         Sizes of the model; by default those of the checkpoint.
     device : str, default="cpu"
-        Where it trains.
+        Device to train on.
     save_every : int, default=250
-        Steps between checkpoints.
+        Number of steps between checkpoints.
     start : Path, optional
-        Weights that a new run goes on from, with their sizes; :meth:`Recipe.onward` is made for
-        it. A checkpoint in `folder` comes first.
+        Weights that a new run starts from, with their sizes; see :meth:`Recipe.onward`. Ignored if
+        `folder` holds a checkpoint of a run with the same start.
     report : callable, default=print
-        Gets a line now and then.
+        Called with lines of text about the run.
     on_progress : callable, optional
-        Called with what is being done, how much of it is done, and how much there is.
+        Called as ``on_progress(stage, done, total)``.
 
     Raises
     ------
     InputError
-        The run in `folder` was begun with another recipe, other sizes or another start, is of
-        another kind, or there are weights in `folder` that no run wrote.
+        If the run in `folder` was started with another recipe, other sizes or another start, is of
+        another kind, or `folder` holds weights that no run wrote.
     CodecError
-        The checkpoint is damaged, or cannot be written.
+        If the checkpoint is damaged or cannot be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from qtokfeatures.training import Trainer
+    >>> Trainer(Path("corpus"), Path("run")).run()  # doctest: +SKIP
     """
 
     def __init__(
@@ -99,7 +111,7 @@ class Trainer(Resumable):
         self.begun_from = None if start is None else sha256(start.read_bytes()).hexdigest()
         self.recipe, self.config = recipe or Recipe(), config or MiniConfig()
         if state is not None:
-            self._go_on_as(state, folder, recipe, config)
+            self._take_settings(state, folder, recipe, config)
         self.report, self.on_progress = report, on_progress
         self.folder, self.device, self.save_every = folder, torch.device(device), save_every
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +126,7 @@ class Trainer(Resumable):
         self.opponent: Opponent | None = None
         self._prepare_stage()
         if state is not None:
-            load_modules(self.checkpoint, self._modules())
+            load_modules(self.checkpoint, self._modules(), name_of=current_name)
             load_optimizers(self.checkpoint, self._optimizers())
         elif start is None:
             self.report("fitting the linear maps")
@@ -122,21 +134,28 @@ class Trainer(Resumable):
 
     @property
     def checkpoint(self) -> Path:
-        """The file a run continues from."""
+        """The checkpoint file."""
         return self.folder / CHECKPOINT
 
     @property
     def total_steps(self) -> int:
-        """Steps of all stages."""
+        """Number of steps of all stages."""
         return sum(self.recipe.lengths.values())
 
     def run(self, *, until: int | None = None, report: Callable[[str], None] | None = None) -> Path:
-        """Train to the end, or to step `until`; `report` takes the place of the one given before.
+        """Train to the end, or to a step.
+
+        Parameters
+        ----------
+        until : int, optional
+            Number of the last step; by default that of the recipe.
+        report : callable, optional
+            Replaces the one of the constructor.
 
         Returns
         -------
         Path
-            The weights, ``mini.safetensors``.
+            The weights file, ``mini.safetensors``.
         """
         last = min(self.total_steps, self.total_steps if until is None else until)
         self.report = report or self.report
@@ -154,15 +173,15 @@ class Trainer(Resumable):
         return self.export()
 
     def export(self) -> Path:
-        """Write the present weights in the form the codec loads."""
+        """Write the present weights as a file that the codec loads."""
         path = self.folder / WEIGHTS
         save_weights(self.model, path, notes={"step": str(self.step), "stage": self.stage})
         return path
 
     def save(self) -> None:
-        """Write the checkpoint, unless a step or the start of a stage was left half-done.
+        """Write the checkpoint, unless a step or the start of a stage was interrupted.
 
-        The checkpoint that is there, of the state before, is the one to go on from then.
+        In that case the previous checkpoint stays.
         """
         if not self.is_whole:
             return
@@ -175,14 +194,14 @@ class Trainer(Resumable):
         }
         save_checkpoint(self.checkpoint, self._modules(), self._optimizers(), state)
 
-    def _go_on_as(
+    def _take_settings(
         self,
         state: dict[str, Any],
         folder: Path,
         recipe: Recipe | None,
         config: MiniConfig | None,
     ) -> None:
-        """Take the settings of a checkpoint; those that were given must be the same."""
+        """Take the settings of a checkpoint; given ones must be equal."""
         self.recipe = Recipe.from_dict(state["recipe"])
         self.config = MiniConfig.from_dict(state["config"])
         stored = {"recipe": self.recipe.to_dict(), "config": self.config.to_dict()}
@@ -204,7 +223,7 @@ class Trainer(Resumable):
             stage, position, length = self._stage_of(self.step)
             if stage != self.stage:
                 if self.step:
-                    self.save()  # entering a stage takes long, and cannot be saved half-done
+                    self.save()  # entering a stage takes minutes and is not resumable
                 with self.changing():
                     self._enter(stage)
             set_rate(self.optimizer, self.recipe, stage, position, length)
@@ -215,19 +234,19 @@ class Trainer(Resumable):
     def _take_step(self, stage: str) -> dict[str, torch.Tensor]:
         depth = self.objectives.codebooks.draw_depth(self.step).to(self.device)
         batch = self.source.batch(self.step, corrupts=stage in SEMANTIC_STAGES)
-        parts = self._replayed(batch, depth)
+        parts = self._graphed(batch, depth)
         self.step += 1
         if self.step % _RESTART_EVERY == 0 and stage not in ("plain", "anneal"):
             self.objectives.codebooks.restart(self.step)
         return parts
 
     def _work(self, batch: Batch, depth: torch.Tensor) -> dict[str, torch.Tensor]:
-        """One step of the present stage, but for what depends on its number."""
+        """One step of the present stage, without what depends on its number."""
         self.optimizer.zero_grad(set_to_none=True)
         parts = self.objectives.backward(self.stage, batch, depth, self.opponent)
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         gradients = [p.grad for p in parameters if p.grad is not None]
-        for gradient in gradients:  # one that is not finite counts as none
+        for gradient in gradients:  # infinite gradients count as zero
             gradient.nan_to_num_(0.0, 0.0, 0.0)
         norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         self.optimizer.step()
@@ -256,14 +275,14 @@ class Trainer(Resumable):
         )
 
     def _prepare_stage(self) -> None:
-        """Make the optimiser, and the discriminators from the first stage on that has them."""
+        """Set up the optimiser and, from the adversarial stage on, the discriminators."""
         self.optimizer = stage_optimizer(
             self.model, self.objectives, self.stage, self.recipe, self.device
         )
-        self._replayed = Replayed(self._work)
+        self._graphed = GraphedStep(self._work)
         adversarial = self.recipe.adversarial_steps > 0
         if self.opponent is None and self.stage in ("adversarial", "anneal") and adversarial:
-            torch.manual_seed(self.recipe.seed + 1)  # the same, whenever the run was resumed
+            torch.manual_seed(self.recipe.seed + 1)  # independent of where the run resumed
             self.opponent = Opponent(self.device, self.recipe.discriminator_lr)
 
     def _stage_of(self, step: int) -> tuple[str, int, int]:
@@ -292,19 +311,12 @@ class Trainer(Resumable):
 
 
 def _plain(value: Any) -> Any:
-    """`value`, a tensor as a rounded number."""
+    """`value`, or a rounded number for a tensor."""
     return round(float(value.detach()), 4) if isinstance(value, torch.Tensor) else value
 
 
-class Replayed:
-    """Runs `work`, on a GPU from a CUDA graph after the first few calls.
-
-    Parameters
-    ----------
-    work : callable
-        A step whose every draw and number is in its arguments, always of the same shapes. What
-        it returns is overwritten by the next call.
-    """
+class GraphedStep:
+    """Runs `work`, on a GPU from a CUDA graph after the first few calls."""
 
     def __init__(self, work: Work) -> None:
         self._work = work

@@ -1,12 +1,10 @@
-"""A trained codec fitted to recordings of one's own, measured before and after."""
+"""Tuning of a trained codec to recordings, measured on held-out ones."""
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +25,7 @@ from qtokfeatures.codecs.mini.weights import load_weights, save_weights
 from qtokfeatures.codecs.registry import find_mini_weights
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.files import atomic_write
+from qtokfeatures.parameters import number, share, whole
 from qtokfeatures.progress import Progress, ignore_progress
 from qtokfeatures.rendering.listing import list_recordings
 from qtokfeatures.training.batches import BatchSource
@@ -37,6 +36,7 @@ from qtokfeatures.training.recipe import Recipe
 from qtokfeatures.training.run_record import (
     CHECKPOINT,
     WEIGHTS,
+    current_name,
     list_files,
     read_record,
     refuse_changes,
@@ -47,27 +47,30 @@ from qtokfeatures.training.run_record import (
 _WARM_UP = 50
 
 _TABLE: Final = "held_out.csv"
-_MEASURED_CLIPS: Final = 24
+_MEASURED_CLIPS: Final = 24  # at most, and seconds of each: a measurement takes a few seconds
 _MEASURED_S: Final = 5.0
-_ENOUGH_S: Final = 3.0
-_LEAST_S: Final = 1.0
+_ENOUGH_S: Final = 3.0  # more recordings are held out until they have this duration
+_LEAST_S: Final = 1.0  # less would measure single sounds
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a tuning run gave.
+    """Result of :func:`tune_mini`.
 
     Parameters
     ----------
     weights : Path
-        The best weights; :func:`~qtokfeatures.codecs.load_codec` takes them or their folder.
-    before, after : float
-        Mean log-mel distance on the held-out recordings, with the weights that the run began
-        with and with the best ones.
-    best_step, steps : int
-        Step of the best weights (0 when nothing was better than the beginning), and steps taken.
+        File of the best weights; :func:`~qtokfeatures.load_codec` takes it or its folder.
+    before : float
+        Mean log-mel distance on the held-out recordings with the initial weights, in nepers.
+    after : float
+        The same with the best weights.
+    best_step : int
+        Step of the best weights; 0 if the initial ones are the best.
+    steps : int
+        Number of steps taken.
     held_out_s : float
-        Seconds of held-out recordings that both distances are measured on.
+        Duration of the held-out recordings that both distances are measured on, in seconds.
     """
 
     weights: Path
@@ -94,78 +97,85 @@ def tune_mini(
     report: Callable[[str], None] = print,
     on_progress: Progress = ignore_progress,
 ) -> Tuning:
-    """Fit a codec of mini's format to recordings, or go on with a run that was interrupted.
+    """Tune the decoder of a codec of mini's format to recordings, or resume an interrupted run.
 
-    Some recordings are held out. Every `measure_every` steps the weights are measured on them as
-    they would be stored; the run ends when `patience` measurements in a row were not better than
-    the best one. The decoder learns; encoder and codebooks stay as they are, so that the codes are
-    those of the weights it began with, and little can go wrong with few recordings.
+    Some recordings are held out. Every `measure_every` steps the weights are measured on them, and
+    the run ends after `patience` measurements without improvement. Encoder and codebooks stay
+    fixed, so that codes of the initial and of the tuned weights are the same.
 
     Parameters
     ----------
     recordings : sequence of paths
-        Folders of recordings; see :func:`~qtokfeatures.rendering.listing.list_recordings`. Not
-        needed to go on with a run; those that are given must be those that it was begun with.
+        Folders of recordings, as :func:`~qtokfeatures.training.prepare_corpus` takes them. May be
+        empty for a run to resume; otherwise they must be those of the run.
     folder : path
-        Gets ``mini.safetensors``, the best weights so far; ``checkpoint.safetensors``, from which
-        the same call goes on; and the corpus.
+        Output folder for the best weights (``mini.safetensors``), the checkpoint and the corpus. A
+        run in it is resumed.
     start : str or path
-        Weights to begin with: "mini", a weights file, or a folder that holds one.
+        Initial weights: "mini", a weights file, or a folder that holds one.
     max_steps : int, default=2000
-        Steps at the most; at least 1, as for the next two.
+        Largest number of steps.
     measure_every : int, default=100
-        Steps between measurements.
+        Number of steps between measurements.
     patience : int, default=4
-        Measurements without progress that end the run.
+        Number of measurements without improvement that ends the run.
     held_out : float, default=0.15
-        Share of the recordings that is measured on, between 0 and 1: at least one recording, and
-        more, up to half, until they have three seconds. Only recordings that can be used count.
+        Share of the readable recordings to hold out, between 0 and 1: at least one, and up to half
+        of them until they have three seconds.
     clips : int, default=8
-        Excerpts a step, of two seconds each; at least 1.
+        Number of excerpts per step, of two seconds each.
     lr : float, default=1e-4
-        Learning rate, above 0.
+        Learning rate. Higher rates need fewer steps and may diverge.
     seed : int, optional
-        Every draw follows from it. Default is that of the run to go on with, else 0.
+        Seed of every random draw; by default that of the run to resume, or 0.
     device : str, default="auto"
-        Where to train.
+        Device to train on.
     report : callable, default=print
-        Gets a line at the beginning and at every measurement.
+        Called with a line of text at the start and at every measurement.
     on_progress : callable, optional
-        Called with what is being done, how much of it is done, and how much there is.
+        Called as ``on_progress(stage, done, total)``.
 
     Returns
     -------
     Tuning
-        The weights, and how much closer they come on the held-out recordings.
+        The best weights, and the distances before and after.
 
     Raises
     ------
     InputError
-        There are fewer than two recordings to use, or less than a second of them to hold out;
-        `start` names no weights; an argument is out of its range; the run in `folder` was begun
-        with something else, or there are weights in `folder` that no run wrote.
+        If there are fewer than two readable recordings or less than a second to hold out, `start`
+        names no weights, a parameter is out of range, the run in `folder` was started with other
+        settings, or `folder` holds weights that no run wrote.
     CodecError
-        `start` is not of mini's format, the checkpoint cannot be read, the device is not there, or
-        the disk is full.
+        If `start` is not of mini's format, the checkpoint cannot be read, the device does not
+        exist, or the disk is full.
 
     Notes
     -----
-    An interrupted run (Ctrl-C) finishes its step and writes a checkpoint before it ends.
+    On Ctrl-C the run finishes its step and writes a checkpoint.
+
+    Examples
+    --------
+    >>> from qtokfeatures.training import tune_mini
+    >>> tune_mini(["recordings"], "tuned", start="mini")  # doctest: +SKIP
     """
-    counts = {"max_steps": max_steps, "measure_every": measure_every}
-    _check(counts | {"patience": patience, "clips": clips}, held_out=held_out, lr=lr)
+    max_steps = whole("max_steps", max_steps, at_least=1)
+    measure_every = whole("measure_every", measure_every, at_least=1)
+    patience, clips = whole("patience", patience, at_least=1), whole("clips", clips, at_least=1)
+    held_out = share("held_out", held_out, above=0, below=1)
+    lr = number("lr", lr, above=0)
     folder, where = Path(folder), resolve_device(device)
     weights = _weights_of(start)
     model, digest = load_weights(weights)
     state = stored_state(folder, "tune")
-    begun_as = {} if state is None else state.get("settings", {})
+    stored = {} if state is None else state.get("settings", {})
     settings: dict[str, Any] = {
         "start": digest,
-        "seed": begun_as.get("seed", 0) if seed is None else seed,
+        "seed": stored.get("seed", 0) if seed is None else seed,
         "lr": lr,
-        "clips": int(clips),
+        "clips": clips,
     }
-    refuse_changes(folder, begun_as, settings)
+    refuse_changes(folder, stored, settings)
     make_corpus(
         recordings,
         folder / "corpus",
@@ -174,14 +184,14 @@ def tune_mini(
         on_progress=on_progress,
     )
     run = _Run(folder, model.to(where), weights, settings, state, where, on_progress)
-    report(f"step {run.step} of {max_steps} at the most  log-mel {run.measured:.4f}")
+    report(f"step {run.step} of at most {max_steps}  log-mel {run.measured:.4f}")
     try:
         while run.stale < patience and run.measured_step < max_steps:
             run.train(min(run.measured_step + measure_every, max_steps), of=max_steps)
             run.measure()
             report(
                 f"step {run.step}  log-mel {run.measured:.4f}  best {run.best:.4f}"
-                f"  at the beginning {run.before:.4f}"
+                f"  initial {run.before:.4f}"
             )
     except (KeyboardInterrupt, SystemExit):
         run.save()
@@ -190,28 +200,18 @@ def tune_mini(
     return Tuning(run.weights, run.before, run.best, run.best_step, run.step, seconds)
 
 
-def _check(counts: dict[str, int], *, held_out: float, lr: float) -> None:
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-            raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-    if not 0 < held_out < 1:
-        raise InputError(f"held_out must be a share between 0 and 1, got {held_out!r}")
-    if not 0 < lr < math.inf:
-        raise InputError(f"lr must be above 0 and finite, got {lr!r}")
-
-
 def _weights_of(start: str | PathLike[str]) -> Path:
     weights = find_mini_weights(str(start))
     if weights is None:
         raise InputError(
-            f'nothing to begin with: expected "mini", a weights file of its format or a folder '
-            f"that holds mini.safetensors, got {str(start)!r}"
+            'start must be "mini", a weights file of its format or a folder that holds '
+            f"mini.safetensors, got {str(start)!r}"
         )
     return weights
 
 
 class _Run(Resumable):
-    """The state of a tuning run: what is trained, and what was measured of it."""
+    """Model, optimiser and measurements of a tuning run."""
 
     def __init__(
         self,
@@ -244,20 +244,20 @@ class _Run(Resumable):
             self.before = self.best = self.measured = self._distance(start)
             self.save()
         if not self.weights.exists():
-            self._begin_with(start)
+            self._copy_weights(start)
 
     @property
     def weights(self) -> Path:
-        """The best weights so far."""
+        """File of the best weights."""
         return self.folder / WEIGHTS
 
     @property
     def checkpoint(self) -> Path:
-        """The file that the run continues from."""
+        """The checkpoint file."""
         return self.folder / CHECKPOINT
 
     def train(self, stop: int, *, of: int) -> None:
-        """Take the steps before step `stop`, `of` being the last one there may be."""
+        """Train up to step `stop`; `of` is the last possible step, for progress."""
         while self.step < stop:
             self.watch("tune", self.step, of)
             with held_back(), self.changing():
@@ -265,7 +265,7 @@ class _Run(Resumable):
         self.watch("tune", self.step, of)
 
     def measure(self) -> None:
-        """Measure the present weights, keep them if they are the best, and write a checkpoint."""
+        """Measure the present weights, keep the best, and write a checkpoint."""
         tried = self.folder / "tried.safetensors"
         notes = {"step": str(self.step), "stage": "tune"}
         try:
@@ -279,7 +279,7 @@ class _Run(Resumable):
             tried.unlink(missing_ok=True)
 
     def save(self) -> None:
-        """Write the checkpoint, unless a step was left half-done."""
+        """Write the checkpoint, unless a step was interrupted."""
         if not self.is_whole:
             return
         names = ("step", "measured_step", "stale", "best", "best_step", "before", "measured")
@@ -308,13 +308,13 @@ class _Run(Resumable):
     def _resume(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             setattr(self, name, value)
-        load_modules(self.checkpoint, self._modules())
+        load_modules(self.checkpoint, self._modules(), name_of=current_name)
         load_optimizers(self.checkpoint, {"tuning": self.optimizer})
 
-    def _begin_with(self, start: Path) -> None:
+    def _copy_weights(self, start: Path) -> None:
         if self.best_step:
             raise InputError(
-                f"{self.weights}, the best weights of the run, is gone: put it back, or delete "
+                f"{self.weights}, the best weights of the run, is missing: restore it, or delete "
                 f"{self.folder}"
             )
         with atomic_write(self.weights) as fresh:
@@ -335,26 +335,7 @@ def make_corpus(
     seed: int,
     on_progress: Progress = ignore_progress,
 ) -> None:
-    """Decode recordings, and hold some out of what is trained on; what is there must be the same.
-
-    Parameters
-    ----------
-    recordings : sequence of paths
-        Folders; none are needed when the corpus is there already.
-    corpus : Path
-        Gets ``corpus.i16``; ``corpus.csv``, the clips to train on; ``held_out.csv``, the others.
-    share : float
-        Share of the recordings to hold out.
-    seed : int
-        Draws them.
-    on_progress : callable, optional
-        As in :func:`~qtokfeatures.training.corpus.write_corpus`.
-
-    Raises
-    ------
-    InputError
-        There is too little to use, or the corpus that is there was made from something else.
-    """
+    """Write a corpus with held-out recordings, or check that the existing one is the same."""
     listings = [list_recordings(item) for item in recordings]
     given = {"task": "tune", "recordings": list_files(listings), "held_out": share, "seed": seed}
     record = read_record(corpus)
@@ -363,43 +344,21 @@ def make_corpus(
         return
     if (corpus / "corpus.csv").exists():
         raise InputError(
-            f"{corpus} was not finished, or not made by tuning: name another folder, or delete it"
+            f"{corpus} is incomplete or not a tuning corpus: choose another folder, or delete it"
         )
     if not listings:
-        raise InputError("nothing to tune to: give folders of recordings")
+        raise InputError("recordings is empty: tuning needs folders of recordings")
     listing = pd.concat(listings, ignore_index=True).sample(frac=1, random_state=seed)
     index = write_corpus(listing, corpus, on_progress=on_progress)
-    apart = held_out(index, share=share, n_listed=len(listing))
+    apart = held_out_clips(index, share=share, n_listed=len(listing))
     whole_frames = index.n_samples >= HOP_LENGTH
     _replace_table(index[apart & whole_frames], corpus / _TABLE)
     _replace_table(index[~apart], corpus / "corpus.csv")
     write_record(corpus, given)
 
 
-def held_out(index: pd.DataFrame, *, share: float, n_listed: int) -> pd.Series[bool]:
-    """Say which clips of a shuffled corpus to hold out: whole recordings, the first ones.
-
-    More than `share` of them are taken, up to half, until they have three seconds to measure on.
-
-    Parameters
-    ----------
-    index : pandas.DataFrame
-        Clips, in the order in which to take them.
-    share : float
-        Share of the recordings, at least one.
-    n_listed : int
-        Recordings that there were before those that cannot be read were left out.
-
-    Returns
-    -------
-    pandas.Series of bool
-        One a clip.
-
-    Raises
-    ------
-    InputError
-        Fewer than two recordings have a frame, or less than a second can be held out.
-    """
+def held_out_clips(index: pd.DataFrame, *, share: float, n_listed: int) -> pd.Series[bool]:
+    """Clips of a shuffled corpus to hold out: those of the first recordings."""
     recording = index["name"].str.replace(r"#\d+$", "", regex=True)
     usable = index.n_samples >= HOP_LENGTH
     seconds = _measured_s(index[usable]).groupby(recording[usable], sort=False).sum()
@@ -422,14 +381,14 @@ def held_out(index: pd.DataFrame, *, share: float, n_listed: int) -> pd.Series[b
 
 
 def held_out_s(corpus: Path) -> float:
-    """Seconds of the held-out recordings that are measured."""
+    """Measured duration of the held-out recordings, in seconds."""
     return float(_measured_s(_measured(corpus)).sum())
 
 
 def held_out_distance(
     weights: Path, corpus: Path, device: torch.device, on_progress: Progress = ignore_progress
 ) -> float:
-    """Mean log-mel distance between the held-out clips and what a codec makes of them."""
+    """Mean log-mel distance of a codec's reconstructions of the held-out clips."""
     codec = MiniCodec.load(weights, device=device)
     samples = np.memmap(corpus / "corpus.i16", dtype=np.int16, mode="r")
     places = _measured(corpus)[["offset", "n_samples"]].to_numpy(np.int64)

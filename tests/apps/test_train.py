@@ -80,7 +80,7 @@ def begun(sounds, tmp_path):
     return tmp_path / "run"
 
 
-def test_a_run_takes_the_options_it_was_begun_with_or_none(begun, monkeypatch):
+def test_a_run_takes_the_options_of_its_start_or_none(begun, monkeypatch):
     monkeypatch.setattr(trainer.Trainer, "run", lambda run: run.folder / str(run.recipe.seed))
     train = ["codec", "train", "-o", str(begun)]
     for options in ([], ["--steps", "0.001"], ["--seed", "3"]):
@@ -92,7 +92,7 @@ def test_a_run_takes_the_options_it_was_begun_with_or_none(begun, monkeypatch):
         (["--seed", "4"], "seed of the recipe 3, now 4"),
         (["--seed", "3", "--steps", "0.002"], "magnitude_steps of the recipe 2, now 4"),
         (["--device", "cuda:99"], "cuda"),
-        (["--from", "mini"], "a run that is to train a codec, this one is to tune"),
+        (["--from", "mini"], "expected a checkpoint of kind 'tune'"),
     ]:
         done = runner.invoke(app, [*train, *options])
         assert done.exit_code == 1
@@ -120,10 +120,10 @@ def test_options_out_of_range_or_place_are_usage(tmp_path, options):
     assert not (tmp_path / "run").exists()
 
 
-def test_nothing_to_train_on_is_said(tmp_path):
+def test_no_training_material_is_an_error(tmp_path):
     done = runner.invoke(app, ["codec", "train", "-o", str(tmp_path / "run")])
     assert done.exit_code == 1
-    assert "nothing to train on" in done.output
+    assert "no training material" in done.output
 
 
 def test_a_folder_that_is_not_there_is_usage(tmp_path):

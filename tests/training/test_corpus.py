@@ -82,7 +82,7 @@ def test_a_failure_keeps_the_corpus_that_was_there(tmp_path: Path):
 
 
 def test_nothing_at_all_is_an_error(tmp_path: Path):
-    with pytest.raises(InputError, match="nothing to train on"):
+    with pytest.raises(InputError, match="no training material"):
         prepare_corpus(tmp_path)
 
 

@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 import soundfile as sf
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 import qtokfeatures as qt
 from qtokfeatures.codecs.checkpoint import read_state
-from qtokfeatures.codecs.mini.config import TINY
+from qtokfeatures.codecs.mini.config import TINY, stored_name
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
 from qtokfeatures.exceptions import CodecError, InputError
@@ -247,7 +248,7 @@ def begun(corpus, tmp_path_factory):
     ],
 )
 def test_a_run_does_not_go_on_as_another_one(corpus, begun, given, named):
-    with pytest.raises(InputError, match=f"{named}.*name another folder"):
+    with pytest.raises(InputError, match=f"{named}.*choose another folder"):
         Trainer(corpus, begun, **given)
     assert Trainer(corpus, begun).recipe == RECIPE
 
@@ -272,6 +273,30 @@ def test_a_damaged_checkpoint_is_named(corpus, begun, tmp_path):
     (tmp_path / "checkpoint.safetensors").write_bytes(content[:-1000])
     with pytest.raises(CodecError, match=r"checkpoint\.safetensors is damaged.*delete it"):
         trainer(corpus, tmp_path)
+
+
+def first_names(name: str) -> str:
+    """Name of a checkpoint's tensor in the first version, with "meaning" for "semantic"."""
+    prefix, _, rest = name.partition(".")
+    if prefix == "model":
+        return f"model.{stored_name(rest)}"
+    moved = name.replace("objectives.codebooks.semantic.", "objectives.codebooks.meanings.")
+    return moved.replace("objectives.semantic.", "objectives.meaning.")
+
+
+def test_a_checkpoint_with_the_first_names_resumes(corpus, begun, tmp_path):
+    source = begun / "checkpoint.safetensors"
+    with safe_open(source, "pt") as file:
+        metadata = file.metadata()
+    tensors = {first_names(name): tensor for name, tensor in load_file(source).items()}
+    assert sum("meaning" in name for name in tensors) > 20
+    save_file(tensors, tmp_path / "checkpoint.safetensors", metadata)
+    expected, resumed = trainer(corpus, begun), trainer(corpus, tmp_path)
+    assert resumed.step == 1
+    for name, module in expected._modules().items():
+        torch.testing.assert_close(
+            resumed._modules()[name].state_dict(), module.state_dict(), rtol=0, atol=0
+        )
 
 
 def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(corpus, begun, tmp_path):
@@ -336,7 +361,12 @@ def test_what_happens_is_told(corpus, tmp_path):
     ).run()
     assert "fitting the linear maps" in said
     assert "stage magnitude: fitting the codebooks to 200 frames" in said
-    for last in (("listening", 4, 4), ("codebooks", 3, 3), ("magnitude", 6, 8), ("anneal", 8, 8)):
+    for last in (
+        ("sample batches", 4, 4),
+        ("codebooks", 3, 3),
+        ("magnitude", 6, 8),
+        ("anneal", 8, 8),
+    ):
         assert last in seen
 
 
@@ -389,6 +419,6 @@ def test_a_folder_without_a_corpus_is_named(tmp_path):
 
 @pytest.mark.parametrize("share", [0, -1, float("nan"), float("inf")])
 def test_a_recipe_cannot_be_shortened_to_nothing(share):
-    with pytest.raises(InputError, match="share must be above 0"):
+    with pytest.raises(InputError, match="share must be a number above 0"):
         Recipe().shortened(share)
     assert Recipe(plain_steps=500).shortened(0.01).plain_steps == 5
