@@ -74,4 +74,4 @@ Quiet = Annotated[
 Folder = Annotated[
     Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; made if absent.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of clustering and map.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of every draw.")]

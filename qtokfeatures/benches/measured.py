@@ -13,6 +13,7 @@ from typing import (
     Any,
     ClassVar,
     Final,
+    TypeAlias,
     TypeVar,
     get_args,
     get_origin,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     import rich.console
 
     from qtokfeatures.codecs import Codec
+
+    AnyCodec: TypeAlias = Codec[Any, Any]
 
 SHOWN: Final = {"measured": False}  # metadata of fields that only change tables and notes
 _Result = TypeVar("_Result", bound="Measured")
@@ -159,12 +162,12 @@ class Measured(ABC):
         return restored
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and plain(self) == plain(other)
+        return type(self) is type(other) and plain(self, repr) == plain(other, repr)
 
     __hash__ = None  # type: ignore[assignment]  # mappings and arrays have none either
 
 
-def identify(codec: Codec[Any, Any], packages: Iterable[str]) -> dict[str, Any]:
+def identify(codec: AnyCodec, packages: Iterable[str]) -> dict[str, Any]:
     """The fields of :class:`Measured`: identity of a codec, versions of installed packages."""
     versions = {}
     for name in packages:
@@ -177,17 +180,17 @@ def identify(codec: Codec[Any, Any], packages: Iterable[str]) -> dict[str, Any]:
     return {"codec": identity, "versions": versions}
 
 
-def plain(value: Any) -> Any:
-    """JSON types of a dataclass, mapping, sequence, array or scalar; NaN and infinities as None."""
+def plain(value: Any, nonfinite: Callable[[float], str | None] = lambda value: None) -> Any:
+    """JSON types of a dataclass, mapping, sequence, array or scalar; NaN by default as None."""
     if is_dataclass(value):
-        return {name: plain(getattr(value, name)) for name in _measured_fields(value)}
+        value = {name: getattr(value, name) for name in _measured_fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
+        return {str(key): plain(each, nonfinite) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+        return [plain(each, nonfinite) for each in value]
     if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return plain(value.tolist(), nonfinite)
+    return nonfinite(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _measured_fields(record: Any) -> list[str]:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
 import soundfile
@@ -70,6 +70,8 @@ class Opus:
     'Opus, asked for 8 kbit/s'
     """
 
+    delays: ClassVar[bool] = True
+
     kbit_s: float = 6.0
 
     @property
@@ -85,11 +87,6 @@ class Opus:
             f"{version}, `--bitrate {self.kbit_s:g}`, otherwise defaults; "
             "its real bit rate is counted from the audio packets, without the Ogg container"
         )
-
-    @property
-    def delays(self) -> bool:
-        """True: the delay that the tools leave is estimated."""
-        return True
 
     def missing(self) -> str:
         """Return which tool is missing, if any."""
@@ -127,6 +124,8 @@ class Codec2:
     'Codec2 1200'
     """
 
+    delays: ClassVar[bool] = True
+
     mode: int = 2400
 
     @property
@@ -138,11 +137,6 @@ class Codec2:
     def note(self) -> str:
         """Mode and resampling."""
         return f"`c2enc {self.mode}`, a vocoder for speech, resampled to 8 kHz and back"
-
-    @property
-    def delays(self) -> bool:
-        """True: the delay that the tools leave is estimated."""
-        return True
 
     def missing(self) -> str:
         """Return which tool is missing, if any."""
@@ -188,6 +182,8 @@ class GriffinLim:
     'mel + Griffin-Lim'
     """
 
+    delays: ClassVar[bool] = False  # frames are centred
+
     n_mels: int = 80
     n_fft: int = 1024
     hop_length: int = 256
@@ -206,11 +202,6 @@ class GriffinLim:
             f"librosa {version}, {self.n_mels} bands of magnitude, window {self.n_fft}, "
             f"hop {self.hop_length}, {self.n_iter} iterations; not quantised, so it has no bit rate"
         )
-
-    @property
-    def delays(self) -> bool:
-        """False: frames are centred."""
-        return False
 
     def missing(self) -> str:
         """Return how to install librosa where it is missing."""

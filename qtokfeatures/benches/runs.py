@@ -56,9 +56,7 @@ from qtokfeatures.features import BY_LOUDNESS
 from qtokfeatures.progress import Progress, ignore_progress
 
 if TYPE_CHECKING:
-    from qtokfeatures.codecs import Codec
-
-    AnyCodec: TypeAlias = Codec[Any, Any]
+    from qtokfeatures.benches.measured import AnyCodec
 
 Data: TypeAlias = str | Path | None
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,7 @@ from qtokfeatures.files import atomic_write
 from qtokfeatures.progress import Progress, ignore_progress
 
 if TYPE_CHECKING:
-    from qtokfeatures.codecs import Codec
-
-    AnyCodec: TypeAlias = Codec[Any, Any]
+    from qtokfeatures.benches.measured import AnyCodec
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "scikit-learn", "librosa", "jiwer")
 _TUNING_SEED: Final = 100

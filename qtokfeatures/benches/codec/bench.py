@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +25,7 @@ from qtokfeatures.parameters import whole
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
-    from qtokfeatures.codecs import Codec
-
-    AnyCodec: TypeAlias = Codec[Any, Any]
+    from qtokfeatures.benches.measured import AnyCodec
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "librosa", "pystoi", "pesq")
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from qtokfeatures.benches.clips import BenchClip
 from qtokfeatures.evaluation.scores import LOG_MEL, Metric, score_reconstruction
@@ -14,7 +14,7 @@ from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
 
 if TYPE_CHECKING:
-    from qtokfeatures.codecs import Codec
+    from qtokfeatures.benches.measured import AnyCodec
     from qtokfeatures.viz import SheetPair
 
 _SHOWN: Final = 10
@@ -30,7 +30,7 @@ class RankedClip:
 
 
 def rank_clips(
-    codec: Codec[Any, Any],
+    codec: AnyCodec,
     clips: Sequence[BenchClip],
     *,
     n_codebooks: int | None = None,
@@ -46,7 +46,7 @@ def rank_clips(
     return sorted(defined, key=lambda each: each.score, reverse=metric.higher_is_better)
 
 
-def _reconstruct(codec: Codec[Any, Any], clip: BenchClip, k: int, metric: Metric) -> RankedClip:
+def _reconstruct(codec: AnyCodec, clip: BenchClip, k: int, metric: Metric) -> RankedClip:
     codes = codec.encode(clip.y, sr=clip.sr)
     y_hat, _ = codec.decode(codes[:k], sr=clip.sr, length=len(clip.y))
     scores = score_reconstruction(

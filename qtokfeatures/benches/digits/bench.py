@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from qtokfeatures.audio import resample
 from qtokfeatures.audio.acoustic import log_mel_frames, mfcc_frames
 from qtokfeatures.benches.clips import BenchClip, single_rate
 from qtokfeatures.benches.codec.bench import check_refining, refined_name
-from qtokfeatures.benches.digits.classifier import Examples, leave_one_speaker_out
+from qtokfeatures.benches.digits.classifier import Spoken, Waves
 from qtokfeatures.benches.digits.result import CLEAN, DigitResult, Recognised
 from qtokfeatures.benches.measured import identify
 from qtokfeatures.benches.peers import Codec2, Opus, Peer, split_peers
 from qtokfeatures.evaluation.alignment import align
-from qtokfeatures.evaluation.perturbations import SNRS_DB, Perturbation, babble, noises, white_noise
+from qtokfeatures.evaluation.perturbations import SNRS_DB, babble, noises, white_noise
 from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.features import pool_frames
 from qtokfeatures.labelled import CodeSequence, build_codes
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
-    from qtokfeatures.codecs import Codec
-
-    AnyCodec: TypeAlias = Codec[Any, Any]
+    from qtokfeatures.benches.measured import AnyCodec
 
 SEGMENTS: Final = 3  # beginning, middle and end of a digit
 # Usual for recognising speech; librosa's defaults are for music.
@@ -34,8 +31,6 @@ WINDOWS: Final[dict[str, Any]] = {"n_mels": 40, "window_s": 0.032, "hop_s": 0.01
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "scikit-learn", "librosa")
 _TRAINING_SEED: Final = 1
-
-Waves = dict[str, list[FloatArray]]
 
 
 def bench_digits(
@@ -58,9 +53,9 @@ def bench_digits(
     check_refining(codec, refine)
     watch = on_progress or ignore_progress
     sr = single_rate(digits)
-    spoken = _Spoken(digits, noises(talkers))
+    spoken = Spoken(digits, noises(talkers))
     running, skipped = split_peers((Opus(), Codec2()) if peers is None else peers)
-    mfcc = {name: spoken.mfcc(waves) for name, waves in spoken.waves.items()}
+    mfcc = {name: _mfcc(spoken, waves) for name, waves in spoken.waves.items()}
     encoded = {
         name: encode_with_latents(codec, waves, sr=sr)
         for name, waves in _watched_items(spoken.waves, "encode digits", watch)
@@ -87,59 +82,25 @@ def bench_digits(
     )
 
 
-class _Spoken:
-    """Recordings, clean and in every noise, with labels and speakers."""
-
-    def __init__(self, digits: Sequence[BenchClip], changes: Sequence[Perturbation]) -> None:
-        self.digits = digits
-        self.sr = digits[0].sr
-        self.labels: npt.NDArray[np.int64] = np.array([int(clip.text) for clip in digits])
-        self.speakers: npt.NDArray[np.str_] = np.array([clip.speaker for clip in digits])
-        self.waves: Waves = {CLEAN: [clip.y for clip in digits]}
-        for change in changes:
-            self.waves[change.name] = self.changed([change] * len(digits))
-
-    def changed(self, changes: Sequence[Perturbation]) -> list[FloatArray]:
-        return [
-            change.apply(clip.y, clip.sr, key=clip.name)
-            for change, clip in zip(changes, self.digits, strict=True)
-        ]
-
-    def mfcc(self, waves: Sequence[FloatArray]) -> list[FloatArray]:
-        return [mfcc_frames(y, self.sr, **WINDOWS) for y in waves]
-
-    def recognise(
-        self,
-        name: str,
-        features: Mapping[str, npt.NDArray[np.float32]],
-        more: Sequence[npt.NDArray[np.float32]] = (),
-    ) -> Recognised:
-        """Classify after training on clean recordings and on `more` versions of them."""
-        versions = [features[CLEAN], *more]
-        train = Examples(
-            np.concatenate(versions),
-            np.tile(self.labels, len(versions)),
-            np.tile(self.speakers, len(versions)),
-        )
-        right = leave_one_speaker_out(train, features, self.labels, self.speakers)
-        return Recognised(name, right)
-
-
 def _token_rows(
-    spoken: _Spoken,
+    spoken: Spoken,
     codes: Mapping[str, CodeSequence],
     token_features: Mapping[str, Any],
     watch: Progress,
 ) -> list[Recognised]:
     rows = []
     for name, transformer in _watched_items(token_features, "classify tokens", watch):
-        transformer.fit(codes[CLEAN])
-        features = {key: np.asarray(transformer.transform(each)) for key, each in codes.items()}
-        rows.append(spoken.recognise(name, features))
+        rows.append(spoken.recognise(name, token_matrices(transformer, codes)))
     return rows
 
 
-def _acoustic_rows(spoken: _Spoken, mfcc: Mapping[str, list[FloatArray]]) -> list[Recognised]:
+def token_matrices(transformer: Any, codes: Mapping[str, CodeSequence]) -> dict[str, FloatArray]:
+    """Features (clip, feature) of codes in every condition, fitted on the clean ones."""
+    transformer.fit(codes[CLEAN])
+    return {name: np.asarray(transformer.transform(each)) for name, each in codes.items()}
+
+
+def _acoustic_rows(spoken: Spoken, mfcc: Mapping[str, list[FloatArray]]) -> list[Recognised]:
     mel = {
         name: [log_mel_frames(y, spoken.sr, **WINDOWS) for y in waves]
         for name, waves in spoken.waves.items()
@@ -148,7 +109,7 @@ def _acoustic_rows(spoken: _Spoken, mfcc: Mapping[str, list[FloatArray]]) -> lis
 
 
 def _statistics_rows(
-    spoken: _Spoken, name: str, frames: Mapping[str, list[FloatArray]]
+    spoken: Spoken, name: str, frames: Mapping[str, list[FloatArray]]
 ) -> list[Recognised]:
     kinds = {f"{name}, mean and std": 1, f"{name}, {SEGMENTS} segments": SEGMENTS}
     return [
@@ -159,13 +120,17 @@ def _statistics_rows(
     ]
 
 
+def _mfcc(spoken: Spoken, waves: Sequence[FloatArray]) -> list[FloatArray]:
+    return [mfcc_frames(y, spoken.sr, **WINDOWS) for y in waves]
+
+
 def pool(frames: Sequence[FloatArray], *, segments: int = 1) -> FloatArray:
     """Means of each segment and standard deviations, (clip, feature)."""
     return np.stack([pool_frames(each, ("mean", "std"), segments=segments) for each in frames])
 
 
 def _noisy_row(
-    spoken: _Spoken,
+    spoken: Spoken,
     mfcc: Mapping[str, list[FloatArray]],
     training_talkers: Sequence[FloatArray],
 ) -> Recognised:
@@ -175,7 +140,7 @@ def _noisy_row(
     white = [white_noise(snr_db=snr, seed=_TRAINING_SEED) for snr in snrs[0]]
     talking = {snr: babble(training_talkers, snr_db=snr, seed=_TRAINING_SEED) for snr in SNRS_DB}
     versions = [spoken.changed(white), spoken.changed([talking[snr] for snr in snrs[1]])]
-    more = [pool(spoken.mfcc(waves), segments=SEGMENTS) for waves in versions]
+    more = [pool(_mfcc(spoken, waves), segments=SEGMENTS) for waves in versions]
     features = {name: pool(frames, segments=SEGMENTS) for name, frames in mfcc.items()}
     name = f"MFCC, {SEGMENTS} segments, trained on noisy speech"
     return spoken.recognise(name, features, more)
@@ -196,13 +161,13 @@ def _decode(
     }
 
 
-def _decode_refined(codec: AnyCodec, spoken: _Spoken, steps: int, watch: Progress) -> Waves:
+def _decode_refined(codec: AnyCodec, spoken: Spoken, steps: int, watch: Progress) -> Waves:
     name = refined_name(f"{codec.spec.name}, {codec.spec.n_codebooks} codebooks", steps)
     clips = with_progress([(y, spoken.sr) for y in spoken.waves[CLEAN]], "refine digits", watch)
     return {name: [y for y, _ in codec.decode_many(codec.encode_many(clips, refine=steps))]}
 
 
-def _through_peers(peers: Sequence[Peer], spoken: _Spoken, watch: Progress) -> Waves:
+def _through_peers(peers: Sequence[Peer], spoken: Spoken, watch: Progress) -> Waves:
     sr = spoken.sr
     return {
         peer.name: [
@@ -214,12 +179,12 @@ def _through_peers(peers: Sequence[Peer], spoken: _Spoken, watch: Progress) -> W
 
 
 def _decoded_rows(
-    spoken: _Spoken, clean: list[FloatArray], through: Waves
+    spoken: Spoken, clean: list[FloatArray], through: Waves
 ) -> tuple[Recognised, ...]:
     """Accuracy of a recogniser on MFCC of three segments, trained on originals only."""
     features = {CLEAN: pool(clean, segments=SEGMENTS)}
     for name, waves in through.items():
-        features[name] = pool(spoken.mfcc(waves), segments=SEGMENTS)
+        features[name] = pool(_mfcc(spoken, waves), segments=SEGMENTS)
     right = spoken.recognise("decoded", features).right
     return tuple(
         Recognised("originals" if name == CLEAN else name, {CLEAN: each})
@@ -232,7 +197,7 @@ def _watched_items(items: Mapping[str, Any], stage: str, watch: Progress) -> Ite
 
 
 def encode_with_latents(
-    codec: Codec[Any, Any], waves: Sequence[FloatArray], *, sr: int
+    codec: AnyCodec, waves: Sequence[FloatArray], *, sr: int
 ) -> tuple[CodeSequence, list[FloatArray]]:
     """Codes and latents (frame, dim) of each clip from one pass of the encoder."""
     import torch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,10 +11,15 @@ import numpy.typing as npt
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from qtokfeatures.benches.clips import BenchClip
+from qtokfeatures.benches.digits.result import CLEAN, Recognised
+from qtokfeatures.evaluation.perturbations import Perturbation
+from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.exceptions import InputError
 
 Matrix = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
+Waves = dict[str, list[FloatArray]]  # by condition
 
 # Values of C; the mean squared norm of a training row is 1.
 COSTS: Final = (0.03, 0.3, 3.0, 30.0, 300.0)
@@ -112,3 +117,39 @@ def _accuracy(
 
 def _svm(cost: float) -> SVC:
     return SVC(kernel="precomputed", C=cost)
+
+
+class Spoken:
+    """Recordings, clean and in every noise, with labels and speakers."""
+
+    def __init__(self, digits: Sequence[BenchClip], changes: Sequence[Perturbation]) -> None:
+        self.digits = digits
+        self.sr = digits[0].sr
+        self.labels: npt.NDArray[np.int64] = np.array([int(clip.text) for clip in digits])
+        self.speakers: npt.NDArray[np.str_] = np.array([clip.speaker for clip in digits])
+        self.waves: Waves = {CLEAN: [clip.y for clip in digits]}
+        for change in changes:
+            self.waves[change.name] = self.changed([change] * len(digits))
+
+    def changed(self, changes: Sequence[Perturbation]) -> list[FloatArray]:
+        """Waves of the recordings, each after its own perturbation."""
+        return [
+            change.apply(clip.y, clip.sr, key=clip.name)
+            for change, clip in zip(changes, self.digits, strict=True)
+        ]
+
+    def recognise(
+        self,
+        name: str,
+        features: Mapping[str, npt.NDArray[np.float32]],
+        more: Sequence[npt.NDArray[np.float32]] = (),
+    ) -> Recognised:
+        """Classify after training on clean recordings and on `more` versions of them."""
+        versions = [features[CLEAN], *more]
+        train = Examples(
+            np.concatenate(versions),
+            np.tile(self.labels, len(versions)),
+            np.tile(self.speakers, len(versions)),
+        )
+        right = leave_one_speaker_out(train, features, self.labels, self.speakers)
+        return Recognised(name, right)

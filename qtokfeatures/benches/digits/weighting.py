@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-import numpy as np
-import numpy.typing as npt
+from sklearn.base import clone
 
 from qtokfeatures.benches.clips import BenchClip
-from qtokfeatures.benches.digits.classifier import Examples, leave_one_speaker_out
-from qtokfeatures.benches.digits.result import CLEAN, Recognised
+from qtokfeatures.benches.digits.bench import token_matrices
+from qtokfeatures.benches.digits.classifier import Spoken
+from qtokfeatures.benches.digits.result import Recognised
 from qtokfeatures.benches.measured import Measured, brackets, identify, percent, plain
 from qtokfeatures.evaluation.bootstrap import bootstrap_interval
-from qtokfeatures.evaluation.perturbations import Perturbation, babble, white_noise
+from qtokfeatures.evaluation.perturbations import babble, white_noise
 from qtokfeatures.evaluation.signals import FloatArray
 from qtokfeatures.evaluation.stability import NAME, token_stability
 from qtokfeatures.evaluation.tables import TextTable
@@ -22,9 +22,7 @@ from qtokfeatures.labelled import CodeSequence
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
-    from qtokfeatures.codecs import Codec
-
-    AnyCodec: TypeAlias = Codec[Any, Any]
+    from qtokfeatures.benches.measured import AnyCodec
 
 SNRS_DB: Final = (10.0, 0.0)
 
@@ -109,52 +107,32 @@ def bench_weighting(
     in :func:`~qtokfeatures.token_stability`.
     """
     watch = on_progress or ignore_progress
-    changes = _changes(talkers)
+    changes = [white_noise(snr_db=snr_db) for snr_db in SNRS_DB]
+    changes += [babble(talkers, snr_db=snr_db) for snr_db in SNRS_DB]
+    spoken = Spoken(digits, changes)
     codes = {
-        name: _codes(codec, digits, change, repeats)
-        for name, change in with_progress(list(changes.items()), "encode digits", watch)
+        name: _codes(codec, [(y, spoken.sr) for y in waves], repeats)
+        for name, waves in with_progress(list(spoken.waves.items()), "encode digits", watch)
     }
-    labels = np.array([int(clip.text) for clip in digits])
-    speakers = np.array([clip.speaker for clip in digits])
     rows: dict[str | None, list[Recognised]] = {None: [], NAME: []}
     for name, histogram in with_progress(list(histograms.items()), "classify digits", watch):
         for weights, found in rows.items():
-            features = _features(histogram.set_params(weights=weights), codes)
-            train = Examples(features[CLEAN], labels, speakers)
-            found.append(Recognised(name, leave_one_speaker_out(train, features, labels, speakers)))
+            features = token_matrices(clone(histogram).set_params(weights=weights), codes)
+            found.append(spoken.recognise(name, features))
     return WeightingResult(
         **identify(codec, _PACKAGES),
         n_recordings=len(digits),
-        n_speakers=len(set(speakers.tolist())),
+        n_speakers=len(set(spoken.speakers.tolist())),
         plain=tuple(rows[None]),
         weighted=tuple(rows[NAME]),
     )
 
 
-def _changes(talkers: Sequence[FloatArray]) -> dict[str, Perturbation | None]:
-    noises = [white_noise(snr_db=snr_db) for snr_db in SNRS_DB]
-    noises += [babble(talkers, snr_db=snr_db) for snr_db in SNRS_DB]
-    return {CLEAN: None, **{noise.name: noise for noise in noises}}
-
-
-def _codes(
-    codec: AnyCodec, digits: Sequence[BenchClip], change: Perturbation | None, repeats: int
-) -> CodeSequence:
-    """Codes of the digits in a noise, with the stability of their tokens."""
-    waves = [
-        (clip.y if change is None else change.apply(clip.y, clip.sr, key=clip.name), clip.sr)
-        for clip in digits
-    ]
+def _codes(codec: AnyCodec, waves: list[tuple[FloatArray, int]], repeats: int) -> CodeSequence:
+    """Codes with the stability of their tokens."""
     ds = codec.encode_many(waves)
     ds[NAME] = token_stability(codec, waves, repeats=repeats, seed=1)
     return CodeSequence(ds)
-
-
-def _features(
-    histogram: Any, codes: Mapping[str, CodeSequence]
-) -> dict[str, npt.NDArray[np.float32]]:
-    histogram.fit(codes[CLEAN])
-    return {name: np.asarray(histogram.transform(each)) for name, each in codes.items()}
 
 
 def _signed_gain(gain: float, low: float, high: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -40,9 +40,7 @@ from qtokfeatures.labelled import CodeSequence
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
-    from qtokfeatures.codecs import Codec
-
-    AnyCodec: TypeAlias = Codec[Any, Any]
+    from qtokfeatures.benches.measured import AnyCodec
 
 CLEAN: Final = "clean"
 PHONE_SNR_DB: Final = 5.0  # of the speech whose phones are predicted from tokens

@@ -21,7 +21,7 @@ from qtokfeatures.exceptions import InputError, require
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
-    from qtokfeatures.codecs import Codec
+    from qtokfeatures.benches.measured import AnyCodec
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "librosa", "soxr")
 _OPERATIONS: Final = {
@@ -96,7 +96,7 @@ class SpeedResult(Measured):
 
 
 def bench_folders(
-    codec: Codec[Any, Any],
+    codec: AnyCodec,
     folders: Mapping[str, Sequence[str | Path]],
     *,
     threads: Sequence[int] = (1, 2),
@@ -127,7 +127,7 @@ def summarise_mfcc(path: str, *, sr: int) -> npt.NDArray[np.float32]:
 
 
 def _bench_folder(
-    codec: Codec[Any, Any], name: str, paths: list[str], threads: Sequence[int], repeats: int
+    codec: AnyCodec, name: str, paths: list[str], threads: Sequence[int], repeats: int
 ) -> FolderSpeed:
     sr = codec.spec.sample_rate
     clips = [load_audio(path, target_sr=sr) for path in paths]
@@ -163,7 +163,7 @@ def _bench_folder(
     )
 
 
-def _encoder_of(codec: Codec[Any, Any], waves: list[npt.NDArray[np.float32]]) -> Callable[[], None]:
+def _encoder_of(codec: AnyCodec, waves: list[npt.NDArray[np.float32]]) -> Callable[[], None]:
     """A run of ``encode_many`` without reading, codebooks and labels."""
     import torch
 
