@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qtokfeatures.benches.manifest import read_manifest as read_bench_manifest
+from qtokfeatures.benches.clips import read_manifest as read_bench_manifest
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.pipelines import read_manifest
 from qtokfeatures.pipelines.manifest import manifest_columns
