@@ -2,28 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile as sf
 
+from qtokfeatures.audio.chunks import chunk_parts, is_placeholder
 from qtokfeatures.audio.clip import Samples
+from qtokfeatures.audio.flac import flac_parts
+from qtokfeatures.audio.mpeg import after_id3, mpeg_parts
+from qtokfeatures.audio.ogg import ogg_parts
 from qtokfeatures.audio.resampling import checked_rate
-from qtokfeatures.audio.truncation import UNKNOWN_LENGTH, check_complete
+from qtokfeatures.audio.splicing import Part, bytes_at, size_of, window
 from qtokfeatures.audio.waveforms import checked_finite
 from qtokfeatures.exceptions import AudioError
 
-_SEEKABLE = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # FLAC among them: sample by sample
+_SEEKABLE = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # sample by sample; FLAC among them
 _BLOCK_VALUES = 2**18  # values a read: 1 MiB of float32, whatever the number of channels
-
+_UNKNOWN_LENGTH = 2**62  # libsndfile's number of frames where the header gives none
 
 _SIGNATURES = (
     b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"OggS", b"FORM", b"caff", b".snd", b"ID3",
 )  # fmt: skip
+_OTHERS = {  # (position, bytes): formats that libsndfile does not read
+    (4, b"ftyp"): "MP4 or M4A (AAC, ALAC)",
+    (0, b"ADIF"): "AAC",
+    (0, b"\x30\x26\xb2\x75"): "ASF or WMA",
+    (0, b"\x1a\x45\xdf\xa3"): "Matroska or WebM",
+    (0, b"#!AMR"): "AMR",
+    (0, b"MAC "): "Monkey's Audio",
+    (0, b"wvpk"): "WavPack",
+    (0, b"MPCK"): "Musepack",
+    (0, b"MP+"): "Musepack",
+    (0, b"TTA1"): "True Audio",
+    (0, b".RMF"): "RealMedia",
+    (0, b"DSD "): "DSF (DSD)",
+    (0, b"FRM8"): "DSDIFF",
+    (0, b"\x0b\x77"): "AC-3",
+    (0, b"\x7f\xfe\x80\x01"): "DTS",
+    (0, b"MThd"): "MIDI, which holds notes instead of sound",
+    (0, b"FLV"): "Flash video",
+}
+_DATA_SIZE = re.compile(
+    r"^\s*(?:data|SSND|BODY|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)",
+    re.MULTILINE,
+)
+_OPEN_ERRORS = (sf.LibsndfileError, OSError, TypeError, ValueError)
 
 
 class MemoryFile(io.BytesIO):
@@ -38,81 +68,191 @@ class MemoryFile(io.BytesIO):
 
 
 class _ForwardFile(sf.SoundFile):  # type: ignore[misc]
-    """A SoundFile that is read from front to back, whatever length its header claims."""
+    """A SoundFile that is read from front to back, whatever length its header claims.
+
+    soundfile seeks after each read of a seekable file, which fails for FLAC of unknown length,
+    and cannot read to the end of the formats that libsndfile cannot seek in.
+    """
 
     def seekable(self) -> bool:
         return False
 
 
 class ContainerReader:
-    """An open audio file: its rate, and its samples once, from front to back."""
+    """An open audio file, or several in a row of one rate and number of channels."""
 
-    def __init__(self, file: Any, handle: BinaryIO, *, source: str) -> None:
-        self._file, self._handle, self.source = file, handle, source
-        self.sr = checked_rate(file.samplerate, source=source, name="the header's rate")
+    def __init__(self, parts: list[Part], *, source: str) -> None:
+        self._parts, self.source = parts, source
+        self._file = _open(parts[0])
+        self._is_fresh = True
+        self.sr = checked_rate(self._file.samplerate, source=source, name="the header's rate")
+        self.n_channels = int(self._file.channels)
 
     @property
     def promised(self) -> int | None:
         """Samples per channel that the header promises; None where it only estimates them."""
+        if len(self._parts) > 1:
+            return None
         frames = int(self._file.frames)
-        return None if self._file.format == "MP3" or frames >= UNKNOWN_LENGTH else frames
+        if self._parts[0].promised is not None or frames >= _UNKNOWN_LENGTH:
+            return self._parts[0].promised
+        return None if self._file.format == "MP3" else frames
 
-    @property
-    def n_channels(self) -> int:
-        """Number of channels."""
-        return int(self._file.channels)
+    def close(self) -> None:
+        """Close what libsndfile opened, not the file itself."""
+        self._file.close()
 
     def blocks(self, start: int = 0) -> Iterator[Samples]:
         """Yield consecutive blocks (channel, sample) from a sample on; raise where some miss."""
-        frames, most = int(self._file.frames), max(1, _BLOCK_VALUES // self.n_channels)
-        done = self._seek(min(start, frames))
-        while done < frames:
-            size = min(most, frames - done)
-            block = self._read(size, done)
-            checked_finite(block, source=self.source, sr=self.sr, before=done, axis=0)
-            done += len(block)
-            if done > start:
-                yield block[max(0, start - (done - len(block))) :].T
+        done = 0
+        for part in self._parts:
+            if not self._is_fresh:
+                self._reopen(part, done)
+            self._is_fresh = False
+            done = yield from self._decoded(part, start, done)
+
+    def _reopen(self, part: Part, done: int) -> None:
+        self._file.close()
+        try:
+            self._file = _open(part)
+        except _OPEN_ERRORS as error:
+            raise self._damaged(error, done) from error
+        for name, now, then in (
+            ("sampling rate", self._file.samplerate, self.sr),
+            ("number of channels", self._file.channels, self.n_channels),
+        ):
+            if now != then:
+                raise AudioError(
+                    f"{self.source}: its {name} changes from {then} to {now} after "
+                    f"{done / self.sr:.2f} s; split it there, or convert it, for example with "
+                    "ffmpeg",
+                    source=self.source,
+                )
+
+    def _decoded(self, part: Part, start: int, before: int) -> Generator[Samples, None, int]:
+        """Yield blocks of one part, and return the number of its last sample."""
+        file = self._file
+        frames, most = int(file.frames), max(1, _BLOCK_VALUES // self.n_channels)
+        here = self._seek(min(start, frames)) if start and len(self._parts) == 1 else 0
+        while here < frames:
+            size = min(most, frames - here)
+            block = self._read(size, before + here)
+            checked_finite(block, source=self.source, sr=self.sr, before=before + here, axis=0)
+            here += len(block)
+            n_wanted = min(len(block), before + here - start)
+            if n_wanted > 0:
+                yield block[len(block) - n_wanted :].T
             if len(block) < size:
                 break
-        check_complete(self._file, self._handle, done, source=self.source)
+        self._check_complete(part, here)
+        return before + here
 
     def _seek(self, start: int) -> int:
         """Go to a sample, or to the beginning of a format that is only exact from there."""
-        is_exact = self._file.subtype.startswith(_SEEKABLE) and self._file.frames < UNKNOWN_LENGTH
-        target = start if is_exact else 0
-        return target if self._file.tell() == target else int(self._file.seek(target))
+        if not self._file.subtype.startswith(_SEEKABLE) or self._file.frames >= _UNKNOWN_LENGTH:
+            return 0
+        try:
+            return int(self._file.seek(start))
+        except _OPEN_ERRORS as error:
+            raise self._damaged(error, 0) from error
 
     def _read(self, size: int, done: int) -> Samples:
         try:
             block: Samples = self._file.read(size, dtype="float32", always_2d=True)
-        except (sf.LibsndfileError, OSError) as error:
-            raise AudioError(
-                f"{self.source}: damaged or truncated, decoding fails after "
-                f"{done / self.sr:.2f} s ({_reason(error)}); get the file again or repair it",
-                source=self.source,
-            ) from error
+        except _OPEN_ERRORS as error:
+            raise self._damaged(error, done) from error
         return block
+
+    def _damaged(self, error: Exception, done: int) -> AudioError:
+        return AudioError(
+            f"{self.source}: damaged or truncated, decoding fails after {done / self.sr:.2f} s "
+            f"({_reason(error)}); get the file again or repair it",
+            source=self.source,
+        )
+
+    def _check_complete(self, part: Part, there: int) -> None:
+        """Raise if a part, read to its end, delivered fewer samples than it promised."""
+        # WAV, W64, AIFF, AU, CAF and SVX headers hold the size of the data, FLAC's the number of
+        # samples; the last Ogg page carries an end mark; a cut between two MP3 frames shows only
+        # where a Xing or Info tag counts them. NIST, VOC, PVF, IRCAM, AVR and PAF show nothing.
+        if part.sign is not None:
+            sign = part.sign(self._file, there)
+        else:
+            sign = _length_sign(int(self._file.frames), there) or _size_sign(self._file.extra_info)
+        if sign is not None:
+            raise AudioError(
+                f"{self.source}: truncated, {sign}; get the complete file, or convert what is "
+                "there (for example with ffmpeg) if that will do",
+                source=self.source,
+            )
+
+
+def _length_sign(promised: int, there: int) -> str | None:
+    if there >= promised or promised >= _UNKNOWN_LENGTH:
+        return None
+    return f"its header promises {promised} samples and {there} are there"
+
+
+def _size_sign(log: str) -> str | None:
+    """Read libsndfile's remarks on the sizes in the header."""
+    for match in _DATA_SIZE.finditer(log):
+        promised, there = int(match[1]), int(match[2])
+        if there < promised and not is_placeholder(promised):
+            return f"its header promises {promised} bytes of data and {there} are there"
+    return None
 
 
 @contextmanager
 def open_container(handle: BinaryIO, *, source: str, hint: str = "") -> Iterator[ContainerReader]:
-    """Open bytes as an audio file."""
-    size = handle.seek(0, os.SEEK_END)
-    handle.seek(0)
-    if size == 0:
+    """Open bytes as an audio file; the handle, seekable, stays open."""
+    if size_of(handle) == 0:
         raise AudioError(f"{source}: is empty (0 bytes)", source=source)
+    parts = _parts(handle, source)
     try:
-        file = _ForwardFile(_for_libsndfile(handle), closefd=False)
-    except (sf.LibsndfileError, OSError, TypeError, ValueError) as error:
-        raise _unrecognised(handle, f"{_reason(error)}{hint}", source=source) from error
-    with file:
-        yield ContainerReader(file, handle, source=source)
+        reader = ContainerReader(parts, source=source)
+    except _OPEN_ERRORS as error:
+        found = mpeg_parts(handle, source=source)  # behind bytes of something else
+        if not found or len(parts) > 1:
+            raise _unrecognised(handle, f"{_reason(error)}{hint}", source=source) from error
+        try:
+            reader = ContainerReader(found, source=source)
+        except _OPEN_ERRORS:
+            raise _unrecognised(handle, f"{_reason(error)}{hint}", source=source) from error
+    with contextlib.closing(reader):
+        yield reader
+
+
+def _parts(handle: BinaryIO, source: str) -> list[Part]:
+    """Return the files in a row that a file consists of, most often the file itself."""
+    head = bytes_at(handle, 0, 4)
+    if head.startswith(b"ID3"):
+        start = after_id3(handle, 0)
+        inner = bytes_at(handle, start, 4)
+        if inner.startswith(_SIGNATURES):
+            handle, head = window(handle, start, size_of(handle)), inner
+    if head == b"OggS":
+        return ogg_parts(handle, source=source)
+    if head == b"fLaC":
+        return flac_parts(handle)
+    parts = chunk_parts(handle, source=source)
+    if parts is None and (
+        head.startswith(b"ID3") or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")
+    ):
+        parts = mpeg_parts(handle, source=source)
+    return parts or [Part(handle)]
 
 
 def _unrecognised(handle: BinaryIO, reason: str, *, source: str) -> AudioError:
-    handle.seek(0)
-    if handle.read(4).startswith(_SIGNATURES):
+    head = bytes_at(handle, 0, 16)
+    is_adts = head[:1] == b"\xff" and head[1:2] and head[1] & 0xF6 == 0xF0
+    other = "AAC" if is_adts else None
+    for (place, magic), name in _OTHERS.items():
+        if head[place:].startswith(magic):
+            other = name
+    if other is not None:
+        what = f"{other}, which libsndfile does not read"
+        advice = "convert it first, for example with ffmpeg"
+    elif head.startswith(_SIGNATURES):
         what = "begins like an audio file but is damaged, truncated or of an unknown variant"
         advice = "get the file again, or convert it, for example with ffmpeg"
     else:
@@ -124,20 +264,27 @@ def _unrecognised(handle: BinaryIO, reason: str, *, source: str) -> AudioError:
 def is_audio(data: bytes) -> bool:
     """Return whether libsndfile recognises these bytes."""
     try:
-        with _ForwardFile(MemoryFile(data)):
+        with open_container(MemoryFile(data), source="<bytes>"):
             return True
-    except (sf.LibsndfileError, ValueError, TypeError):
+    except AudioError:
         return False
+
+
+def _open(part: Part) -> Any:
+    return _ForwardFile(_for_libsndfile(part.file), closefd=False)
 
 
 def _for_libsndfile(handle: BinaryIO) -> Any:
     """Return the descriptor where there is one, which is read without calls into Python."""
+    handle.seek(0)
     if os.name == "nt":  # descriptors are not shared between C runtimes
         return handle
     try:
-        return handle.fileno()
+        descriptor = handle.fileno()
     except (OSError, AttributeError):
         return handle
+    os.lseek(descriptor, 0, os.SEEK_SET)  # a buffered file may be elsewhere
+    return descriptor
 
 
 def _reason(error: Exception) -> str:

@@ -181,8 +181,8 @@ def test_mp3_of_which_libsndfile_would_read_a_part(encoded):
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 48_000)
     y = np.concatenate([noise, np.zeros(4 * 48_000)])
     data = without_tag(encoded(y, "MP3", bitrate_mode="VARIABLE", compression_level=0.5))
-    with pytest.raises(AudioError, match=r"only \d+ of its 24\d{4} samples can be read"):
-        load_audio(data)
+    assert sf.info(io.BytesIO(data)).frames < 100_000
+    assert 240_000 <= load_audio(data).n_samples <= 240_000 + 3 * 1152
 
 
 # ---------------------------------------------------------------------------- not usable
