@@ -43,6 +43,8 @@ def match_clips(ds: xr.Dataset, keys: Iterable[Any]) -> list[int]:
         parts = pd.Series([path_parts(name) for name in names])
         repeated = names[int(parts.duplicated().to_numpy().argmax())]
         raise InputError(f"the table names clip {repeated!r} more than once")
+    for row, name in enumerate(names):  # a table may come from Windows
+        rows.setdefault(path_parts(name.replace("\\", "/")), row)
     ids, sources = ds[schema.CLIP].values.tolist(), ds[schema.SOURCE].values.tolist()
     found = [_row(rows, name, source) for name, source in zip(ids, sources, strict=True)]
     lacking = [name for name, row in zip(ids, found, strict=True) if row is None]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 _NUMBERED = re.compile(r"\w+ \d+")  # what load_many calls a clip that has no name
+_WINDOWS = re.compile(r"[A-Za-z]:\\|\\\\")  # elsewhere, a backslash may be part of a name
 
 
 def clip_ids_from_sources(sources: Sequence[str]) -> list[str]:
@@ -61,5 +63,6 @@ def _shortest_tails(sources: set[str]) -> dict[str, str]:
 
 
 def path_parts(source: str) -> tuple[str, ...]:
-    """Return the names that a path or URL consists of; slashes of both kinds separate them."""
-    return tuple(filter(None, source.replace("\\", "/").split("/")))
+    """Return the names that a path or URL consists of; backslashes separate those of Windows."""
+    is_windows = os.name == "nt" or _WINDOWS.match(source) is not None
+    return tuple(filter(None, (source.replace("\\", "/") if is_windows else source).split("/")))

@@ -207,6 +207,11 @@ def test_labels_from_a_table(codes, key):
         assert "path" not in more.variables
 
 
+def test_a_table_from_windows_finds_its_clips(codes):
+    table = pd.DataFrame({"path": [f"sounds\\clip{n}.wav" for n in range(5)], "n": range(5)})
+    assert codes.qtok.with_labels(table, on="path")["n"].values.tolist() == [0, 1, 2, 3, 4]
+
+
 def test_table_in_the_order_of_the_clips(codes):
     more = codes.qtok.with_labels(pd.DataFrame({"n": range(5), "who": list("abcde")}))
     assert more["n"].values.tolist() == [0, 1, 2, 3, 4]

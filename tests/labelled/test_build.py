@@ -199,6 +199,7 @@ def test_undecodable_file_names_are_spelled_out(spec):
         (["1.wav", "a/1.wav"], ["1.wav", "a/1.wav"]),
         (["/1.wav", "1.wav"], ["1.wav", "1.wav#2"]),
         (["C:\\a\\1.wav", "C:/b/1.wav"], ["a/1.wav", "b/1.wav"]),
+        (["/d/a\\1.wav", "/e/1.wav"], ["a\\1.wav", "1.wav"]),
         (["https://host/x/a.ogg"], ["a.ogg"]),
         (["<array>", "<array>", "<bytes>"], ["array-0", "array-1", "bytes-2"]),
         (["<array 3>", "a.wav", "<bytes 5>"], ["array-3", "a.wav", "bytes-5"]),
