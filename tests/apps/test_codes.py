@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +152,20 @@ def test_decoding_does_not_overwrite_a_recording(qtok, sounds: Path, tmp_path: P
     assert ran.code == 1
     assert "is an input and is not overwritten" in ran.err
     assert recording.read_bytes() == content
+
+
+@pytest.mark.parametrize("format_", ["wav", "flac", "ogg"])
+def test_a_full_disk_is_one_error(qtok, codes: Path, monkeypatch, format_: str) -> None:
+    class Full(io.FileIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Full(path, mode.replace("b", "")))
+    ran = qtok("decode", codes, "-o", "out", "--format", format_)
+    assert ran.code == 1
+    assert ran.err.endswith("cannot be written (No space left on device)\n")
+    assert ran.err.count("\n") == 1
+    assert list(Path("out").iterdir()) == []
 
 
 def test_a_file_in_place_of_the_output_folder_is_usage(qtok, codes: Path, broken: Path) -> None:
