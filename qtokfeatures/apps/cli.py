@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from qtokfeatures.apps import (
     cli_jobs,
     interruption,
 )
+from qtokfeatures.apps.cli_console import show_warning
 from qtokfeatures.apps.cli_guard import GuardedGroup, JobCommand
 
 app = typer.Typer(
@@ -66,4 +68,5 @@ def qtok(
 def main() -> None:
     """Run the command line; what the script ``qtok`` calls."""
     interruption.listen()
+    warnings.showwarning = show_warning
     app(prog_name="qtok")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,11 @@ from qtokfeatures.studio.failures import Failure, NoUsableInputError
 Justify = Literal["left", "right"]
 
 _NOT_A_TERMINAL_COLUMNS = 10_000
+# Control characters, which move the cursor or recolour a terminal; line separators and marks that
+# reverse the direction of text, which fake a line; halves of surrogates, which cannot be printed.
+_UNPRINTABLE = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"
+)
 
 
 @dataclass(frozen=True)
@@ -75,18 +81,45 @@ class Report:
             print_json({**result, "failed": [asdict(failure) for failure in failures]})
         elif not self.quiet:
             for line in lines:
-                typer.echo(line)
+                say(line)
         if failures:
             count = len(failures)
-            typer.echo(f"{count} input{'s' if count > 1 else ''} failed:", err=True)
+            say(f"{count} input{'s' if count > 1 else ''} failed:", err=True)
             for failure in failures:
-                typer.echo(f"  {failure.line()}", err=True)
+                say(f"  {failure.line()}", err=True)
             raise typer.Exit(1)
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Print a line; names of files and words of servers cannot control the terminal."""
+    typer.echo(printable(line), err=err)
+
+
+def printable(text: object) -> str:
+    r"""Return text with escapes in place of characters that control a terminal.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31m.wav")
+    'a\\x1b[31m.wav'
+    """
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], str(text))
+
+
+def show_warning(message: Warning | str, *_place: object, **_more: object) -> None:
+    """Print a warning as one line; takes the arguments of :func:`warnings.showwarning`."""
+    say(f"qtok: warning: {' '.join(str(message).split())}", err=True)
 
 
 def print_json(value: Any) -> None:
     """Print strict JSON: NaN and infinity become null, paths become text."""
-    typer.echo(json.dumps(_strict(value), ensure_ascii=False, allow_nan=False, indent=2))
+    text = json.dumps(_strict(value), ensure_ascii=False, allow_nan=False, indent=2)
+    escaped = [_UNPRINTABLE.sub(_json_escape, line) for line in text.split("\n")]
+    typer.echo("\n".join(escaped))
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def print_table(columns: Mapping[str, Justify], rows: Iterable[Sequence[object]]) -> None:
@@ -99,7 +132,7 @@ def print_table(columns: Mapping[str, Justify], rows: Iterable[Sequence[object]]
     for heading, justify in columns.items():
         table.add_column(heading, justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     width = None if sys.stdout.isatty() else _NOT_A_TERMINAL_COLUMNS
     Console(width=width).print(table)
 

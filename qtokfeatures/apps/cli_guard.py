@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from qtokfeatures.apps.cli_console import printable, say
 from qtokfeatures.apps.interruption import was_interrupted
 from qtokfeatures.exceptions import QtokError
 from qtokfeatures.studio.failures import RequestError
@@ -51,6 +52,8 @@ class GuardedGroup(TyperGroup):
             if was_interrupted():
                 _leave_interrupted()
             if _is_about_usage(error):
+                if hasattr(error, "message"):
+                    error.message = printable(error.message)
                 raise
             _explain(_described(error), error)
 
@@ -72,7 +75,7 @@ def _described(error: Exception) -> str:
 def _explain(message: str, error: BaseException) -> NoReturn:
     if os.environ.get("QTOK_DEBUG", "0") not in {"", "0"}:
         raise error
-    typer.echo(f"qtok: {' '.join(message.split())}", err=True)
+    say(f"qtok: {' '.join(message.split())}", err=True)
     raise typer.Exit(1) from None
 
 

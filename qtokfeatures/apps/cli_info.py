@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qtokfeatures.apps.cli_console import Report, print_table
+from qtokfeatures.apps.cli_console import Report, print_table, say
 from qtokfeatures.apps.cli_options import AsJson
 from qtokfeatures.exceptions import QtokError
 from qtokfeatures.progress import Progress, with_progress
@@ -81,7 +81,7 @@ def _show(result: dict[str, Any]) -> None:
         print_table({"codec": "left", spec["name"]: "left"}, list(spec.items())[1:])
     for codes in result["codes"]:
         labels = ", ".join(codes["labels"]) or "none"
-        typer.echo(f"{codes['source']}: {codes['summary']}; labels: {labels}")
+        say(f"{codes['source']}: {codes['summary']}; labels: {labels}")
     if result["audio"]:
         print_table(
             {

@@ -45,6 +45,13 @@ if TYPE_CHECKING:
 NO_GROUP = "none"
 RESERVED_LABELS = ("clip", "probability")  # columns of predictions beside the label
 
+_REPORT = (
+    "predictions.csv",
+    "confusion.csv",
+    "characteristic_tokens.csv",
+    "confusion.png",
+    "classifier.html",
+)
 _PLAYED_PER_CLASS = 3
 _EXCERPT_S = 1.0
 
@@ -152,7 +159,11 @@ def train_classifier(
     listed, group_name = _listed(source, label, group, group_pattern)
     failures = [Failure.of(place, error) for place, error in listed.errors]
     check_usable(listed.recordings, failures)
-    refuse_to_overwrite([target], [source, *(one.path for one in listed.recordings)])
+    written = [target]
+    if report is not None:
+        folder = output_folder(report, parameter="report")
+        written += [folder / name for name in _REPORT]
+    refuse_to_overwrite(written, [source, *(one.path for one in listed.recordings)])
     _check_groups(listed, group_name, folds=folds, seed=seed)
     opened = open_codec(codec, device)
     ds, kept, unreadable = _encode(opened, listed, on_progress)
@@ -163,11 +174,9 @@ def train_classifier(
         features=features, folds=folds, seed=seed,
     )  # fmt: skip
     save_classifier(model, target)
-    files = [target]
     if report is not None:
-        folder = output_folder(report, parameter="report")
-        files += _write_report(model, validation, tokens, folder)
-    return TrainedClassifier(model, validation, tokens, files, failures)
+        _write_report(model, validation, tokens, folder)
+    return TrainedClassifier(model, validation, tokens, written, failures)
 
 
 @dataclass(frozen=True, eq=False)
@@ -390,19 +399,15 @@ def _write_report(
     found: Validation,
     tokens: list[CharacteristicToken],
     folder: Path,
-) -> list[Path]:
+) -> None:
     from qtokfeatures.pipelines import characteristic_table
     from qtokfeatures.studio.page import page, picture
     from qtokfeatures.viz.confusion import confusion_figure
     from qtokfeatures.viz.figures import figure_png, write_whole
 
     confusion = found.confusion()
-    tables = {
-        "predictions.csv": found.table(),
-        "confusion.csv": confusion.reset_index(),
-        "characteristic_tokens.csv": characteristic_table(tokens),
-    }
-    for name, table in tables.items():
+    tables = (found.table(), confusion.reset_index(), characteristic_table(tokens))
+    for name, table in zip(_REPORT, tables, strict=False):
         write_table(folder / name, table)
     png = figure_png(
         confusion_figure(confusion.to_numpy(), confusion.columns.tolist(), title=model.label)
@@ -425,7 +430,6 @@ def _write_report(
     )
     write_whole(folder / "confusion.png", png)
     write_page(folder / "classifier.html", html)
-    return [folder / name for name in (*tables, "confusion.png", "classifier.html")]
 
 
 def _class_section(name: object, tokens: list[CharacteristicToken]) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from qtokfeatures.studio.inputs import (
     CodecLike,
     Files,
     file_names,
-    gather_codes,
     make_features,
+    open_inputs,
 )
 from qtokfeatures.studio.output_files import (
     output_folder,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 PROTOTYPES = ("clip", "centre")
 
+_FILES = ("labels.csv", "labels.nc", "map.png", "clusters.html")
+_PROTOTYPE = re.compile(r"prototype_\d+\.wav")
 _MOST_PLAYERS = 60  # about 100 kB each: a page of 6 MB still opens on a phone
 _EXCERPT_S = 6.0
 _EXCERPT_SR = 24000
@@ -57,8 +60,8 @@ class ClusterOptions:
     codebooks: int | None = None
     seed: int = 0
 
-    def check(self) -> None:
-        """Raise RequestError for values that no clustering can work with."""
+    def check(self, n_clips: int | None = None) -> None:
+        """Raise RequestError for values that no clustering, or none of `n_clips`, can work with."""
         from qtokfeatures.pipelines.clustering import METHODS, REDUCTIONS
 
         check_choice(self.features, FEATURES, "features")
@@ -70,15 +73,37 @@ class ClusterOptions:
                 "HDBSCAN finds the number itself; set the smallest cluster instead (--min-size)",
                 "n_clusters",
             )
-
-    def check_count(self, n_clips: int) -> None:
-        """Raise RequestError for more clusters than clips."""
+        if n_clips is None:
+            return
+        clips = f"{n_clips} clip{'s' if n_clips != 1 else ''}"
         if self.n_clusters is not None and self.n_clusters > n_clips:
             raise RequestError(
-                f"{self.n_clusters} clusters cannot be made of {n_clips} "
-                f"clip{'s' if n_clips != 1 else ''}; ask for fewer, or give more clips",
+                f"{self.n_clusters} clusters cannot be made of {clips}; ask for {n_clips} or "
+                "fewer, or give more clips",
                 "n_clusters",
             )
+        if self.method == "hdbscan" and self.min_cluster_size > n_clips:
+            raise RequestError(
+                f"clusters of {self.min_cluster_size} clips or more cannot be made of {clips}; "
+                "ask for smaller ones, or give more clips",
+                "min_cluster_size",
+            )
+
+    def pipeline(self, codec: Codec, n_codebooks: int) -> Pipeline:
+        """Return the unfitted pipeline from codes to clusters."""
+        from qtokfeatures.pipelines import make_clustering_pipeline
+
+        return make_clustering_pipeline(
+            codec,
+            n_clusters=self.n_clusters,
+            method=self.method,
+            reduce=self.reduce,
+            min_cluster_size=self.min_cluster_size,
+            features=make_features(
+                self.features, codec, codebooks=self.codebooks, n_codebooks=n_codebooks
+            ),
+            seed=self.seed,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,6 +317,8 @@ def cluster_files(
     >>> sorted(set(done.dataset["cluster"].values.tolist())), done.page.name
     ([0, 1], 'clusters.html')
     """
+    from qtokfeatures.audio import write_audio
+
     watch = on_progress or ignore_progress
     options = ClusterOptions(
         n_clusters=n_clusters,
@@ -304,68 +331,68 @@ def cluster_files(
     )
     options.check()
     check_choice(prototype, PROTOTYPES, "prototype")
+
+    def check(codes: Sequence[xr.Dataset], n_clips: int) -> None:
+        options.check(n_clips)
+        check_color_by(color_by, codes)
+
     folder = output_folder(output)
-    gathered = gather_codes(files, codec=codec, device=device, on_progress=watch)
+    inputs = open_inputs(files, codec=codec, device=device, check=check)
+    _refuse_to_overwrite(folder, [*file_names(files), *inputs.sources])
+    pipe = options.pipeline(inputs.codec, inputs.n_codebooks)
+    gathered = inputs.encode(watch)
     ds = gathered.dataset
-    run = cluster_codes(ds, gathered.codec, options, kinds=known_kinds(ds, color_by))
-    names = ("labels.csv", "labels.nc", "map.png", "clusters.html")
-    paths = [folder / name for name in names]
-    sounds = {
-        cluster: folder / f"prototype_{cluster}.wav" for cluster in range(run.clustering.n_clusters)
-    }
-    written = [*paths, *sounds.values()]
-    refuse_to_overwrite(written, [*file_names(files), *ds["source"].values.tolist()])
+    options.check(ds.sizes["clip"])
+    run = cluster_codes(ds, gathered.codec, pipe, options.seed, kinds=known_kinds(ds, color_by))
     prototypes = run.prototypes(prototype, watch)
     _write(run, folder, prototypes, color_by, watch)
-    for cluster, path in sounds.items():
-        _write_sound(path, prototypes[cluster])
+    sounds = [folder / f"prototype_{cluster}.wav" for cluster in prototypes]
+    for path, sound in zip(sounds, prototypes.values(), strict=True):
+        write_audio(path, sound.y, sound.sr)
+    written = [*(folder / name for name in _FILES), *sounds]
     return ClusteredFiles(
-        run.labelled(), run.clustering, paths[-1], written, list(sounds.values()), gathered.failures
+        dataset=run.labelled(),
+        clustering=run.clustering,
+        page=folder / _FILES[-1],
+        files=written,
+        prototypes=sounds,
+        failures=gathered.failures,
     )
 
 
 def cluster_codes(
-    ds: xr.Dataset, codec: Codec, options: ClusterOptions, *, kinds: Sequence[str]
+    ds: xr.Dataset, codec: Codec, pipe: Pipeline, seed: int, *, kinds: Sequence[str]
 ) -> ClusterRun:
     """Cluster clips by their features and place them on a map."""
-    from qtokfeatures.pipelines import find_clusters, make_clustering_pipeline
+    from qtokfeatures.pipelines import find_clusters
     from qtokfeatures.viz.projection import project
 
-    options.check_count(ds.sizes["clip"])
-    pipe = make_clustering_pipeline(
-        codec,
-        n_clusters=options.n_clusters,
-        method=options.method,
-        reduce=options.reduce,
-        min_cluster_size=options.min_cluster_size,
-        features=make_features(
-            options.features,
-            codec,
-            codebooks=options.codebooks,
-            n_codebooks=ds.sizes["codebook"],
-        ),
-        seed=options.seed,
-    )
     return ClusterRun(
         ds=ds,
         codec=codec,
         pipe=pipe,
         clustering=find_clusters(pipe, ds),
-        projection=project(pipe[0].transform(ds).values, seed=options.seed),
+        projection=project(pipe[0].transform(ds).values, seed=seed),
         names=[without_audio_suffix(str(clip)) for clip in ds["clip"].values],
         kinds=kinds,
     )
 
 
-def known_kinds(ds: xr.Dataset, color_by: str) -> list[str]:
-    """Return the folder's name or a label of each clip, or empty strings for ``"cluster"``."""
+def check_color_by(color_by: str, codes: Sequence[xr.Dataset]) -> None:
+    """Raise RequestError if `color_by` is neither cluster, folder nor a label of the codes."""
     from qtokfeatures.labelled.schema import label_names
 
+    labels = dict.fromkeys(name for ds in codes for name in label_names(ds))
+    check_choice(color_by, ["cluster", "folder", *labels], "color_by")
+
+
+def known_kinds(ds: xr.Dataset, color_by: str) -> list[str]:
+    """Return the folder's name or a label of each clip, or empty strings for ``"cluster"``."""
     if color_by == "cluster":
         return [""] * ds.sizes["clip"]
     if color_by == "folder":
         return [Path(str(source)).parent.name for source in ds["source"].values]
-    check_choice(color_by, ["cluster", "folder", *label_names(ds)], "color_by")
+    check_color_by(color_by, [ds])
     return [str(value) for value in ds[color_by].values]
 
 
@@ -392,10 +419,12 @@ def _write(
     write_page(folder / "clusters.html", html)
 
 
-def _write_sound(path: Path, sound: ClusterSound) -> None:
-    from qtokfeatures.audio import write_audio
-
-    write_audio(path, sound.y, sound.sr)
+def _refuse_to_overwrite(folder: Path, inputs: Sequence[str]) -> None:
+    """Refuse inputs among the files to be written; the number of prototypes is not known yet."""
+    prototypes = (path for name in inputs if _PROTOTYPE.fullmatch((path := Path(name)).name))
+    refuse_to_overwrite(
+        [*(folder / name for name in _FILES), *(folder / path.name for path in prototypes)], inputs
+    )
 
 
 def _beginning(source: str) -> NDArray[np.float32] | None:

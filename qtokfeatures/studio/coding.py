@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtokfeatures.exceptions import MissingExtraError
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 from qtokfeatures.studio.failures import Failure, check_choice, check_usable
 from qtokfeatures.studio.inputs import (
@@ -20,9 +22,9 @@ from qtokfeatures.studio.inputs import (
     encode_sounds,
     file_names,
     find_sounds,
-    gather_codes,
     make_features,
     open_codec,
+    open_inputs,
 )
 from qtokfeatures.studio.output_files import (
     file_stems,
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 AUDIO_FORMATS = ("wav", "flac", "ogg")
-TABLE_SUFFIXES = (".csv", ".nc")
+TABLE_SUFFIXES = (".csv", ".nc", ".parquet")
 
 
 def encode_files(
@@ -205,7 +207,8 @@ def compute_features(
     files : path, URL, or sequence of paths and URLs
         Audio files, folders (searched), patterns and URLs, and codes files (.nc, .zarr).
     output : path, optional
-        Table to write, ``.csv`` or ``.nc``; nothing is written by default.
+        Table to write, ``.csv``, ``.nc`` or ``.parquet`` (needs polars); nothing is written by
+        default. Its first column is ``clip``; the labels and the features follow.
     features : {"histogram", "embedding", "both"}, default="histogram"
         As in :class:`~qtokfeatures.QTokenizer`.
     codebooks : int, optional
@@ -239,18 +242,22 @@ def compute_features(
     check_choice(features, FEATURES, "features")
     target = None if output is None else output_file(output, TABLE_SUFFIXES)
     if target is not None:
+        _check_parquet(target)
         refuse_to_overwrite([target], file_names(files))
-    gathered = gather_codes(files, codec=codec, device=device, on_progress=on_progress)
+    inputs = open_inputs(files, codec=codec, device=device)
     transformer = make_features(
-        features,
-        gathered.codec,
-        codebooks=codebooks,
-        n_codebooks=gathered.dataset.sizes["codebook"],
+        features, inputs.codec, codebooks=codebooks, n_codebooks=inputs.n_codebooks
     )
+    gathered = inputs.encode(on_progress)
     table: xr.DataArray = transformer.fit_transform(gathered.dataset)
     if target is not None:
         _write_features(table, target)
     return FileFeatures(table, gathered.failures)
+
+
+def _check_parquet(target: Path) -> None:
+    if target.suffix.lower() == ".parquet" and find_spec("polars") is None:
+        raise MissingExtraError("polars", extra="parquet", purpose="Writing Parquet")
 
 
 def _write_features(table: xr.DataArray, target: Path) -> None:
@@ -258,12 +265,22 @@ def _write_features(table: xr.DataArray, target: Path) -> None:
 
     from qtokfeatures.files import atomic_write
 
-    if target.suffix.lower() == ".nc":
+    suffix = target.suffix.lower()
+    if suffix == ".nc":
         with atomic_write(target) as fresh:
             table.to_dataset(name="features").to_netcdf(fresh, engine="h5netcdf")
         return
     labels = {
-        str(name): coord.values for name, coord in table.coords.items() if coord.dims == ("clip",)
+        str(name): coord.values
+        for name, coord in table.coords.items()
+        if coord.dims == ("clip",) and name != "clip"
     }
-    columns = pd.DataFrame(table.values, columns=table["feature"].values)
-    write_table(target, pd.concat([pd.DataFrame(labels), columns], axis=1))
+    columns = pd.DataFrame(table.values, columns=table["feature"].values.astype(str))
+    frame = pd.concat([pd.DataFrame({"clip": table["clip"].values, **labels}), columns], axis=1)
+    if suffix == ".csv":
+        write_table(target, frame)
+        return
+    import polars as pl
+
+    with atomic_write(target) as fresh:
+        pl.DataFrame({name: frame[name].to_numpy() for name in frame}).write_parquet(fresh)

@@ -132,8 +132,10 @@ def run_demo(
     watch = on_progress or ignore_progress
     folder = Path(output)
     sounds, failures = (_bundled_sounds(), []) if data is None else _own_sounds(Path(data), folder)
-    output_folder(folder)
     check_usable(sounds.paths, failures)
+    options = ClusterOptions(n_clusters=n_clusters, seed=seed)
+    options.check(len(sounds.paths))
+    output_folder(folder)
     opened = open_codec(codec, device)
     warm_up(opened)
     start = time.perf_counter()
@@ -143,9 +145,9 @@ def run_demo(
     check_usable(ds.sizes["clip"], failures)
     if sounds.labels is not None:
         ds = ds.qtok.with_labels(sounds.labels, on="file")
-    run = cluster_codes(
-        ds, opened, ClusterOptions(n_clusters=n_clusters, seed=seed), kinds=_kinds(ds, sounds)
-    )
+    options.check(ds.sizes["clip"])
+    pipe = options.pipeline(opened, ds.sizes["codebook"])
+    run = cluster_codes(ds, opened, pipe, seed, kinds=_kinds(ds, sounds))
     roundtrips = _roundtrips(run, sounds)
     return Demo(
         dataset=ds,

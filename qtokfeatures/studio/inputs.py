@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -84,21 +84,62 @@ def gather_codes(
     >>> gathered.dataset.sizes["clip"], gathered.failures[0].error
     (1, 'missing.wav: no such file or folder')
     """
+    return open_inputs(files, codec=codec, device=device).encode(on_progress)
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Codes files that were read, audio files to be encoded, and the codec of both."""
+
+    parts: list[xr.Dataset]
+    sounds: list[str]
+    codec: Codec
+    failures: list[Failure]
+
+    @property
+    def n_codebooks(self) -> int:
+        """Return the number of codebooks of the codes."""
+        return int(self.parts[0].sizes["codebook"]) if self.parts else self.codec.spec.n_codebooks
+
+    @property
+    def sources(self) -> list[str]:
+        """Return the audio files, and those that the codes were encoded from."""
+        return [*self.sounds, *(str(name) for ds in self.parts for name in ds["source"].values)]
+
+    def encode(self, on_progress: Progress | None) -> EncodedFiles:
+        """Encode the audio files; raise NoUsableInputError if no clip remains."""
+        from qtokfeatures.labelled import concat_codes
+
+        parts, failures = list(self.parts), list(self.failures)
+        if self.sounds:
+            encoded, unreadable = encode_sounds(self.codec, self.sounds, on_progress=on_progress)
+            failures += unreadable
+            parts += [encoded] if encoded.sizes["clip"] else []
+        check_usable(parts, failures)
+        ds = concat_codes(parts, on_duplicate="rename") if len(parts) > 1 else parts[0]
+        return EncodedFiles(ds, self.codec, failures)
+
+
+def open_inputs(
+    files: Files,
+    *,
+    codec: CodecLike | None,
+    device: str,
+    check: Callable[[Sequence[xr.Dataset], int], None] | None = None,
+) -> Inputs:
+    """Find audio files, read codes files, and load their codec.
+
+    ``check(codes, n_clips)`` may refuse the request before the codec is loaded.
+    """
     names = file_names(files)
     parts, failures = _read_codes([name for name in names if is_codes(name)])
     sounds, not_found = find_sounds([name for name in names if not is_codes(name)])
     failures += not_found
     check_usable(parts or sounds, failures)
+    if check is not None:
+        check(parts, len(sounds) + sum(ds.sizes["clip"] for ds in parts))
     opened = codec_of(parts[0], codec, device) if parts else open_codec(codec, device)
-    if sounds:
-        encoded, unreadable = encode_sounds(opened, sounds, on_progress=on_progress)
-        failures += unreadable
-        parts += [encoded] if encoded.sizes["clip"] else []
-    check_usable(parts, failures)
-    from qtokfeatures.labelled import concat_codes
-
-    ds = concat_codes(parts, on_duplicate="rename") if len(parts) > 1 else parts[0]
-    return EncodedFiles(ds, opened, failures)
+    return Inputs(parts, sounds, opened, failures)
 
 
 def file_names(files: Files) -> list[str]:

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.studio.failures import RequestError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
+# What begins a formula in a spreadsheet; the wide forms do in Japanese and Chinese ones.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001
 _LONGEST_BYTES = 120  # file systems allow 255; suffixes and numbers are added
 
 
@@ -59,6 +61,11 @@ def without_audio_suffix(name: str) -> str:
     return name[: -len(suffix)] if suffix.lower() in AUDIO_SUFFIXES else name
 
 
+def encodable(name: str) -> str:
+    """Return a name that can be written as UTF-8; other bytes of file names become escapes."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def refuse_to_overwrite(targets: Iterable[Path], inputs: Iterable[str | Path]) -> None:
     """Raise InputError if a file to be written is one of the files that are read."""
     read = {Path(source).resolve() for source in inputs if _may_be_a_file(str(source))}
@@ -75,11 +82,36 @@ def write_page(path: Path, html: str) -> None:
 
 
 def write_table(path: Path, table: pd.DataFrame, *, float_format: str | None = None) -> None:
-    """Write a table as CSV; it appears whole or not at all."""
+    """Write a table as CSV, atomically, with text that no spreadsheet runs as a formula."""
     from qtokfeatures.files import atomic_write
 
+    columns = [
+        table.iloc[:, place].map(inert) if kind.kind not in "biufcM" else table.iloc[:, place]
+        for place, kind in enumerate(table.dtypes)
+    ]
+    safe = dict(enumerate(columns))
     with atomic_write(path) as fresh:
-        table.to_csv(fresh, index=False, encoding="utf-8", float_format=float_format)
+        table.__class__(safe).to_csv(
+            fresh,
+            index=False,
+            header=[inert(name) for name in table.columns],
+            encoding="utf-8",
+            float_format=float_format,
+        )
+
+
+def inert(cell: Any) -> Any:
+    """Return text with an apostrophe in front if a spreadsheet would run it as a formula.
+
+    Names of files and labels come from strangers: ``=HYPERLINK(…)`` in a cell sends what stands
+    in the others to a server, ``=cmd|…`` may start a program.
+
+    Examples
+    --------
+    >>> inert("=1+1.wav"), inert("a=b.wav"), inert(-1.5)
+    ("'=1+1.wav", 'a=b.wav', -1.5)
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _stem(clip_id: str) -> str:

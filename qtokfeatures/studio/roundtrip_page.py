@@ -22,6 +22,7 @@ from qtokfeatures.studio.inputs import (
 )
 from qtokfeatures.studio.listening import lossless_uri
 from qtokfeatures.studio.output_files import (
+    encodable,
     file_stems,
     output_folder,
     refuse_to_overwrite,
@@ -133,7 +134,7 @@ def roundtrip_files(
             one = make_roundtrip(
                 opened,
                 load_audio(sound),
-                name=Path(sound).name,
+                name=encodable(Path(sound).name),
                 codebooks=codebooks,
                 refine=refine,
             )

@@ -141,6 +141,30 @@ def test_a_folder_of_classes_with_groups_in_names(qtok, manifest: Path, tmp_path
     assert "flattering" in ran.out
 
 
+def test_a_folder_of_links_is_a_folder_of_classes(qtok, manifest: Path, tmp_path: Path) -> None:
+    for path in sorted(manifest.parent.glob("*.wav")):
+        kind, number = path.stem.split("_")
+        link = tmp_path / "snapshot" / kind / str(int(number) // 4) / path.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
+    (tmp_path / "alias").symlink_to(tmp_path / "snapshot", target_is_directory=True)
+    for folder in ("snapshot", "alias"):
+        ran = qtok("classify", "train", folder, "-o", "m.skops", "--json")
+        assert ran.code == 0, ran.err
+        assert (ran.json["clips"], ran.json["classes"]) == (12, ["noise", "tone"])
+
+
+def test_the_report_does_not_overwrite_the_manifest(qtok, manifest: Path) -> None:
+    table = manifest.rename(manifest.with_name("predictions.csv"))
+    content = table.read_bytes()
+    ran = qtok(
+        "classify", "train", table, "--label", "sound", "-o", "m.skops", "--report", table.parent
+    )  # fmt: skip
+    assert ran.code == 1
+    assert "is an input and is not overwritten" in ran.err
+    assert table.read_bytes() == content
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -26,6 +26,7 @@ def test_a_table_has_a_row_per_clip_and_names_its_columns(qtok, sounds: Path, ki
     ran = qtok("features", sounds, "-o", "f.csv", "--features", kind, "--json")
     assert ran.code == 0
     table = pd.read_csv("f.csv")
+    assert table.columns[0] == "clip"
     assert sorted(table["clip"]) == ["a.wav", "b ü.flac", "c's <d>.wav", "e.wav", "小.wav"]
     assert {"source", "duration", "sample_rate"} <= set(table.columns)
     assert table.shape[1] > ran.json["features"] > 10
@@ -44,6 +45,20 @@ def test_fewer_codebooks_are_fewer_features(qtok, sounds: Path) -> None:
     every = qtok("features", sounds, "-o", "a.csv", "--json").json["features"]
     one = qtok("features", sounds, "-o", "b.csv", "--codebooks", "1", "--json").json["features"]
     assert one < every
+
+
+def test_features_as_parquet(qtok, sounds: Path, monkeypatch) -> None:
+    polars = pytest.importorskip("polars")
+    assert qtok("features", sounds, "-o", "f.parquet").code == 0
+    assert qtok("features", sounds, "-o", "f.csv").code == 0
+    table, text = polars.read_parquet("f.parquet"), pd.read_csv("f.csv")
+    assert table.columns == text.columns.tolist()
+    assert table["clip"].to_list() == text["clip"].tolist()
+    np.testing.assert_allclose(table[table.columns[-1]].to_numpy(), text.iloc[:, -1], rtol=1e-6)
+    monkeypatch.setattr("qtokfeatures.studio.coding.find_spec", lambda name: None)
+    ran = qtok("features", sounds / "missing.wav", "-o", "f.parquet")
+    assert ran.code == 1
+    assert "pip install 'qtokfeatures[parquet]'" in ran.err
 
 
 @pytest.mark.parametrize("arguments", [["-o", "f.xlsx"], ["-o", "f.csv", "--features", "mfcc"]])
@@ -166,6 +181,38 @@ def test_more_clusters_than_clips_is_usage(qtok, sounds: Path) -> None:
     ran = qtok("cluster", sounds, "-k", "6", "-o", "out")
     assert ran.code == 2
     assert "5 clips" in ran.err
+
+
+@pytest.fixture
+def _unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a file was read")
+
+    monkeypatch.setattr("qtokfeatures.audio.sources.open_audio", refuse)
+    monkeypatch.setattr("qtokfeatures.codecs.load_codec", refuse)
+
+
+@pytest.mark.usefixtures("_unreadable")
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["cluster", "-k", 40], "40 clusters cannot be made of 5 clips; ask for 5 or fewer"),
+        (["cluster", "--method", "hdbscan", "--min-size", 6], "ask for smaller ones"),
+        (["cluster", "--color-by", "speaker"], "not one of cluster, folder"),
+        (["demo", "-k", 40, "--data"], "40 clusters cannot be made of 5 clips"),
+    ],
+)
+def test_what_cannot_be_clustered_is_refused_unread(qtok, sounds: Path, command, said) -> None:
+    ran = qtok(*command, sounds, "-o", "out")
+    assert ran.code == 2
+    assert said in " ".join(ran.err.replace("│", " ").split())
+
+
+def test_an_input_is_not_overwritten_by_a_prototype(qtok, sounds: Path) -> None:
+    (sounds / "a.wav").rename(sounds / "prototype_3.wav")
+    ran = qtok("cluster", sounds, "-k", 1, "-o", sounds)
+    assert ran.code == 1
+    assert "prototype_3.wav is an input" in ran.err
 
 
 def test_cluster_goes_on_after_bad_files(qtok, sounds: Path, broken: Path) -> None:
