@@ -23,8 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.exceptions import InputError, MissingExtraError
+from qtokfeatures.rendering.clips import ScoreBatch
 from qtokfeatures.rendering.midi import Score
-from qtokfeatures.rendering.reel import Reel
 from qtokfeatures.rendering.tools import SAMPLE_RATE
 
 PERIODS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
@@ -132,7 +132,7 @@ def render_periods(
         If FluidSynth or FluidR3 GM is not installed.
     """
     corpus = _corpus_folder()
-    reel = Reel()
+    batch = ScoreBatch()
     about: list[dict[str, Any]] = []
     for period, composers in (PERIODS if periods is None else periods).items():
         for composer, works in composers.items():
@@ -140,7 +140,7 @@ def render_periods(
             takes = [take for work in works for take in _takes(corpus, work, each, excerpt_s)]
             for number, (work, licence, notes) in enumerate(takes[:excerpts]):
                 name = f"{composer}_{number}"
-                reel.add(name, partial(_play, notes=notes, excerpt_s=excerpt_s))
+                batch.add(name, partial(_play, notes=notes, excerpt_s=excerpt_s))
                 about.append(
                     {
                         "name": name,
@@ -150,7 +150,7 @@ def render_periods(
                         "licence": licence,
                     }
                 )
-    sounds = [y for _, y in reel.clips()]
+    sounds = [y for _, y in batch.clips()]
     return [PeriodClip(**what, y=y) for what, y in zip(about, sounds, strict=True)]
 
 

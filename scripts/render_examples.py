@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -24,8 +25,8 @@ from qtokfeatures.rendering.midi import DRUM_CHANNEL, REVERB_SEND, Score
 from qtokfeatures.rendering.textures import render_texture
 from qtokfeatures.rendering.tools import (
     SAMPLE_RATE,
-    speak_espeak,
-    speak_flite,
+    read_sound,
+    run_program,
     synthesise,
 )
 
@@ -148,7 +149,28 @@ def sentences() -> Iterator[tuple[FloatArray, Label]]:
             yield speak_flite(text, voice=voice), label
         for voice, description in ESPEAK_VOICES.items():
             label = spoken(number, text, voice, f"espeak-ng, voice {voice}, {description}")
-            yield speak_espeak(text, voice=voice, words_per_minute=170), label
+            yield speak_espeak(text, voice=voice), label
+
+
+def speak_flite(text: str, *, voice: str) -> FloatArray:
+    """Speak English with flite, (sample,) at 24 kHz."""
+    options = ["-voice", voice, "--setf", "duration_stretch=1.000", "--setf", "f0_shift=1.000"]
+    return spoken_by(["flite", *options, "-t", text, "-o"])
+
+
+def speak_espeak(text: str, *, voice: str) -> FloatArray:
+    """Speak with espeak-ng at 170 words per minute, (sample,) at 24 kHz."""
+    options = ["-m", "-v", voice, "-s", "170", "-p", "50"]
+    marked = f'<prosody range="100%">{text}</prosody>'
+    return spoken_by(["espeak-ng", *options, marked, "-w"])
+
+
+def spoken_by(command: list[str]) -> FloatArray:
+    """Run a synthesiser whose last argument is the file to write."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "speech.wav")
+        run_program([*command, str(path)])
+        return read_sound(path)
 
 
 def spoken(number: int, text: str, voice: str, rendered_with: str) -> Label:

@@ -10,7 +10,7 @@ from qtokfeatures.benches.clips import read_manifest as read_bench_manifest
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.pipelines import read_manifest
 from qtokfeatures.pipelines.manifest import manifest_columns
-from qtokfeatures.rendering.listing import read_listing
+from qtokfeatures.rendering.recordings import read_listing
 from qtokfeatures.tables import read_table
 from qtokfeatures.training.timings import read_timings
 

@@ -1,13 +1,8 @@
-"""Sounds made by this project for training: instruments, drums, pieces, voices, textures.
+"""Synthetic training material: instruments, drums, pieces, voices and textures, from a seed.
 
-Everything is drawn from a seed. The same seed, tools and soundfonts give the same files. FluidSynth
-with FluidR3 GM (MIT), espeak-ng and flite do the playing and speaking: Debian and Ubuntu have them
-as ``fluidsynth fluid-soundfont-gm espeak-ng flite``. Where MuseScore General (MIT) is installed, as
-``musescore-general-soundfont``, half of what FluidSynth plays is played with it.
-
-Three hundred minutes, in about ten minutes on two cores::
-
-    python -m qtokfeatures.rendering FOLDER --jobs 2
+Needs the Debian packages ``fluidsynth fluid-soundfont-gm espeak-ng flite`` and uses
+``musescore-general-soundfont`` if installed. ``python -m qtokfeatures.rendering FOLDER --jobs 2``
+renders 300 minutes in about ten minutes on two cores.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Rendering of a training corpus: every renderer, its minutes, and one listing for all."""
+"""Rendering of a training corpus by all renderers, with one listing."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -14,12 +13,12 @@ from typing import Final
 import pandas as pd
 import soundfile
 
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.parameters import number, one_of
+from qtokfeatures.rendering.clips import Rendered
 from qtokfeatures.rendering.drums import render_drums
 from qtokfeatures.rendering.instruments import render_instruments
-from qtokfeatures.rendering.listing import COLUMNS, relative_paths, write_listing
 from qtokfeatures.rendering.pieces import render_pieces
-from qtokfeatures.rendering.reel import Rendered
+from qtokfeatures.rendering.recordings import COLUMNS, relative_paths, write_listing
 from qtokfeatures.rendering.speech import render_foreign, render_speech
 from qtokfeatures.rendering.textures import render_textures
 from qtokfeatures.rendering.tools import (
@@ -37,8 +36,8 @@ RENDERERS: Final[dict[str, Callable[..., Iterator[Rendered]]]] = {
     "foreign": render_foreign,
     "textures": render_textures,
 }
-"""Every renderer by name."""
 
+# Of the bundled codec.
 MINUTES: Final[dict[str, float]] = {
     "instruments": 90.0,
     "drums": 15.0,
@@ -47,37 +46,36 @@ MINUTES: Final[dict[str, float]] = {
     "foreign": 25.0,
     "textures": 20.0,
 }
-"""How much of each is rendered unless told otherwise."""
 
 
-def render_material(
+def render_corpus(
     folder: str | PathLike[str],
     *,
     minutes: Mapping[str, float] | None = None,
     seed: int = 0,
     jobs: int = 1,
 ) -> pd.DataFrame:
-    """Render training material into a folder, with ``listing.csv`` beside it.
+    """Render training material as FLAC files with a listing.
 
-    When the phones and words of synthesised speech sound is in ``phones.csv`` and ``words.csv``
-    (:func:`qtokfeatures.training.timings.read_timings` with ``key="path"``).
+    Timed phones and words of speech go to ``phones.csv`` and ``words.csv``.
 
     Parameters
     ----------
     folder : path
-        Gets one folder per renderer with 24 kHz mono 16-bit FLAC files.
+        Output folder. Each renderer writes 24 kHz mono 16-bit FLAC files to a subfolder.
     minutes : mapping of str to float, optional
-        Minutes by name of renderer, default :data:`MINUTES`; renderers that are not named, or
-        named with 0, are left out.
+        Minutes to render, by renderer: "instruments", "drums", "pieces", "speech", "foreign",
+        "textures"; by default :data:`qtokfeatures.rendering.MINUTES`. Others are left out.
     seed : int, default 0
-        Equal seeds give equal clips, whatever the number of jobs.
+        Seed of every random draw. The clips do not depend on `jobs`.
     jobs : int, default 1
-        Processes.
+        Number of processes.
 
     Returns
     -------
     pandas.DataFrame
-        A listing (:data:`qtokfeatures.rendering.listing.COLUMNS`), sorted by path.
+        One row per file with the columns ``path``, ``kind``, ``licence``, ``source`` and
+        ``split``, sorted by path; also written to ``listing.csv``.
 
     Raises
     ------
@@ -85,6 +83,17 @@ def render_material(
         If a renderer is unknown, or minutes are negative or not finite.
     ToolMissingError
         If a program or the soundfont is not installed.
+    ToolError
+        If a program fails.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from qtokfeatures.rendering import render_corpus
+    >>> with TemporaryDirectory() as folder:
+    ...     listing = render_corpus(folder, minutes={"textures": 0.1})
+    >>> listing.kind.tolist()
+    ['environment']
     """
     minutes = MINUTES if minutes is None else minutes
     check_minutes(minutes)
@@ -108,19 +117,10 @@ def render_material(
 
 
 def check_minutes(minutes: Mapping[str, float]) -> None:
-    """Check minutes by name of renderer.
-
-    Raises
-    ------
-    InputError
-        If a renderer is unknown, or minutes are negative or not finite.
-    """
-    unknown = set(minutes) - set(RENDERERS)
-    if unknown:
-        raise InputError(f"unknown renderer {min(unknown)!r}: expected one of {list(RENDERERS)}")
+    """Raise if a renderer is unknown, or minutes are negative or not finite."""
     for name, value in minutes.items():
-        if not 0 <= value < math.inf:
-            raise InputError(f"minutes of {name!r} must be a finite number from 0 on, got {value}")
+        one_of("renderer", name, RENDERERS)
+        number(f"minutes of {name!r}", value, at_least=0)
 
 
 def _write_timings(table: str, spans: list[Timing], folder: Path) -> None:

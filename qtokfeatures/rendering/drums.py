@@ -10,10 +10,11 @@ from typing import Final
 import numpy as np
 
 from qtokfeatures.rendering import midi
+from qtokfeatures.rendering.clips import Rendered, ScoreBatch, at_level
 from qtokfeatures.rendering.midi import DRUM_CHANNEL, Score
-from qtokfeatures.rendering.reel import Reel, Rendered, at_level
-from qtokfeatures.rendering.soundfonts import installed_soundfonts
+from qtokfeatures.rendering.tools import installed_soundfonts
 
+# Kits of the soundfonts, by program number on the drum channel.
 KITS: Final = {
     0: "standard",
     8: "room",
@@ -24,7 +25,6 @@ KITS: Final = {
     40: "brush",
     48: "orchestra",
 }
-"""Kits of the soundfonts by program number on the drum channel."""
 
 _LOWEST, _HIGHEST = 35, 81
 _KICKS, _SNARES, _HATS = (35, 36), (38, 40, 37, 39), (42, 44, 46, 51, 53, 54, 69, 70, 82)
@@ -46,17 +46,13 @@ _HAT_STEPS: Final = (1, 2, 2, 2, 4)
 def render_drums(
     *, minutes: float, seed: int = 0, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Rendered]:
-    """Render hits and grooves of every kit of every soundfont, for about the same time each.
-
-    Parameters and yields are those of
-    :func:`qtokfeatures.rendering.instruments.render_instruments`.
-    """
-    reels = list(product(enumerate(installed_soundfonts()), KITS))
-    for (number, soundfont), kit in reels[part[0] :: part[1]]:
+    """Render hits and grooves of every kit of every soundfont, about equally long each."""
+    batches = list(product(enumerate(installed_soundfonts()), KITS))
+    for (number, soundfont), kit in batches[part[0] :: part[1]]:
         rng = np.random.default_rng((seed, 2, kit, number))
-        reel = Reel(reverb_room=float(rng.uniform(0.1, 0.7)), soundfont=soundfont)
-        _fill(reel, kit, minutes * 60 / len(reels), rng)
-        for name, y in reel.clips():
+        batch = ScoreBatch(reverb_room=float(rng.uniform(0.1, 0.7)), soundfont=soundfont)
+        _fill(batch, kit, minutes * 60 / len(batches), rng)
+        for name, y in batch.clips():
             yield Rendered(
                 f"{soundfont.name}_{name}",
                 "instrument",
@@ -76,30 +72,7 @@ def write_groove(
     loudness: float = 1.0,
     rng: np.random.Generator,
 ) -> float:
-    """Write a groove of one random pattern, with a fill in its last bar.
-
-    Parameters
-    ----------
-    score : Score
-        Written to, on the drum channel.
-    start_s : float
-        Time of the first beat, s.
-    n_bars : int
-        Length.
-    sixteenth_s : float
-        Duration of a sixteenth note, s.
-    steps_per_bar : int, default 16
-        Sixteenths in a bar: 16 for 4/4, 12 for 3/4.
-    loudness : float, default 1.0
-        Velocities are multiplied by it.
-    rng : numpy.random.Generator
-        Chooses the pattern and the small irregularities of every hit.
-
-    Returns
-    -------
-    float
-        Duration, s.
-    """
+    """Write a groove of one random pattern and a final fill; return its duration in s."""
     voices = _pattern(steps_per_bar, rng)
     swing_s = sixteenth_s * rng.choice([0.0, 0.0, 0.33])
     fill_from = steps_per_bar - 4 if rng.random() < 0.7 else steps_per_bar
@@ -114,11 +87,11 @@ def write_groove(
     return n_bars * steps_per_bar * sixteenth_s
 
 
-def _fill(reel: Reel, kit: int, seconds: float, rng: np.random.Generator) -> None:
-    end_s = reel.score.end_s + seconds
+def _fill(batch: ScoreBatch, kit: int, seconds: float, rng: np.random.Generator) -> None:
+    end_s = batch.score.end_s + seconds
     pitches = rng.permutation(np.arange(_LOWEST, _HIGHEST + 1))
     number = 0
-    while reel.score.end_s < end_s:
+    while batch.score.end_s < end_s:
         if number % 2:
             play = partial(_groove_take, kit=kit, rng=rng)
             name = f"{KITS[kit]}_{number:03d}_groove"
@@ -126,7 +99,7 @@ def _fill(reel: Reel, kit: int, seconds: float, rng: np.random.Generator) -> Non
             chosen = np.roll(pitches, -3 * number)[:3]
             play = partial(_hits_take, kit=kit, pitches=chosen, rng=rng)
             name = f"{KITS[kit]}_{number:03d}_hits"
-        reel.add(name, play)
+        batch.add(name, play)
         number += 1
 
 

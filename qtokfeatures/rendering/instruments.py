@@ -1,4 +1,4 @@
-"""Every General MIDI instrument: notes, chords and phrases over its register."""
+"""Notes, chords and phrases of every General MIDI instrument over its register."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 
 from qtokfeatures.rendering import midi
+from qtokfeatures.rendering.clips import Rendered, ScoreBatch, at_level
 from qtokfeatures.rendering.midi import Score
-from qtokfeatures.rendering.reel import Reel, Rendered, at_level
-from qtokfeatures.rendering.soundfonts import installed_soundfonts
+from qtokfeatures.rendering.tools import installed_soundfonts
 
 N_PROGRAMS: Final = 128
 
@@ -73,28 +73,16 @@ Take = Callable[[Score, float, int, np.random.Generator], float]
 def render_instruments(
     *, minutes: float, seed: int = 0, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Rendered]:
-    """Render all 128 programs of every soundfont for about the same time each.
+    """Render all 128 programs of every soundfont, about equally long each.
 
-    Parameters
-    ----------
-    minutes : float
-        Of sound in all.
-    seed : int, default 0
-        Equal seeds give equal clips.
-    part : tuple of int, default (0, 1)
-        ``(i, n)`` renders every n-th program from the i-th on, for n processes.
-
-    Yields
-    ------
-    Rendered
-        Of kind "instrument".
+    ``part=(i, n)`` renders every n-th program from the i-th on, for n processes.
     """
-    reels = list(product(enumerate(installed_soundfonts()), range(N_PROGRAMS)))
-    for (number, soundfont), program in reels[part[0] :: part[1]]:
+    batches = list(product(enumerate(installed_soundfonts()), range(N_PROGRAMS)))
+    for (number, soundfont), program in batches[part[0] :: part[1]]:
         rng = np.random.default_rng((seed, 1, program, number))
-        reel = Reel(reverb_room=float(rng.uniform(0.1, 0.8)), soundfont=soundfont)
-        _fill(reel, program, minutes * 60 / len(reels), rng)
-        for name, y in reel.clips():
+        batch = ScoreBatch(reverb_room=float(rng.uniform(0.1, 0.8)), soundfont=soundfont)
+        _fill(batch, program, minutes * 60 / len(batches), rng)
+        for name, y in batch.clips():
             yield Rendered(
                 f"{soundfont.name}_{name}",
                 "instrument",
@@ -105,20 +93,20 @@ def render_instruments(
 
 
 def pitch_range(program: int) -> tuple[int, int]:
-    """Return the lowest and highest pitch that a program is played at here."""
+    """Lowest and highest pitch that a program is played at."""
     return _RANGES.get(program, _FAMILY_RANGES[program // 8])
 
 
-def _fill(reel: Reel, program: int, seconds: float, rng: np.random.Generator) -> None:
+def _fill(batch: ScoreBatch, program: int, seconds: float, rng: np.random.Generator) -> None:
     sounded = 0.0
     number = 0
     order = rng.permutation(len(_TAKES))
     while sounded < seconds:
         take = _TAKES[order[number % len(_TAKES)]]
         name = f"{program:03d}_{number:02d}_{take.__name__.removeprefix('_')}"
-        before = reel.score.end_s
-        reel.add(name, partial(_played, take=take, program=program, rng=rng))
-        sounded += reel.score.end_s - before
+        before = batch.score.end_s
+        batch.add(name, partial(_played, take=take, program=program, rng=rng))
+        sounded += batch.score.end_s - before
         number += 1
 
 

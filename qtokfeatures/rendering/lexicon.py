@@ -1,7 +1,4 @@
-"""English words by the part they play in a sentence, and numbers as words.
-
-Written for this project; no text is quoted.
-"""
+"""English words by their role in a sentence, and numbers in words; written for this project."""
 
 from __future__ import annotations
 
@@ -9,18 +6,11 @@ from typing import Final
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Split a list written as one text.
-
-    Examples
-    --------
-    >>> words("red green")
-    ('red', 'green')
-    """
+    """The words of a text."""
     return tuple(text.split())
 
 
 DIGITS: Final = words("zero one two three four five six seven eight nine")
-"""The digits, in their order."""
 
 TEENS: Final = words(
     "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
@@ -126,13 +116,7 @@ PLACES: Final = (
 
 
 def number_in_words(number: int) -> str:
-    """Write a number from 0 to 999,999 in words.
-
-    Examples
-    --------
-    >>> number_in_words(40_213)
-    'forty thousand two hundred and thirteen'
-    """
+    """A number from 0 to 999,999 in words."""
     if number < 10:
         return DIGITS[number]
     if number < 20:

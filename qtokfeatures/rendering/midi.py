@@ -8,31 +8,18 @@ from typing import Final
 _TICKS_PER_QUARTER: Final = 480
 _TICKS_PER_SECOND: Final = 960  # a quarter note lasts 0.5 s, the tempo of a file that sets none
 
-DRUM_CHANNEL: Final = 9
-"""The channel that General MIDI reserves for percussion."""
+DRUM_CHANNEL: Final = 9  # of General MIDI
 
 EXPRESSION: Final = 11
 VOLUME: Final = 7
 VIBRATO: Final = 1
-SUSTAIN: Final = 64
 REVERB_SEND: Final = 91
 ALL_SOUND_OFF: Final = 120
 RESET_CONTROLLERS: Final = 121
 
 
 class Score:
-    """Notes and controls at times in seconds, in any order.
-
-    Examples
-    --------
-    >>> score = Score()
-    >>> score.program(0.0, channel=0, program=24)
-    >>> score.note(0.0, 1.5, channel=0, pitch=60, velocity=100)
-    >>> score.end_s
-    1.5
-    >>> score.to_bytes()[:4]
-    b'MThd'
-    """
+    """Notes and controls at times in seconds, in any order."""
 
     def __init__(self) -> None:
         self.end_s = 0.0
@@ -57,12 +44,12 @@ class Score:
         self._add(time_s, 1, bytes([0xB0 | channel, controller, min(127, max(0, value))]))
 
     def bend(self, time_s: float, *, channel: int, semitones: float) -> None:
-        """Bend the pitch of a channel, −2 … 2 semitones."""
+        """Bend the pitch of a channel by −2 to 2 semitones."""
         value = min(16383, max(0, 8192 + round(semitones / 2 * 8191)))
         self._add(time_s, 1, bytes([0xE0 | channel, value & 0x7F, value >> 7]))
 
     def extend(self, end_s: float) -> None:
-        """Let the score last until ``end_s`` at least, so that what rings is heard."""
+        """Extend the score to ``end_s``, for sounds that decay."""
         self.end_s = max(self.end_s, end_s)
 
     def to_bytes(self) -> bytes:

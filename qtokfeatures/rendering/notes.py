@@ -1,4 +1,4 @@
-"""Single notes of General MIDI instruments, for telling instruments apart across soundfonts."""
+"""Single notes of General MIDI instruments, for classification across soundfonts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Final
 import numpy as np
 
 from qtokfeatures.rendering import midi
+from qtokfeatures.rendering.clips import FloatArray, ScoreBatch, at_level
 from qtokfeatures.rendering.instruments import pitch_range
 from qtokfeatures.rendering.midi import Score
-from qtokfeatures.rendering.reel import FloatArray, Reel, at_level
-from qtokfeatures.rendering.soundfonts import Soundfont
+from qtokfeatures.rendering.tools import Soundfont
 
+# General MIDI programs, counted from 0, by family.
 INSTRUMENTS: Final[dict[str, dict[str, int]]] = {
     "keyboard": {"grand piano": 0, "harpsichord": 6, "celesta": 8},
     "mallets": {"glockenspiel": 9, "vibraphone": 11, "marimba": 12, "tubular bells": 14},
@@ -27,7 +28,6 @@ INSTRUMENTS: Final[dict[str, dict[str, int]]] = {
     "reed": {"alto saxophone": 65, "oboe": 68, "bassoon": 70, "clarinet": 71},
     "pipe": {"flute": 73, "recorder": 74, "pan flute": 75},
 }
-"""General MIDI programs, counted from 0, by family."""
 
 _TAKE_S: Final = 2.0
 _SILENT: Final = 1e-4
@@ -35,19 +35,7 @@ _SILENT: Final = 1e-4
 
 @dataclass(frozen=True)
 class Note:
-    """One rendered note.
-
-    Attributes
-    ----------
-    name : str
-        Unique.
-    y : numpy.ndarray
-        float32 (sample,), 24 kHz.
-    instrument, family : str
-        What plays.
-    soundfont : str
-        Whose recording of it.
-    """
+    """One rendered note."""
 
     name: str
     y: FloatArray
@@ -59,34 +47,18 @@ class Note:
 def render_notes(
     soundfont: Soundfont, *, per_instrument: int = 16, seed: int = 0
 ) -> Iterator[Note]:
-    """Render notes of every instrument of :data:`INSTRUMENTS`.
-
-    Pitches are spread over the instrument's register; velocity, length and level are random.
-
-    Parameters
-    ----------
-    soundfont : Soundfont
-        What to play them with.
-    per_instrument : int, default 16
-        Notes of each.
-    seed : int, default 0
-        Equal seeds give equal notes; other soundfonts get others.
-
-    Yields
-    ------
-    Note
-    """
-    reel, kept = Reel(soundfont=soundfont), {}
+    """Render notes of every instrument, spread over its register."""
+    batch, kept = ScoreBatch(soundfont=soundfont), {}
     for family, programs in INSTRUMENTS.items():
         for instrument, program in programs.items():
             rng = np.random.default_rng((seed, program, *soundfont.name.encode()))
             for i, pitch in enumerate(_pitches(program, per_instrument, rng)):
                 name = f"{soundfont.name}/{instrument}/{i:02d}"
-                reel.add(name, partial(_played, program=program, pitch=pitch, rng=rng))
+                batch.add(name, partial(_played, program=program, pitch=pitch, rng=rng))
                 kept[name] = (instrument, family, rng)
-    for name, y in reel.clips():
+    for name, y in batch.clips():
         instrument, family, rng = kept[name]
-        if np.abs(y).max() > _SILENT:  # a few soundfonts leave the end of a register out
+        if np.abs(y).max() > _SILENT:  # some soundfonts lack the end of a register
             yield Note(name, at_level(y, rng), instrument, family, soundfont.name)
 
 

@@ -1,10 +1,7 @@
-"""One inventory of phones for every synthesiser, and what each of theirs becomes in it.
-
-English has the phones of ARPAbet without stress, as flite names them, and ``AX`` for schwa. Other
-languages have a few more; what is in no table becomes the nearest that is.
+"""Phone inventory of all synthesisers: ARPAbet without stress, and classes of other languages.
 
 =======  ===========================================================
-class    what it holds beside the ARPAbet phone
+class    sounds
 =======  ===========================================================
 ``SIL``  silence: before, after and between words
 ``AX``   schwa, and the unstressed open vowel of British English
@@ -24,21 +21,20 @@ import unicodedata
 from typing import Final
 
 SILENCE: Final = "SIL"
-"""The class of silence; the first of :data:`PHONES`."""
 
+# 48 classes, in the order of their numbers.
 PHONES: Final = (
     SILENCE,
     *("AA", "AE", "AH", "AO", "AW", "AX", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH"),
     *("UW", "B", "CH", "D", "DH", "F", "G", "HH", "JH", "K", "L", "M", "N", "NG", "P", "R", "S"),
     *("SH", "T", "TH", "V", "W", "Y", "Z", "ZH", "UX", "OE", "TS", "KH", "RR", "NY", "Q"),
 )
-"""The inventory: 48 classes, in the order of their numbers."""
 
 _FROM_FLITE: Final = {"pau": SILENCE} | {phone.lower(): phone for phone in PHONES[1:]}
 
 
 def _parsed(table: str) -> dict[str, tuple[str, ...]]:
-    """Read a table of entries "class: IPA IPA", or "class+class: …" for one after the other."""
+    """Classes by IPA name, from entries "class: IPA IPA" or "class+class: …" for sequences."""
     entries = [
         entry.split(":", 1) for entry in table.replace("\n", "|").split("|") if entry.strip()
     ]
@@ -53,7 +49,7 @@ def _decomposed(ipa: str) -> str:
     return unicodedata.normalize("NFD", ipa)
 
 
-# The longest entry that fits is taken; several classes share the sound's time equally.
+# The longest matching entry counts; several classes share the duration equally.
 _FROM_IPA: Final = _parsed("""
 AY: aɪ | AW: aʊ æʊ ʌʉ | EY: eɪ eː ei | OY: ɔɪ oɪ ɔø | OW: oʊ əʊ ʌʊ o | ER: əɪ ɚ ɜ ɝ
 AO+AX: oə | AO+R: oːɹ | AA: a ɑ ɒ | AE: æ | AH: ʌ ɐ ɤ | AO: ɔ | AX: ə | EH: ɛ e | IH: ɪ ɨ ᵻ
@@ -70,30 +66,12 @@ _LONGEST: Final = max(map(len, _FROM_ENGLISH_IPA))
 
 
 def phone_of_flite(name: str) -> str:
-    """Return the class of a phone of flite's US English voices.
-
-    Examples
-    --------
-    >>> phone_of_flite("pau"), phone_of_flite("ae")
-    ('SIL', 'AE')
-    """
+    """Class of a phone of flite's US English voices."""
     return _FROM_FLITE.get(name, SILENCE)
 
 
 def phones_of_ipa(ipa: str, *, english: bool) -> tuple[str, ...]:
-    """Return the classes of what espeak-ng calls one phone.
-
-    Parameters
-    ----------
-    ipa : str
-        Its name in IPA. Accents and marks that no class tells apart are passed over.
-    english : bool
-        Whether it was spoken in English: there "a" is the vowel of "cat".
-
-    Returns
-    -------
-    tuple of str
-        Mostly one of :data:`PHONES`; none if the name means no sound.
+    """Classes of a phone of espeak-ng; none if it is silent. Unknown marks are ignored.
 
     Examples
     --------

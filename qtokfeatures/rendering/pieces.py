@@ -1,4 +1,4 @@
-"""Small pieces for several instruments, composed by chance under a few rules of harmony."""
+"""Short random pieces for several instruments under simple rules of harmony."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Final
 import numpy as np
 
 from qtokfeatures.rendering import midi
+from qtokfeatures.rendering.clips import Rendered, ScoreBatch, at_level
 from qtokfeatures.rendering.drums import KITS, write_groove
 from qtokfeatures.rendering.instruments import pitch_range
 from qtokfeatures.rendering.midi import DRUM_CHANNEL, Score
-from qtokfeatures.rendering.reel import Reel, Rendered, at_level
-from qtokfeatures.rendering.soundfonts import installed_soundfonts
+from qtokfeatures.rendering.tools import installed_soundfonts
 
 LICENCE: Final = "Apache-2.0 (score, this project), {soundfont}"
 
-_PIECES_PER_REEL: Final = 8
+_PIECES_PER_BATCH: Final = 8
 _MEAN_S: Final = 15.0
 _LEAD, _CHORDS, _BASS, _PAD = 0, 1, 2, 3
 
@@ -44,7 +44,7 @@ _PROGRESSIONS: Final = (
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Programs to choose from for each part; an empty part is left out."""
+    """Programs to choose from for each part; an empty part is omitted."""
 
     lead: tuple[int, ...]
     chords: tuple[int, ...]
@@ -53,6 +53,7 @@ class Ensemble:
     kits: tuple[int, ...] = ()
 
 
+# Used in turn.
 ENSEMBLES: Final = (
     Ensemble((0, 1, 2, 3, 6), (0,)),
     Ensemble((24, 25, 26), (24, 25)),
@@ -67,12 +68,11 @@ ENSEMBLES: Final = (
     Ensemble((60, 56, 69, 70, 75), (48, 61), (43, 58), (49,), (48,)),
     Ensemble((9, 10, 14, 98, 112), (46, 8), (), (89, 94)),
 )
-"""The ensembles that play, in turn."""
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """What all parts of a piece agree on."""
+    """Harmony and metre of a piece."""
 
     tonic: int
     scale: tuple[int, ...]
@@ -85,7 +85,7 @@ class _Setting:
         return self.beats * self.beat_s
 
     def pitch(self, degree: int, low: int) -> int:
-        """Return the scale degree's lowest pitch that is not below ``low``."""
+        """Lowest pitch of a scale degree that is not below ``low``."""
         octave, index = divmod(degree, len(self.scale))
         pitch = self.tonic + 12 * octave + self.scale[index]
         return pitch + 12 * -(-(low - pitch) // 12)
@@ -94,33 +94,29 @@ class _Setting:
 def render_pieces(
     *, minutes: float, seed: int = 0, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Rendered]:
-    """Compose and play pieces of about 15 s: melody, chords, bass, pad and drums.
-
-    Parameters and yields are those of
-    :func:`qtokfeatures.rendering.instruments.render_instruments`, with kind "music".
-    """
+    """Render pieces of about 15 s: melody, chords, bass, pad and drums."""
     n_pieces = max(1, round(minutes * 60 / _MEAN_S))
-    starts = range(0, n_pieces, _PIECES_PER_REEL)
+    starts = range(0, n_pieces, _PIECES_PER_BATCH)
     soundfonts = installed_soundfonts()
     for number, start in list(enumerate(starts))[part[0] :: part[1]]:
         rng = np.random.default_rng((seed, 3, number))
         soundfont = soundfonts[rng.integers(len(soundfonts))]
-        reel = Reel(reverb_room=float(rng.uniform(0.1, 0.8)), soundfont=soundfont)
-        for piece in range(start, min(n_pieces, start + _PIECES_PER_REEL)):
+        batch = ScoreBatch(reverb_room=float(rng.uniform(0.1, 0.8)), soundfont=soundfont)
+        for piece in range(start, min(n_pieces, start + _PIECES_PER_BATCH)):
             ensemble = ENSEMBLES[piece % len(ENSEMBLES)]
-            reel.add(
+            batch.add(
                 f"{soundfont.name}_piece_{piece:03d}",
                 partial(write_piece, ensemble=ensemble, rng=rng),
             )
         licence = LICENCE.format(soundfont=soundfont.licence)
-        for name, y in reel.clips():
+        for name, y in batch.clips():
             yield Rendered(name, "music", at_level(y, rng), licence, soundfont.source)
 
 
 def write_piece(
     score: Score, start_s: float, *, ensemble: Ensemble, rng: np.random.Generator
 ) -> float:
-    """Compose one piece onto a score; return its duration, s."""
+    """Write one piece onto a score; return its duration in s."""
     setting = _setting(rng)
     _set_up(score, start_s, ensemble, rng)
     levels = rng.uniform(0.55, 1.0, 4)

@@ -1,7 +1,4 @@
-"""Things to say: sentences made from word lists of our own, digits, words, numbers.
-
-The sentences below were written for this project; no text is quoted.
-"""
+"""Texts to speak: sentences, digits, words, numbers and dates; written for this project."""
 
 from __future__ import annotations
 
@@ -82,6 +79,7 @@ _ALONE: Final = (
     *(lexicon.ADJECTIVES, lexicon.VERBS, lexicon.TEENS, lexicon.TENS, lexicon.ORDINALS),
 )
 
+# By espeak-ng's name of the language.
 PHRASES: Final[dict[str, tuple[str, ...]]] = {
     "de": (
         "Der alte Zug fährt langsam über die Brücke",
@@ -169,27 +167,17 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
     "ka": ("ძველი მატარებელი ნელა მიდის ხიდზე",),
     "da": ("Det gamle tog kører langsomt over broen", "I morgen går vi i skoven sammen"),
 }
-"""A few phrases in other languages, by espeak-ng's name of the language."""
 
 
 def english_text(rng: np.random.Generator) -> str:
-    """Make something to say in English: a sentence, digits, a word or two, a number, a time.
-
-    There are no numerals in it: every word is spoken as it is written.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> english_text(np.random.default_rng(0)) == english_text(np.random.default_rng(0))
-    True
-    """
+    """Random English text without numerals: a sentence, digits, words, a number or a date."""
     shares = [share for _, share in _TEXTS]
     make, _ = _TEXTS[rng.choice(len(_TEXTS), p=np.array(shares) / sum(shares))]
     return make(rng)
 
 
 def english_sentence(rng: np.random.Generator) -> str:
-    """Fill one of the forms of sentences with words."""
+    """Random English sentence."""
     forms = _QUESTIONS if rng.random() < 0.25 else _STATEMENTS
     fields: dict[str, str] = {"number": number_in_words(int(rng.integers(2, 1000)))}
     for field, choices in _CHOICES.items():
@@ -199,23 +187,23 @@ def english_sentence(rng: np.random.Generator) -> str:
 
 
 def spoken_digits(rng: np.random.Generator) -> str:
-    """Make a row of three to nine digits, with or without pauses between them."""
+    """Three to nine digits, with or without pauses."""
     digits = [_pick(lexicon.DIGITS, rng) for _ in range(rng.integers(3, 10))]
     return _row(digits, rng)
 
 
 def one_digit(rng: np.random.Generator) -> str:
-    """Choose a digit."""
+    """A random digit."""
     return _pick(lexicon.DIGITS, rng)
 
 
 def one_word(rng: np.random.Generator) -> str:
-    """Choose a word to be said alone."""
+    """A random word."""
     return _pick(_ALONE[rng.integers(len(_ALONE))], rng)
 
 
 def few_words(rng: np.random.Generator) -> str:
-    """Choose two to five words of any sort, digits among them."""
+    """Two to five random words and digits."""
     return _row(
         [
             one_digit(rng) if rng.random() < 0.3 else one_word(rng)
@@ -226,20 +214,20 @@ def few_words(rng: np.random.Generator) -> str:
 
 
 def spelled(rng: np.random.Generator) -> str:
-    """Spell a row of letters, now and then with digits."""
+    """Spelled letters, sometimes with digits."""
     letters = [_pick(lexicon.LETTERS, rng).upper() for _ in range(rng.integers(2, 7))]
     digits = [one_digit(rng) for _ in range(rng.integers(0, 4))]
     return _row([*letters, *digits], rng)
 
 
 def spoken_numbers(rng: np.random.Generator) -> str:
-    """Make one to four numbers up to a million."""
+    """One to four numbers up to a million."""
     limits = 10 ** rng.integers(2, 7, rng.integers(1, 5))
     return ", ".join(number_in_words(int(rng.integers(0, limit))) for limit in limits)
 
 
 def date_or_time(rng: np.random.Generator) -> str:
-    """Make a date or a time of the day."""
+    """A date or a time of day."""
     if rng.random() < 0.5:
         year = number_in_words(int(rng.integers(1, 100)))
         month, ordinal = _pick(lexicon.MONTHS, rng), _pick(lexicon.ORDINALS, rng)
@@ -261,7 +249,7 @@ _TEXTS: Final[tuple[tuple[Callable[[np.random.Generator], str], float], ...]] = 
 
 
 def foreign_sentence(language: str, rng: np.random.Generator) -> str:
-    """Make a sentence in one of the languages of :data:`PHRASES`, half of them with a number."""
+    """Random phrase in a language of :data:`PHRASES`, half of them with a number."""
     phrases = PHRASES[language]
     phrase = phrases[rng.integers(len(phrases))]
     return f"{phrase}, {rng.integers(2, 10_000)}." if rng.random() < 0.5 else f"{phrase}."

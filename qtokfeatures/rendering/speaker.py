@@ -1,9 +1,8 @@
-"""One utterance from libespeak-ng or libflite, with when each phone and word begins.
+"""One utterance from libespeak-ng or libflite, with the onsets of phones and words.
 
-A program of its own (standard library only): a request as JSON on standard input; on standard
-output a line of JSON and behind it the samples, 16 bits in the machine's byte order. Both libraries
-keep state from one utterance to the next, so a process for each makes the sound depend on the
-request alone; and a library that crashes takes nothing along.
+A program of its own with the standard library only: JSON request on standard input; a line of JSON
+and the int16 samples on standard output. Both libraries keep state between utterances and may
+crash, so each utterance gets its own process.
 """
 
 from __future__ import annotations
@@ -16,10 +15,9 @@ from ctypes import POINTER, RTLD_GLOBAL, c_char_p, c_float, c_int, c_short, c_ui
 from typing import Any, Final
 
 LIBRARIES: Final = {"espeak": "libespeak-ng.so.1", "flite": "libflite.so.1"}
-"""The library behind each synthesiser."""
 
+# Exit codes: a library is not installed, or it failed.
 MISSING, FAILED = 3, 4
-"""Exit codes: a library is not installed; it did not do what was asked."""
 
 _SYNCHRONOUS, _PHONEME_EVENTS, _PHONEME_IPA = 2, 1, 2
 _UTF8 = 1
@@ -58,7 +56,7 @@ class _Wave(ctypes.Structure):
 
 
 class _Voice(ctypes.Structure):
-    """The beginning of ``cst_voice`` of ``cst_voice.h``."""
+    """First fields of ``cst_voice`` of ``cst_voice.h``."""
 
     _fields_ = (("name", c_char_p), ("features", c_void_p))
 
@@ -99,7 +97,7 @@ def say_with_espeak(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     status = library.espeak_Synth(data, len(data), 0, 0, 0, _UTF8, None, None)
     if status != 0 or not samples:
         raise RuntimeError(f"espeak-ng did not speak: status {status}")
-    # From one event to the next: what is spoken as one may be two words, such as "in the".
+    # A label spans from one event to the next: "in the" may be one event.
     ends = [*(position for position, _ in words[1:]), len(text)]
     named = [[text[at:end], sample] for (at, sample), end in zip(words, ends, strict=True)]
     return {"sample_rate": rate, "phones": phones, "words": named}, bytes(samples)
@@ -138,7 +136,7 @@ def say_with_flite(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 def _played_faster(voice: str, pitch_factor: float) -> float:
-    """Return how much faster to play "rms", whose pitch flite cannot shift: not too far."""
+    """Playback speed of "rms", whose pitch flite cannot shift, within limits."""
     return min(max(pitch_factor, 0.85), 1.2) if voice == "rms" else 1.0
 
 
@@ -164,7 +162,7 @@ def _flite_functions(library: ctypes.CDLL) -> dict[str, Callable[..., Any]]:
 
 
 def is_installed(engine: str) -> bool:
-    """Tell whether the library of "espeak" or "flite" is there."""
+    """True if the library of "espeak" or "flite" is installed."""
     try:
         ctypes.CDLL(LIBRARIES[engine])
     except OSError:

@@ -1,4 +1,4 @@
-"""Textures made of noise, pulses and partials with NumPy alone: rain, wind, engines, clicks."""
+"""Textures of noise, pulses and partials: rain, wind, engines, clicks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from qtokfeatures.rendering.reel import Rendered, at_level
+from qtokfeatures.rendering.clips import Rendered, at_level
 from qtokfeatures.rendering.tools import SAMPLE_RATE
 
 FloatArray = npt.NDArray[np.float32]
@@ -25,12 +25,7 @@ _TURN: Final = 2 * np.pi
 def render_textures(
     *, minutes: float, seed: int = 0, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Rendered]:
-    """Render every texture of :data:`TEXTURES` in turn, 2–8 s each.
-
-    Parameters and yields are those of
-    :func:`qtokfeatures.rendering.instruments.render_instruments`, with the kinds
-    "environment" and "noise".
-    """
+    """Render every texture of :data:`TEXTURES` in turn, 2 to 8 s each."""
     n_clips = max(1, round(minutes * 60 / _MEAN_S))
     for number in range(part[0], n_clips, part[1]):
         rng = np.random.default_rng((seed, 5, number))
@@ -42,34 +37,13 @@ def render_textures(
 
 
 def render_texture(name: str, *, n_samples: int, rng: np.random.Generator) -> FloatArray:
-    """Synthesise one texture.
-
-    Parameters
-    ----------
-    name : str
-        A key of :data:`TEXTURES`.
-    n_samples : int
-        Length at 24 kHz.
-    rng : numpy.random.Generator
-        Chooses everything that varies.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 (sample,), peak 1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> render_texture("rain", n_samples=2400, rng=np.random.default_rng(0)).shape
-    (2400,)
-    """
+    """One texture at 24 kHz and peak 1, (sample,)."""
     y = TEXTURES[name](n_samples, rng)
     return np.asarray(y / np.abs(y).max(), np.float32)
 
 
 def shaped_noise(n_samples: int, gain: Callable[[Curve], Curve], rng: np.random.Generator) -> Curve:
-    """Make Gaussian noise whose spectrum has the magnitude ``gain(frequency in Hz)``."""
+    """Gaussian noise with the spectral magnitude ``gain(frequency in Hz)``."""
     spectrum = np.fft.rfft(rng.standard_normal(n_samples))
     spectrum *= gain(np.fft.rfftfreq(n_samples, 1 / SAMPLE_RATE))
     y: Curve = np.fft.irfft(spectrum, n_samples)
@@ -219,7 +193,6 @@ TEXTURES: Final[dict[str, Texture]] = {
     "waves": _waves,
     "machine": _machine,
 }
-"""Every texture by name: a function of the number of samples and a random generator."""
 
 
 def _times(n_samples: int) -> Curve:
@@ -227,7 +200,7 @@ def _times(n_samples: int) -> Curve:
 
 
 def _slow(n_samples: int, rng: np.random.Generator, *, depth: float) -> Curve:
-    """Return a smooth curve around 1 − depth/2 … 1, moving a few times a second at most."""
+    """Smooth random curve between 1 − depth and 1 with at most four turns per second."""
     n_points = max(4, int(n_samples / SAMPLE_RATE * rng.uniform(0.5, 4)))
     points: Curve = 1 - depth * rng.random(n_points)
     u = np.linspace(0, n_points - 1, n_samples)

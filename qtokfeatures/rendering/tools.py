@@ -1,4 +1,4 @@
-"""The programs that make sound: FluidSynth, espeak-ng and flite, each called once per file."""
+"""External programs and soundfonts: FluidSynth, espeak-ng, flite."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,31 +22,34 @@ from qtokfeatures.rendering.midi import Score
 FloatArray = npt.NDArray[np.float32]
 
 SAMPLE_RATE: Final = 24_000
-"""The rate of everything rendered, Hz."""
 
 SOUNDFONT: Final = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
-"""FluidR3 GM by Frank Wen (MIT): Debian and Ubuntu package ``fluid-soundfont-gm``."""
 
-_SYNTH_RATE: Final = 48_000  # above the output rate: FluidSynth does not filter what would alias
+_SYNTH_RATE: Final = 48_000  # FluidSynth has no anti-aliasing filter
 _TIMEOUT_S: Final = 600
 
 
 class ToolError(QtokError, RuntimeError):
-    """A program that makes sound failed."""
+    """A rendering program failed."""
 
 
 class ToolMissingError(ToolError):
-    """A program or soundfont that a renderer needs is not installed."""
+    """A program or soundfont of a renderer is not installed."""
 
 
 def missing_tools() -> list[str]:
-    """Name what the renderers need and this machine lacks.
+    """Return the packages that the renderers need and that are not installed.
 
     Returns
     -------
     list of str
-        Names of Debian packages; empty when everything is there. MuseScore General, which is used
-        where it is installed, is not needed.
+        Names of Debian packages. MuseScore General is optional and never listed.
+
+    Examples
+    --------
+    >>> from qtokfeatures.rendering import missing_tools
+    >>> missing_tools()  # doctest: +SKIP
+    ['fluidsynth', 'fluid-soundfont-gm']
     """
     found: dict[str, object] = {
         "fluidsynth": shutil.which("fluidsynth"),
@@ -59,24 +63,7 @@ def missing_tools() -> list[str]:
 def synthesise(
     score: Score, *, soundfont: Path = SOUNDFONT, reverb_room: float = 0.2, chorus: bool = True
 ) -> FloatArray:
-    """Play a score with FluidSynth.
-
-    Parameters
-    ----------
-    score : Score
-        What to play.
-    soundfont : Path, default SOUNDFONT
-        The instruments.
-    reverb_room : float, default 0.2
-        Size of the reverberant room, 0 … 1; 0 switches reverberation off.
-    chorus : bool, default True
-        Whether instruments that ask for chorus get it.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 (sample,), 24 kHz mono, as long as the score; may exceed 1.
-    """
+    """A score played by FluidSynth, (sample,) at 24 kHz mono; may exceed 1."""
     if not soundfont.is_file():
         raise ToolMissingError(f"no soundfont {str(soundfont)!r}: install fluid-soundfont-gm")
     options = ["-ni", "-q", "-g", "0.5", "-r", str(_SYNTH_RATE), "-O", "float", "-T", "wav"]
@@ -86,71 +73,12 @@ def synthesise(
     with tempfile.TemporaryDirectory() as folder:
         midi, wav = Path(folder, "score.mid"), Path(folder, "score.wav")
         midi.write_bytes(score.to_bytes())
-        _run(["fluidsynth", *options, "-F", str(wav), str(soundfont), str(midi)])
-        return _read(wav)[: round(score.end_s * SAMPLE_RATE)]
+        run_program(["fluidsynth", *options, "-F", str(wav), str(soundfont), str(midi)])
+        return read_sound(wav)[: round(score.end_s * SAMPLE_RATE)]
 
 
-def speak_espeak(
-    text: str, *, voice: str, words_per_minute: int = 160, pitch: int = 50, pitch_range: int = 50
-) -> FloatArray:
-    """Speak with espeak-ng.
-
-    Parameters
-    ----------
-    text : str
-        What to say, in the voice's language.
-    voice : str
-        Language with an optional variant: ``"en-us"``, ``"de+f2"``.
-    words_per_minute : int, default 160
-        Rate, 80 … 450.
-    pitch : int, default 50
-        0 … 99.
-    pitch_range : int, default 50
-        How lively the pitch moves, 0 … 99.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 (sample,), 24 kHz.
-    """
-    marked = f'<prosody range="{2 * pitch_range}%">{text}</prosody>'
-    options = ["-m", "-v", voice, "-s", str(words_per_minute), "-p", str(pitch)]
-    with tempfile.TemporaryDirectory() as folder:
-        wav = Path(folder, "speech.wav")
-        _run(["espeak-ng", *options, "-w", str(wav), marked])
-        return _read(wav)
-
-
-def speak_flite(
-    text: str, *, voice: str, stretch: float = 1.0, pitch_factor: float = 1.0
-) -> FloatArray:
-    """Speak English with flite.
-
-    Parameters
-    ----------
-    text : str
-        What to say.
-    voice : str
-        ``"rms"``, ``"slt"``, ``"awb"``, ``"kal16"`` or ``"kal"``.
-    stretch : float, default 1.0
-        Durations are multiplied by it.
-    pitch_factor : float, default 1.0
-        The pitch is multiplied by it.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 (sample,), 24 kHz.
-    """
-    options = ["-voice", voice, "--setf", f"duration_stretch={stretch:.3f}"]
-    options += ["--setf", f"f0_shift={pitch_factor:.3f}"]
-    with tempfile.TemporaryDirectory() as folder:
-        wav = Path(folder, "speech.wav")
-        _run(["flite", *options, "-t", text, "-o", str(wav)])
-        return _read(wav)
-
-
-def _run(command: Sequence[str]) -> None:
+def run_program(command: Sequence[str]) -> None:
+    """Run a program; raise ToolError if it fails."""
     if shutil.which(command[0]) is None:
         raise ToolMissingError(f"{command[0]} is not installed: install the package of that name")
     try:
@@ -162,7 +90,45 @@ def _run(command: Sequence[str]) -> None:
         raise ToolError(f"{command[0]} failed with status {done.returncode}: {message}")
 
 
-def _read(path: Path) -> FloatArray:
+def read_sound(path: Path) -> FloatArray:
+    """Samples of a file, (sample,) at 24 kHz mono."""
     y, native_rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono = np.ascontiguousarray(y.mean(axis=1))
     return np.asarray(soxr.resample(mono, native_rate, SAMPLE_RATE, quality="HQ"), np.float32)
+
+
+@dataclass(frozen=True)
+class Soundfont:
+    """A General MIDI soundfont, at the path of its Debian package."""
+
+    name: str
+    title: str
+    licence: str
+    path: Path
+
+    @property
+    def source(self) -> str:
+        """Source of its sounds in listings."""
+        return f"FluidSynth, {self.title}"
+
+
+FLUID: Final = Soundfont("fluid", "FluidR3 GM", "MIT (FluidR3 GM soundfont, Frank Wen)", SOUNDFONT)
+
+MUSESCORE: Final = Soundfont(
+    "musescore",
+    "MuseScore General",
+    "MIT (MuseScore General soundfont, S. Christian Collins and others; parts CC0, public domain)",
+    Path("/usr/share/sounds/sf3/MuseScore_General.sf3"),
+)
+
+TIMGM: Final = Soundfont(
+    "timgm",
+    "TimGM6mb",
+    "GPL-2 (TimGM6mb soundfont, Tim Brechbill): for measuring only",  # never for training
+    Path("/usr/share/sounds/sf2/TimGM6mb.sf2"),
+)
+
+
+def installed_soundfonts() -> tuple[Soundfont, ...]:
+    """FluidR3 GM, which is required, and MuseScore General if it is installed."""
+    return (FLUID, MUSESCORE) if MUSESCORE.path.is_file() else (FLUID,)

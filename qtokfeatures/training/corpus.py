@@ -17,8 +17,8 @@ import pandas as pd
 from qtokfeatures.audio import iter_blocks
 from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
-from qtokfeatures.rendering import render_material
-from qtokfeatures.rendering.listing import list_recordings
+from qtokfeatures.rendering import render_corpus
+from qtokfeatures.rendering.recordings import list_recordings
 from qtokfeatures.training.timings import TABLES, read_timings
 
 INDEX_COLUMNS: Final = ("name", "kind", "offset", "n_samples", "licence", "source")
@@ -98,7 +98,7 @@ def prepare_corpus(
     timings: dict[str, pd.DataFrame] = {}
     if rendered_minutes:
         rendered = Path(folder) / "rendered"
-        listings.append(render_material(rendered, minutes=rendered_minutes, seed=seed, jobs=jobs))
+        listings.append(render_corpus(rendered, minutes=rendered_minutes, seed=seed, jobs=jobs))
         timings = {table: _rendered_timings(rendered, table) for table in TABLES}
     if not listings:
         raise InputError("no training material: give folders of recordings, or minutes to render")

@@ -11,8 +11,8 @@ from qtokfeatures.codecs.devices import resolve_device
 from qtokfeatures.codecs.mini.config import MiniConfig
 from qtokfeatures.codecs.mini.weights import load_weights
 from qtokfeatures.progress import Progress, ignore_progress
-from qtokfeatures.rendering import check_minutes
-from qtokfeatures.rendering.listing import list_recordings
+from qtokfeatures.rendering.corpus import check_minutes
+from qtokfeatures.rendering.recordings import list_recordings
 from qtokfeatures.training.corpus import prepare_corpus
 from qtokfeatures.training.recipe import Recipe
 from qtokfeatures.training.run_record import (

@@ -27,7 +27,7 @@ from qtokfeatures.exceptions import InputError
 from qtokfeatures.files import atomic_write
 from qtokfeatures.parameters import number, share, whole
 from qtokfeatures.progress import Progress, ignore_progress
-from qtokfeatures.rendering.listing import list_recordings
+from qtokfeatures.rendering.recordings import list_recordings
 from qtokfeatures.training.batches import BatchSource
 from qtokfeatures.training.corpus import write_corpus
 from qtokfeatures.training.interrupts import Resumable, held_back

@@ -1,4 +1,4 @@
-"""Rendered sounds: varied, audible, and the same again from the same seed."""
+"""Rendered sounds: varied, audible, determined by the seed."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from hypothesis import strategies as st
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.rendering import (
-    RENDERERS,
     Rendered,
     ToolMissingError,
     missing_tools,
     notes,
-    render_material,
-    soundfonts,
+    render_corpus,
     tools,
 )
+from qtokfeatures.rendering.corpus import RENDERERS
 from qtokfeatures.rendering.drums import KITS
 from qtokfeatures.rendering.instruments import N_PROGRAMS, pitch_range
 from qtokfeatures.rendering.lexicon import number_in_words
-from qtokfeatures.rendering.listing import read_listing
 from qtokfeatures.rendering.midi import Score
 from qtokfeatures.rendering.pieces import ENSEMBLES, write_piece
+from qtokfeatures.rendering.recordings import read_listing
 from qtokfeatures.rendering.sentences import PHRASES, english_text, foreign_sentence
-from qtokfeatures.rendering.soundfonts import FLUID, MUSESCORE, installed_soundfonts
 from qtokfeatures.rendering.textures import TEXTURES, render_texture
+from qtokfeatures.rendering.tools import FLUID, MUSESCORE, installed_soundfonts
 
 SR = 24_000
 
@@ -128,7 +127,7 @@ def test_both_soundfonts_play_and_sound_different():
 
 def test_fluid_is_needed_and_musescore_is_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     absent = dataclasses.replace(MUSESCORE, path=tmp_path / "none.sf3")
-    monkeypatch.setattr(soundfonts, "MUSESCORE", absent)
+    monkeypatch.setattr(tools, "MUSESCORE", absent)
     assert installed_soundfonts() == (FLUID,)
     assert "musescore-general-soundfont" not in missing_tools()
 
@@ -144,7 +143,7 @@ def test_sound_lasts_as_long_as_its_score():
 @needs_tools
 def test_material_lies_in_files_with_a_listing(tmp_path: Path):
     minutes = {"textures": 0.5, "speech": 0.1}
-    listing = render_material(tmp_path, minutes=minutes, jobs=2)
+    listing = render_corpus(tmp_path, minutes=minutes, jobs=2)
     again = read_listing(tmp_path / "listing.csv")
     assert again["path"].tolist() == listing["path"].tolist()
     on_disk = {str(path.resolve()) for path in tmp_path.rglob("*.flac")}
@@ -157,22 +156,22 @@ def test_material_lies_in_files_with_a_listing(tmp_path: Path):
 
 def test_the_number_of_jobs_does_not_matter(tmp_path: Path):
     minutes = {"textures": 0.5}
-    alone = render_material(tmp_path / "alone", minutes=minutes)
-    parallel = render_material(tmp_path / "parallel", minutes=minutes, jobs=2)
+    alone = render_corpus(tmp_path / "alone", minutes=minutes)
+    parallel = render_corpus(tmp_path / "parallel", minutes=minutes, jobs=2)
     for a, b in zip(alone["path"], parallel["path"], strict=True):
         assert Path(a).name == Path(b).name
         assert Path(a).read_bytes() == Path(b).read_bytes()
 
 
 def test_unknown_renderer_is_named(tmp_path: Path):
-    with pytest.raises(InputError, match="unknown renderer 'whales'"):
-        render_material(tmp_path, minutes={"whales": 1.0})
+    with pytest.raises(InputError, match=r"renderer must be .*, got 'whales'"):
+        render_corpus(tmp_path, minutes={"whales": 1.0})
 
 
 def test_missing_program_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ToolMissingError, match="espeak-ng is not installed"):
-        tools.speak_espeak("Hello.", voice="en-us")
+        tools.run_program(["espeak-ng", "Hello."])
     assert {"fluidsynth", "espeak-ng", "flite"} <= set(missing_tools())
 
 
@@ -184,7 +183,7 @@ def test_missing_soundfont_is_named(tmp_path: Path):
 @needs_tools
 def test_failing_program_says_why():
     with pytest.raises(tools.ToolError, match="espeak-ng failed"):
-        tools.speak_espeak("Hello.", voice="zzz")
+        tools.run_program(["espeak-ng", "-v", "zzz", "Hello."])
 
 
 @given(

@@ -11,7 +11,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from qtokfeatures.exceptions import InputError, SkippedClipWarning
-from qtokfeatures.rendering.listing import list_folder
+from qtokfeatures.rendering.recordings import list_folder
 from qtokfeatures.training.corpus import INDEX_COLUMNS, prepare_corpus, write_corpus
 
 SR = 24_000

@@ -144,7 +144,7 @@ def _read(folder: str | Path, rows: Sequence[dict[str, str]]) -> list[FloatArray
 def render_all(per_instrument: int, on_progress: Progress) -> list[Note]:
     """Notes of every instrument of three soundfonts."""
     from qtokfeatures.rendering.notes import render_notes
-    from qtokfeatures.rendering.soundfonts import FLUID, MUSESCORE, TIMGM
+    from qtokfeatures.rendering.tools import FLUID, MUSESCORE, TIMGM
 
     found: list[Note] = []
     soundfonts = (FLUID, MUSESCORE, TIMGM)

@@ -1,44 +1,54 @@
-"""Many takes on one score: played in one call, cut apart afterwards."""
+"""Rendered clips, many of them played on one score and cut apart."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.rendering import midi
 from qtokfeatures.rendering.midi import Score
-from qtokfeatures.rendering.soundfonts import FLUID, Soundfont
-from qtokfeatures.rendering.spoken import Span
-from qtokfeatures.rendering.tools import SAMPLE_RATE, synthesise
+from qtokfeatures.rendering.tools import FLUID, SAMPLE_RATE, Soundfont, synthesise
 
 FloatArray = npt.NDArray[np.float32]
 
+# Writes a take onto a score from a time in s; returns its duration in s.
 Play = Callable[[Score, float], float]
-"""Writes a take at a time onto a score and returns how long it sounds, s."""
 
-_GAP_S: Final = 0.5
+_GAP_S: Final = 0.5  # between takes, for reverberation to decay
+
+
+class Span(NamedTuple):
+    """A phone or word from sample ``start`` up to ``end``."""
+
+    label: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
 class Rendered:
     """One rendered clip.
 
-    Attributes
+    Parameters
     ----------
     name : str
-        Unique within its renderer; a file name without suffix.
+        Name within its renderer; a file name without suffix.
     kind : str
-        One of :data:`qtokfeatures.rendering.listing.KINDS`.
-    y : numpy.ndarray
-        float32 (sample,), 24 kHz, peak at most 1.
-    licence, source : str
-        For the listing.
-    phones, words : tuple of Span, default ()
-        When each sounds, of speech of which it is known.
+        Kind of sound: "speech", "instrument", "music", "environment" or "noise".
+    y : ndarray of float32, shape (sample,)
+        Samples at 24 kHz, peak at most 1.
+    licence : str
+        Licence of the clip.
+    source : str
+        Program and soundfont or voice.
+    phones : tuple of Span, default=()
+        Timed phones of speech.
+    words : tuple of Span, default=()
+        Timed words of English speech.
     """
 
     name: str
@@ -50,15 +60,10 @@ class Rendered:
     words: tuple[Span, ...] = ()
 
 
-class Reel:
-    """Takes one after another on one score.
+class ScoreBatch:
+    """Takes on one score, played in one call and cut apart.
 
-    Parameters
-    ----------
-    reverb_room : float, default 0.0
-        Size of the room all takes share; how much each hears of it is its reverb send.
-    soundfont : Soundfont, default FLUID
-        What it is played with.
+    All takes share the room; the reverb send of each sets its share of reverberation.
     """
 
     def __init__(self, *, reverb_room: float = 0.0, soundfont: Soundfont = FLUID) -> None:
@@ -69,7 +74,7 @@ class Reel:
         self._now_s = 0.1
 
     def add(self, name: str, play: Play) -> None:
-        """Write a take behind the ones already there."""
+        """Append a take to the score."""
         start_s = self._now_s
         end_s = start_s + play(self.score, start_s)
         for channel in range(16):
@@ -80,7 +85,7 @@ class Reel:
         self.score.extend(self._now_s)
 
     def clips(self) -> Iterator[tuple[str, FloatArray]]:
-        """Play everything in one call; yield each take's name and samples."""
+        """Play the score; yield the name and samples of each take."""
         y = synthesise(self.score, soundfont=self.soundfont.path, reverb_room=self.reverb_room)
         for name, start_s, end_s in self._cuts:
             start, end = (round(time_s * SAMPLE_RATE) for time_s in (start_s, end_s))
@@ -88,7 +93,7 @@ class Reel:
 
 
 def at_level(y: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Scale a clip to a random peak between −20 and −1 dB; silence stays silence."""
+    """The clip at a random peak between −20 and −1 dB; silence unchanged."""
     peak = float(np.abs(y).max(initial=0.0))
     if peak == 0.0:
         return y

@@ -11,8 +11,14 @@ import pytest
 from qtokfeatures.rendering import ToolError, ToolMissingError, missing_tools, speaker
 from qtokfeatures.rendering.lexicon import DIGITS
 from qtokfeatures.rendering.phones import PHONES, SILENCE, phone_of_flite, phones_of_ipa
-from qtokfeatures.rendering.speech import render_foreign, render_speech
-from qtokfeatures.rendering.spoken import Spoken, padded, say_espeak, say_flite
+from qtokfeatures.rendering.speech import (
+    Spoken,
+    padded,
+    render_foreign,
+    render_speech,
+    say_espeak,
+    say_flite,
+)
 
 SR = 24_000
 
@@ -154,7 +160,7 @@ def test_rendered_english_has_phones_and_words_and_other_languages_phones():
 def test_unknown_voices_are_named():
     with pytest.raises(ToolError, match="no voice 'zzz'"):
         say_espeak("Hello.", voice="zzz")
-    with pytest.raises(ToolMissingError, match=r"install flite.*zzz"):
+    with pytest.raises(ToolMissingError, match=r"flite is not installed.*zzz"):
         say_flite("Hello.", voice="zzz")
 
 

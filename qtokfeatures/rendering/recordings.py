@@ -1,9 +1,4 @@
-"""What a codec is trained on: one row a recording, with its kind and its licence.
-
-A listing is a ``pandas.DataFrame`` with the columns of :data:`COLUMNS`. It comes from a manifest of
-recordings (:func:`list_manifest`), from a folder of the user's own audio (:func:`list_folder`) or
-from the listing that the renderers leave beside their files (:func:`read_listing`).
-"""
+"""Listings of recordings: one row per file with its kind, licence, source and split."""
 
 from __future__ import annotations
 
@@ -19,13 +14,12 @@ from qtokfeatures.exceptions import InputError
 from qtokfeatures.tables import read_table
 
 KINDS: Final = ("speech", "instrument", "music", "environment", "singing", "noise")
-"""The kinds of sound that a listing tells apart."""
 
+# ``path`` is absolute, ``split`` train or dev.
 COLUMNS: Final = ("path", "kind", "licence", "source", "split")
-"""The columns of a listing: absolute path, kind, licence, where it came from, train or dev."""
 
+# Reserved for benches: a codec must not be trained on them.
 RESERVED_FOLDERS: Final = ("alphanumeric", "speech-commands-noise")
-"""Folders kept for benches: a codec must never have heard them."""
 
 
 def list_manifest(
@@ -35,30 +29,10 @@ def list_manifest(
     share_alike: bool = False,
     without: Collection[str] = RESERVED_FOLDERS,
 ) -> pd.DataFrame:
-    """List the recordings of a folder that has a ``manifest.csv``.
+    """Listing of a split of a folder with a ``manifest.csv``, sorted by path.
 
-    Parameters
-    ----------
-    folder : path
-        Folder with ``manifest.csv``, whose column ``path`` is relative to it and whose columns
-        ``kind``, ``licence``, ``split`` and ``source_repo`` are used.
-    split : str, default "train"
-        The split to keep.
-    share_alike : bool, default False
-        Keep rows whose licence contains "SA". Weights that are shipped must not be trained on
-        them; measuring on them is fine.
-    without : collection of str, default RESERVED_FOLDERS
-        Names of folders (any part of ``path``) to leave out.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A listing, sorted by path.
-
-    Raises
-    ------
-    InputError
-        If the manifest is missing, lacks a column, or nothing is left of it.
+    Without `share_alike`, rows whose licence contains "SA" are left out: weights that are
+    distributed must not be trained on them.
     """
     root = Path(folder).resolve()
     rows = _read_csv(root / "manifest.csv", ("path", "kind", "licence", "source_repo", "split"))
@@ -82,31 +56,9 @@ def list_folder(
     licence: str = "unstated",
     split: str = "train",
 ) -> pd.DataFrame:
-    """List every audio file under a folder: the user's own recordings.
+    """Listing of every audio file under a folder.
 
-    The first folder below ``folder`` names the kind when it is one of :data:`KINDS`
-    (``speech/…``, ``music/…``); other files get ``kind``.
-
-    Parameters
-    ----------
-    folder : path
-        Searched as :func:`qtokfeatures.audio.find_audio` does.
-    kind : str, default "environment"
-        The kind of files whose folder does not tell it.
-    licence : str, default "unstated"
-        Written into every row.
-    split : str, default "train"
-        Written into every row.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A listing, sorted by path.
-
-    Raises
-    ------
-    InputError
-        If ``folder`` is not a folder, holds no audio, or ``kind`` is unknown.
+    The first subfolder is the kind if it is one of :data:`KINDS`; otherwise `kind` is.
     """
     root = Path(folder).resolve()
     if not root.is_dir():
@@ -120,38 +72,26 @@ def list_folder(
 
 
 def list_recordings(folder: str | PathLike[str]) -> pd.DataFrame:
-    """List what may be trained on in a folder: by its ``manifest.csv`` if it has one.
-
-    See Also
-    --------
-    list_manifest : with a manifest; split ``train`` without share-alike licences is taken.
-    list_folder : without; every audio file is taken.
-    """
+    """Listing of a folder's training material, by its ``manifest.csv`` if it has one."""
     has_manifest = (Path(folder) / "manifest.csv").is_file()
     return list_manifest(folder) if has_manifest else list_folder(folder)
 
 
 def write_listing(listing: pd.DataFrame, path: str | PathLike[str]) -> None:
-    """Write a listing as CSV, with paths relative to the CSV's folder where they lie under it."""
+    """Write a listing as CSV, paths under the CSV's folder relative to it."""
     out = listing.copy()
     out["path"] = relative_paths(listing["path"], Path(path).parent)
     out.to_csv(path, index=False, lineterminator="\n")
 
 
 def relative_paths(paths: Iterable[str], folder: str | PathLike[str]) -> list[str]:
-    """Make those paths relative to a folder that lie under it."""
+    """Paths, relative to a folder if they are under it."""
     root = Path(folder).resolve()
     return [_relative(Path(path), root) for path in paths]
 
 
 def read_listing(path: str | PathLike[str]) -> pd.DataFrame:
-    """Read what :func:`write_listing` wrote; relative paths are taken from the CSV's folder.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, lacks a column, or has a kind that is not in :data:`KINDS`.
-    """
+    """Read a listing as :func:`write_listing` writes it, with absolute paths."""
     root = Path(path).resolve().parent
     rows = _read_csv(Path(path), COLUMNS)
     for kind in rows["kind"].unique():
@@ -162,7 +102,7 @@ def read_listing(path: str | PathLike[str]) -> pd.DataFrame:
 
 def _read_csv(path: Path, columns: Collection[str]) -> pd.DataFrame:
     if not path.is_file():
-        raise InputError(f"expected a listing, found no file {str(path)!r}")
+        raise InputError(f"expected a listing, got {str(path)!r}, which is no file")
     table = read_table(path).require(columns)
     return pd.DataFrame(list(table.rows.values()), columns=table.columns, dtype=str)
 

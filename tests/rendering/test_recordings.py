@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.rendering.listing import (
+from qtokfeatures.rendering.recordings import (
     COLUMNS,
     KINDS,
     RESERVED_FOLDERS,
