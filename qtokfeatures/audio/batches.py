@@ -81,6 +81,7 @@ def load_many(
     max_duration_s: float | None = None,
     timeout_s: float = 30.0,
     max_bytes: int = 2**30,
+    allow_private: bool | None = None,
 ) -> Iterator[tuple[int, AudioClip | AudioError]]:
     """Load many clips lazily, each with its place in `items`.
 
@@ -102,11 +103,13 @@ def load_many(
         What to do with a clip that cannot be used: raise its error; or yield the `AudioError` in
         its place and continue, silently or with a `SkippedClipWarning`.
     max_duration_s : float, optional
-        Longest clip accepted, in seconds. None accepts any.
+        Longest clip accepted, in seconds. None accepts any length, except two hours from a URL.
     timeout_s : float, default 30
         Seconds for each whole download.
     max_bytes : int, default 2**30
         Most bytes read of a clip from a URL, a file object or encoded bytes.
+    allow_private : bool, optional
+        Whether a URL may lead to a private address; see :func:`load_audio`.
 
     Yields
     ------
@@ -134,7 +137,7 @@ def load_many(
     >>> error.source
     'missing.wav'
     """
-    limits = checked_limits(timeout_s, max_bytes)
+    limits = checked_limits(timeout_s, max_bytes, allow_private)
     loader = _Loader(sr, target_sr, channels, max_duration_s, limits)
     found = _loaded(_checked_items(items), loader, _checked_on_error(on_error))
     return cast("Iterator[tuple[int, AudioClip | AudioError]]", found)  # none is long
@@ -149,6 +152,7 @@ def load_or_open(
     long_s: float,
     channels: Channels = "mix",
     max_duration_s: float | None = None,
+    allow_private: bool | None = None,
 ) -> Iterator[tuple[int, AudioClip | LongClip | AudioError]]:
     """Load many clips as :func:`load_many` does, but return long ones unread.
 
@@ -168,7 +172,9 @@ def load_or_open(
     channels : {"mix", "separate"}, default "mix"
         Average channels, or yield each as a clip.
     max_duration_s : float, optional
-        Longest clip accepted, in seconds. None accepts any.
+        Longest clip accepted, in seconds. None accepts any length, except two hours from a URL.
+    allow_private : bool, optional
+        Whether a URL may lead to a private address; see :func:`load_audio`.
 
     Returns
     -------
@@ -184,7 +190,8 @@ def load_or_open(
     >>> clip.y.shape
     (24000,)
     """
-    loader = _Loader(sr, target_sr, channels, max_duration_s, Limits(), long_s)
+    limits = Limits(allow_private=allow_private)
+    loader = _Loader(sr, target_sr, channels, max_duration_s, limits, long_s)
     return _loaded(_checked_items(items), loader, _checked_on_error(on_error))
 
 

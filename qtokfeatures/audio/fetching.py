@@ -7,6 +7,7 @@ import contextlib
 import functools
 import http.client
 import io
+import ipaddress
 import socket
 import ssl
 import tempfile
@@ -18,11 +19,15 @@ from typing import Any, BinaryIO, cast
 
 from qtokfeatures.exceptions import AudioError
 
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 _MAX_REDIRECTS = 5
 _PIECE = 2**16
 
 
-def fetch(url: str, *, timeout_s: float, max_bytes: int) -> tuple[BinaryIO, str]:
+def fetch(
+    url: str, *, timeout_s: float, max_bytes: int, allow_private: bool | None = None
+) -> tuple[BinaryIO, str]:
     """Fetch a URL into a temporary file, which the caller closes; return also its media type."""
     source = public_url(url)
     deadline = time.monotonic() + timeout_s
@@ -30,7 +35,7 @@ def fetch(url: str, *, timeout_s: float, max_bytes: int) -> tuple[BinaryIO, str]
     with contextlib.ExitStack() as on_error:
         on_error.callback(body.close)
         try:
-            with _open(url, deadline, source) as response:
+            with _open(url, deadline, _Addresses(source, allow_private)) as response:
                 content_type = response.headers.get_content_type()
                 _copy(response, body, deadline, max_bytes, source)
         except AudioError:
@@ -99,16 +104,16 @@ def _too_large(source: str, max_bytes: int, how: str) -> AudioError:
     )
 
 
-def _open(url: str, deadline: float, source: str) -> http.client.HTTPResponse:
+def _open(url: str, deadline: float, addresses: _Addresses) -> http.client.HTTPResponse:
     opener = urllib.request.OpenerDirector()  # bare: knows no file:, ftp: or data:
     for handler in (
         urllib.request.ProxyHandler(),
         urllib.request.UnknownHandler(),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
-        _HTTPHandler(deadline),
-        _HTTPSHandler(deadline),
-        _Redirects(source),
+        _HTTPHandler(deadline, addresses),
+        _HTTPSHandler(deadline, addresses),
+        _Redirects(addresses.source),
     ):
         opener.add_handler(handler)
     request = _request(url)
@@ -159,6 +164,64 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         return AudioError(f"{self._source}: {why}; not followed", source=self._source)
 
 
+class _Addresses:
+    """Decides which addresses one download, with its redirects, may connect to."""
+
+    def __init__(self, source: str, allow_private: bool | None) -> None:
+        self.source, self._allow_private = source, allow_private
+        self._first: _Address | None = None
+
+    def connect(self, host_and_port: tuple[str, int], timeout: float, _: Any) -> socket.socket:
+        """Connect as :func:`socket.create_connection` does, to addresses checked before."""
+        host, port = host_and_port
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for *_, address in found:
+            self.check(str(address[0]))
+        error: OSError = OSError(f"no address of {host}")
+        for family, kind, protocol, _, address in found:
+            connected = socket.socket(family, kind, protocol)
+            connected.settimeout(timeout / len(found))
+            try:
+                connected.connect(address)
+            except OSError as refused:
+                connected.close()
+                error = refused
+            else:
+                connected.settimeout(timeout)
+                return connected
+        raise error
+
+    def check_literal(self, host: str) -> None:
+        """Check the host of a URL that a proxy fetches, where it is an address itself."""
+        literal = "127.0.0.1" if host == "localhost" else host
+        try:
+            ipaddress.ip_address(literal)
+        except ValueError:
+            return  # a name, which the proxy looks up
+        self.check(literal)
+
+    def check(self, host: str) -> None:
+        """Raise where an address is private and may not be connected to."""
+        address = ipaddress.ip_address(host.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        first = self._first = self._first or address
+        if self._allow_private or address.is_global:
+            return
+        if self._allow_private is False:
+            raise AudioError(
+                f"{self.source}: is at {address}, a private address, which allow_private=False "
+                "refuses",
+                source=self.source,
+            )
+        # Someone who can only reach this machine must not read from hosts that only it can reach.
+        if address != first and (first.is_global or address.is_link_local):
+            raise AudioError(
+                f"{self.source}: redirects to {address}, a private address; not followed, unless "
+                "allow_private=True",
+                source=self.source,
+            )
+
+
 class _DeadlineReader(io.RawIOBase):
     """A socket's bytes, each wait limited by what is left until the deadline."""
 
@@ -186,29 +249,36 @@ class _Response(http.client.HTTPResponse):
 
 
 class _HTTPHandler(urllib.request.HTTPHandler):
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, addresses: _Addresses) -> None:
         super().__init__()
-        self._deadline = deadline
+        self._deadline, self._addresses = deadline, addresses
 
     def http_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(_connect(http.client.HTTPConnection, self._deadline), req)
+        connect = _connect(http.client.HTTPConnection, req, self._deadline, self._addresses)
+        return self.do_open(connect, req)
 
 
 class _HTTPSHandler(urllib.request.HTTPSHandler):
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, addresses: _Addresses) -> None:
         super().__init__()
-        self._deadline = deadline
+        self._deadline, self._addresses = deadline, addresses
 
     def https_open(self, req: urllib.request.Request) -> Any:
-        return self.do_open(_connect(http.client.HTTPSConnection, self._deadline), req)
+        connect = _connect(http.client.HTTPSConnection, req, self._deadline, self._addresses)
+        return self.do_open(connect, req)
 
 
-def _connect(kind: Any, deadline: float) -> Any:
-    """Return a factory of connections that keep to the deadline from here on."""
+def _connect(kind: Any, request: Any, deadline: float, addresses: _Addresses) -> Any:
+    """Return a factory of connections that keep to the deadline and to allowed addresses."""
+    is_proxied = request.has_proxy() or getattr(request, "_tunnel_host", None)
 
     def connection(host: str, *, timeout: float, **options: Any) -> Any:
         made = kind(host, timeout=_left(deadline), **options)
         made.response_class = functools.partial(_Response, deadline=deadline)
+        if is_proxied:
+            addresses.check_literal(urllib.parse.urlsplit(request.full_url).hostname or "")
+        else:
+            made._create_connection = addresses.connect  # noqa: SLF001  (since Python 2.7)
         return made
 
     return connection

@@ -19,6 +19,8 @@ from qtokfeatures.audio.stream import Limits, Stream
 from qtokfeatures.audio.waveforms import is_array
 from qtokfeatures.exceptions import AudioError, ChannelsWarning, InputError
 
+_MAX_DOWNLOAD_S = 7200.0  # 1.4 GB at 48 kHz
+
 
 def load_audio(
     audio: Any,
@@ -32,6 +34,7 @@ def load_audio(
     max_duration_s: float | None = None,
     timeout_s: float = 30.0,
     max_bytes: int = 2**30,
+    allow_private: bool | None = None,
 ) -> AudioClip:
     """Load any kind of audio as mono float32.
 
@@ -72,11 +75,16 @@ def load_audio(
     source : str, optional
         Name of the audio in errors and in the clip; default is the path or URL.
     max_duration_s : float, optional
-        Longest audio accepted, in seconds. None accepts any.
+        Longest audio accepted, in seconds. None accepts any length, except two hours from a URL:
+        a few kilobytes can decode to gigabytes. ``float("inf")`` accepts any.
     timeout_s : float, default 30
         Seconds for a whole download.
     max_bytes : int, default 2**30
         Most bytes read from a URL, a file object or encoded bytes; paths are not limited.
+    allow_private : bool, optional
+        Whether a URL may lead to an address that is not public: this machine, its network, a cloud
+        host's metadata. None allows it where the URL itself does, not in a redirect. A server that
+        takes URLs from strangers passes False, which refuses ``file://`` too.
 
     Returns
     -------
@@ -103,7 +111,7 @@ def load_audio(
     >>> load_audio((stereo, 44_100), target_sr=24_000, channel="mix").y.shape
     (24000,)
     """
-    limits = checked_limits(timeout_s, max_bytes)
+    limits = checked_limits(timeout_s, max_bytes, allow_private)
     target = None if target_sr is None else checked_rate(target_sr, name="target_sr")
     part = _checked_part(audio, offset, duration, channel)
     with open_part(audio, part, sr=sr, source=source, limits=limits) as stream:
@@ -152,6 +160,7 @@ def iter_blocks(
     channel: int | Literal["mix"] | None = None,
     timeout_s: float = 30.0,
     max_bytes: int = 2**30,
+    allow_private: bool | None = None,
 ) -> Iterator[Samples]:
     """Read audio of any length block by block, in bounded memory.
 
@@ -178,6 +187,8 @@ def iter_blocks(
         Seconds for a whole download.
     max_bytes : int, default 2**30
         Most bytes read from a URL, a file object or encoded bytes.
+    allow_private : bool, optional
+        Whether a URL may lead to a private address; see :func:`load_audio`.
 
     Yields
     ------
@@ -202,7 +213,9 @@ def iter_blocks(
         raise InputError(f"block_s is a positive number of seconds, got {block_s!r}")
     target = None if target_sr is None else checked_rate(target_sr, name="target_sr")
     part = _checked_part(source, offset, duration, channel)
-    return _blocks(source, part, sr, target, block_s, checked_limits(timeout_s, max_bytes))
+    return _blocks(
+        source, part, sr, target, block_s, checked_limits(timeout_s, max_bytes, allow_private)
+    )
 
 
 def _blocks(
@@ -286,7 +299,9 @@ class Counted:
     """The blocks of a stream, counted, and refused when there are none or too many."""
 
     def __init__(self, stream: Stream, max_duration_s: float | None) -> None:
-        if max_duration_s is not None and not _is_positive(max_duration_s):
+        if max_duration_s is None and stream.is_download:
+            max_duration_s = _MAX_DOWNLOAD_S
+        if max_duration_s not in (None, math.inf) and not _is_positive(max_duration_s):
             raise InputError(
                 f"max_duration_s is a positive number of seconds or None, got {max_duration_s!r}"
             )
@@ -310,18 +325,20 @@ class Counted:
             source = self._stream.source
             raise AudioError(
                 f"{source}: {duration_s:.2f} s or more is longer than "
-                f"max_duration_s={self._max_s:g}; allow more, or cut it into pieces",
+                f"max_duration_s={self._max_s:g}; allow more, or load an excerpt",
                 source=source,
             )
 
 
-def checked_limits(timeout_s: float, max_bytes: int) -> Limits:
+def checked_limits(timeout_s: float, max_bytes: int, allow_private: bool | None) -> Limits:
     """Return the limits of encoded audio; raise InputError where one is not positive."""
     if not _is_positive(timeout_s):
         raise InputError(f"timeout_s is a positive number of seconds, got {timeout_s!r}")
     if not _is_positive(max_bytes):
         raise InputError(f"max_bytes is a positive number of bytes, got {max_bytes!r}")
-    return Limits(float(timeout_s), int(max_bytes))
+    if allow_private not in (None, True, False):
+        raise InputError(f"allow_private is True, False or None, got {allow_private!r}")
+    return Limits(float(timeout_s), int(max_bytes), allow_private)
 
 
 def _is_positive(value: Any) -> bool:

@@ -13,10 +13,51 @@ import soundfile as sf
 from qtokfeatures.audio.excerpts import from_fragment
 from qtokfeatures.exceptions import AudioError, InputError
 
-AUDIO_SUFFIXES = frozenset(
+READABLE_SUFFIXES = frozenset(
     {f".{name.lower()}" for name in sf.available_formats() if name not in ("RAW", "MAT4", "MAT5")}
-    | {".aif", ".aifc", ".bwf", ".mp2", ".oga", ".opus", ".snd", ".wave"}
+    | {".aif", ".aifc", ".bwf", ".mp1", ".mp2", ".mpga", ".oga", ".opus", ".snd", ".wave"}
 )
+# Audio that libsndfile does not read: found all the same, so that loading names each such file
+# where it would be missed otherwise.
+_OTHER_SUFFIXES = frozenset(
+    [
+        ".m4a",
+        ".m4b",
+        ".m4p",
+        ".m4r",
+        ".aac",
+        ".adts",
+        ".wma",
+        ".asf",
+        ".amr",
+        ".awb",
+        ".3ga",
+        ".ape",
+        ".wv",
+        ".mpc",
+        ".tta",
+        ".tak",
+        ".ofr",
+        ".shn",
+        ".ra",
+        ".ram",
+        ".ac3",
+        ".eac3",
+        ".dts",
+        ".dsf",
+        ".dff",
+        ".mka",
+        ".weba",
+        ".spx",
+        ".gsm",
+        ".vox",
+        ".aa",
+        ".aax",
+        ".opu",
+        ".qcp",
+    ]
+)
+AUDIO_SUFFIXES = READABLE_SUFFIXES | _OTHER_SUFFIXES
 
 
 def expanded(path: str | os.PathLike[Any]) -> Path:
@@ -35,8 +76,9 @@ def find_audio(
     ----------
     paths : path, or iterable of paths
         - a file: included whatever its suffix, also with a fragment, ``talk.wav#t=1,2``;
-        - a folder: every file in it and below whose suffix is that of an audio format, links to
-          folders followed, names that start with a dot left out;
+        - a folder: every file in it and below whose suffix is that of an audio format, links
+          followed, names that start with a dot left out. Formats that cannot be read, such as
+          M4A, are included, and raise when they are loaded;
         - a pattern with ``*``, ``?``, ``[…]`` or ``**``, if no file has that very name: the audio
           files and folders that match.
     missing : {"raise", "keep"}, default "raise"
@@ -51,7 +93,8 @@ def find_audio(
     Raises
     ------
     AudioError
-        If a path does not exist, or a folder or pattern holds no audio; names it.
+        If a path does not exist, a folder cannot be listed, or a folder or pattern holds no
+        audio; names it.
     InputError
         If something is not a path, or `missing` has another value.
 
@@ -97,7 +140,7 @@ def _found(given: str | os.PathLike[str], keep_missing: bool) -> list[Path]:
 
 def _not_empty(found: list[Path], name: str, otherwise: str) -> list[Path]:
     if not found:
-        suffixes = ", ".join(sorted(AUDIO_SUFFIXES))
+        suffixes = ", ".join(sorted(READABLE_SUFFIXES))
         raise AudioError(f"{name}: {otherwise} ({suffixes})", source=name)
     return found
 
@@ -115,7 +158,7 @@ def _below(folder: Path) -> list[Path]:
 def _walk(folder: Path) -> Iterator[Path]:
     """Yield the files below a folder, links followed, each real folder visited once."""
     seen = set()
-    for root, folders, files in os.walk(folder, followlinks=True):
+    for root, folders, files in os.walk(folder, onerror=_refuse_folder, followlinks=True):
         real = os.path.realpath(root)
         if real in seen:
             folders.clear()
@@ -125,7 +168,14 @@ def _walk(folder: Path) -> Iterator[Path]:
         yield from (Path(root, name) for name in files)
 
 
+def _refuse_folder(error: OSError) -> None:
+    source = os.fsdecode(error.filename)
+    raise AudioError(
+        f"{source}: the folder cannot be listed ({error.strerror})", source=source
+    ) from error
+
+
 def _is_audio_file(path: Path) -> bool:
-    return (
-        path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    """Return whether the name is one of an audio file; a link to nothing raises when loaded."""
+    is_named = path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")
+    return is_named and not path.is_dir()

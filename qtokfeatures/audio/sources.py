@@ -272,6 +272,10 @@ def _open_url(
         raise AudioError(
             f"{name}: {scheme}:// is not read; use http://, https:// or a path", source=name
         )
+    if limits.allow_private is False:
+        raise AudioError(
+            f"{name}: file:// is not read with allow_private=False; pass the path", source=name
+        )
     parts = urllib.parse.urlsplit(url)
     if parts.netloc not in ("", "localhost"):
         raise AudioError(
@@ -286,7 +290,12 @@ def _is_web(text: str) -> bool:
 
 
 def _downloaded(url: str, source: str | None, limits: Limits) -> Held:
-    file, kind = fetch(url, timeout_s=limits.timeout_s, max_bytes=limits.max_bytes)
+    file, kind = fetch(
+        url,
+        timeout_s=limits.timeout_s,
+        max_bytes=limits.max_bytes,
+        allow_private=limits.allow_private,
+    )
     hint = f"; the server calls it {kind}"
     return Held(file, source or public_url(url), hint, is_download=True)
 

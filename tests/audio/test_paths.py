@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,38 @@ def test_result_is_sorted_and_without_repeats(tree):
     assert found(tree, "deep/c.mp3", "b.wav", "deep", "b.wav") == [
         "b.wav", "deep/c.mp3", "deep/deeper/d.opus", "deep/take [1].wav",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["phone.m4a", "a.AAC", "b.wma", "c.amr", "d.ape", "e.mka"])
+def test_audio_that_cannot_be_read_is_found_and_raises_when_loaded(name, tree):
+    (tree / "deep" / name).write_bytes(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(100))
+    assert f"deep/{name}" in found(tree, "deep")
+    assert found(tree, f"deep/*{name[-4:]}") == [f"deep/{name}"]
+    [(_, error)] = load_many(find_audio(tree / "deep" / name), on_error="skip")
+    assert re.search(rf"{name}: MP4 or M4A .* which libsndfile does not read", str(error))
+
+
+def test_link_to_nothing_in_a_folder_is_found(tree):
+    (tree / "deep" / "gone.wav").symlink_to("nowhere.wav")
+    assert "deep/gone.wav" in found(tree, "deep")
+
+
+def test_folder_of_links(tree, wav, tmp_path_factory):
+    """As snapshots of the Hugging Face hub are."""
+    folder = tmp_path_factory.mktemp("snapshot")
+    (folder / "a").mkdir()
+    (folder / "a" / "one.wav").symlink_to(wav)
+    [(_, clip)] = load_many(find_audio(folder))
+    assert clip.source == str(folder / "a" / "one.wav")
+
+
+def test_folder_that_cannot_be_listed(tree, monkeypatch):
+    def scandir(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(AudioError, match=r"the folder cannot be listed \(Permission denied\)"):
+        find_audio(tree)
 
 
 def test_a_named_file_is_taken_whatever_its_suffix(tree):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from qtokfeatures.audio import iter_blocks, load_audio, load_many
-from qtokfeatures.exceptions import AudioError
+from qtokfeatures.exceptions import AudioError, InputError
 
 Request = http.server.BaseHTTPRequestHandler
 
@@ -232,7 +232,97 @@ def test_redirect_to_nowhere(server):
     fails(server.url("/x"), "the server answered 302 Found")
 
 
+# ---------------------------------------------------------------------------- private addresses
+
+PUBLIC, PRIVATE = "93.184.216.34", "10.1.2.3"
+
+
+@pytest.fixture
+def network(server, monkeypatch):
+    """Give names addresses, all of which are answered by `server`."""
+    names = {"public.test": PUBLIC, "inner.test": PRIVATE, "meta.test": "169.254.169.254",
+             "mapped.test": "::ffff:10.1.2.3"}  # fmt: skip
+    reached = []
+    connect = socket.socket.connect
+
+    def getaddrinfo(host, port, *_args, **_options):
+        address = names.get(host, host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    def reroute(self, address):
+        reached.append(address[0])
+        connect(self, ("127.0.0.1", server.server_port))
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket.socket, "connect", reroute)
+    return reached
+
+
+@pytest.mark.parametrize(
+    "target", ["inner.test", "meta.test", "mapped.test", "127.0.0.1", "10.1.2.3", "[fe80::1]"]
+)
+def test_redirect_from_public_to_private_is_not_followed(target, server, network, wav_bytes):
+    server.routes["/x"] = redirect(f"http://{target}/y")
+    server.routes["/y"] = body(wav_bytes)
+    fails("http://public.test/x", r"redirects to \S+, a private address; not followed, unless")
+    assert network == [PUBLIC]
+    assert load_audio("http://public.test/x", allow_private=True).n_samples == 14_400
+
+
+def test_redirect_to_a_metadata_service_is_never_followed(server, network, wav_bytes):
+    server.routes["/x"] = redirect("http://meta.test/y")
+    fails("http://inner.test/x", r"redirects to 169\.254\.169\.254, a private address")
+    assert network == [PRIVATE]
+
+
+def test_redirect_among_public_or_among_private_hosts_is_followed(server, network, wav_bytes):
+    server.routes["/x"] = redirect("http://public.test/y")
+    server.routes["/y"] = body(wav_bytes)
+    assert load_audio("http://public.test/x", allow_private=False).n_samples == 14_400
+    server.routes["/x"] = redirect("http://inner.test/y")
+    assert load_audio("http://127.0.0.1/x").n_samples == 14_400
+
+
+@pytest.mark.parametrize("host", ["inner.test", "127.0.0.1", "meta.test", "mapped.test"])
+def test_server_refuses_private_addresses(host, network):
+    options = {"allow_private": False}
+    expected = r"is at \S+, a private address, which allow_private=False refuses"
+    fails(f"http://{host}/x", expected, **options)
+    with pytest.raises(AudioError, match=expected):
+        list(iter_blocks(f"http://{host}/x", **options))
+    [(_, error)] = load_many([f"http://{host}/x"], on_error="skip", **options)
+    assert isinstance(error, AudioError)
+    assert network == []
+
+
+def test_server_refuses_file_urls(wav):
+    fails(wav.as_uri(), r"file:// is not read with allow_private=False", allow_private=False)
+    assert load_audio(wav, allow_private=False).n_samples == 14_400
+
+
+@pytest.mark.parametrize("target", ["http://10.1.2.3/y", "http://localhost/y"])
+def test_redirect_through_a_proxy(target, server, monkeypatch, wav_bytes):
+    monkeypatch.setenv("http_proxy", server.url("").rstrip("/"))
+    server.routes["http://93.184.216.34/x"] = redirect(target)
+    server.routes["http://93.184.216.34/y"] = body(wav_bytes)
+    fails("http://93.184.216.34/x", "a private address; not followed")
+    assert load_audio("http://93.184.216.34/y").n_samples == 14_400
+
+
+def test_wrong_allow_private():
+    with pytest.raises(InputError, match="allow_private is True, False or None, got 'no'"):
+        load_audio("http://public.test/x", allow_private="no")
+
+
 # ---------------------------------------------------------------------------- sizes
+
+
+def test_download_of_hours_is_refused(server, encoded):
+    flac = bytearray(encoded(np.zeros(480), "FLAC"))
+    flac[21:26] = bytes([flac[21] & 0xF0]) + (0xFFFF_FFFF).to_bytes(4, "big")
+    server.routes["/x"] = body(bytes(flac))
+    fails(server.url("/x"), r"89478\.49 s or more is longer than max_duration_s=7200")
+    fails(server.url("/x"), "truncated|decoding fails", max_duration_s=float("inf"))
 
 
 def test_announced_too_large(server, wav_bytes):
