@@ -289,9 +289,16 @@ def tasks(
             help="At most N recordings of each instance, and of each class in a fold of ESC-10.",
         ),
     ] = 10,
+    conditions: Annotated[
+        bool,
+        typer.Option(
+            "--conditions/--no-conditions",
+            help="Test in noise, MP3, a room and others too: thirteen times the work.",
+        ),
+    ] = True,
 ) -> dict[str, Any]:
     """Classify instruments and environments by tokens, beside MFCC, log-mel and openSMILE."""
-    return {"notes": notes, "clips": clips}
+    return {"notes": notes, "clips": clips, "conditions": conditions}
 
 
 @_command("inverse")

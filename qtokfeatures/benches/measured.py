@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from importlib import metadata
 from types import UnionType
 from typing import (
@@ -202,9 +202,9 @@ def _restored(kind: Any, value: Any) -> Any:
     origin, args = get_origin(kind), get_args(kind)
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
-        return kind(
-            **{name: _restored(hints[name], value[name]) for name in _measured_fields(kind)}
-        )
+        optional = {each.name for each in fields(kind) if each.default_factory is not MISSING}
+        names = [name for name in _measured_fields(kind) if name in value or name not in optional]
+        return kind(**{name: _restored(hints[name], value[name]) for name in names})
     if origin is tuple and args[-1] is Ellipsis:
         return tuple(_restored(args[0], each) for each in value)
     if origin is tuple:

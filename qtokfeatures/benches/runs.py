@@ -39,7 +39,9 @@ from qtokfeatures.benches.peers import Peer
 from qtokfeatures.benches.robustness.bench import bench_robustness
 from qtokfeatures.benches.robustness.result import RobustnessResult
 from qtokfeatures.benches.speed.bench import SpeedResult, bench_folders
+from qtokfeatures.benches.tasks.baselines import POOLINGS
 from qtokfeatures.benches.tasks.bench import bench_tasks
+from qtokfeatures.benches.tasks.conditions import standard_conditions as task_conditions
 from qtokfeatures.benches.tasks.result import TaskResult
 from qtokfeatures.benches.tasks.sounds import (
     across_soundfonts,
@@ -52,7 +54,6 @@ from qtokfeatures.benches.tasks.sounds import (
 from qtokfeatures.estimators import CodeEmbedding, QTokenizer, TokenHistogram
 from qtokfeatures.examples_audio import example_files
 from qtokfeatures.exceptions import InputError, SkippedClipWarning
-from qtokfeatures.features import BY_LOUDNESS
 from qtokfeatures.progress import Progress, ignore_progress
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def run_bench(
         - ``"stability"``: spoken digits in noise, tokens weighted by stability. Option `per_digit`
           (5).
         - ``"tasks"``: instruments and environments, beside MFCC, log-mel and openSMILE. Options
-          `notes` (16 of each instrument), `clips` (10 of each instance or class).
+          `notes` (16 of each instrument), `clips` (10 of each instance or class), `conditions`
+          (True: also test in noise, MP3, a room and others, thirteen times the work).
         - ``"inverse"``: sounds made for the features of clips. Options `per_kind` (5),
           `fit_per_kind` (40).
         - ``"speed"``: encoding of folders of clips, beside librosa's MFCC. Options `files` (spoken
@@ -266,6 +268,7 @@ def _tasks(
     data: Data = None,
     notes: int = 16,
     clips: int = 10,
+    conditions: bool = True,
     on_progress: Progress | None = None,
 ) -> TaskResult:
     """Classify instruments and environments by tokens, beside MFCC, log-mel and openSMILE."""
@@ -282,10 +285,12 @@ def _tasks(
         ),
         token_features={
             "histogram, 4 codebooks": TokenHistogram(codebooks=4),
-            "embedding, mean and std": CodeEmbedding(),
-            "embedding, mean, std and delta": CodeEmbedding(pooling=("mean", "std", "delta")),
-            "embedding, these and by loudness": CodeEmbedding(pooling=BY_LOUDNESS),
+            **{
+                f"embedding, {name}": CodeEmbedding(pooling=pooling)
+                for name, pooling in POOLINGS.items()
+            },
         },
+        conditions=task_conditions() if conditions else (),
         on_progress=on_progress,
     )
 

@@ -11,11 +11,13 @@ import numpy.typing as npt
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from qtokfeatures.benches.measured import identify
-from qtokfeatures.benches.tasks.baselines import BASELINES, MFCC
+from qtokfeatures.benches.tasks.baselines import FAMILIES, baselines
+from qtokfeatures.benches.tasks.conditions import CLEAN
 from qtokfeatures.benches.tasks.learners import Learnt, classify, cluster
 from qtokfeatures.benches.tasks.result import Compared, TaskResult
 from qtokfeatures.benches.tasks.sounds import SAMPLE_RATE, Sounds, Task
 from qtokfeatures.evaluation.bootstrap import Interval, grouped_interval
+from qtokfeatures.evaluation.perturbations import Perturbation
 from qtokfeatures.exceptions import InputError, QtokError
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
     from qtokfeatures.benches.measured import AnyCodec
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "scikit-learn", "librosa", "opensmile")
+TOKENS: Final = "tokens"
 _RESAMPLES: Final = 1000
 _CLUSTER_RESAMPLES: Final = 300
 _CLUSTER_SCORES: Final = {"ari": adjusted_rand_score, "nmi": normalized_mutual_info_score}
 
 Matrix = npt.NDArray[np.float32]
-Features = dict[str, Matrix]
+ByFeature = dict[str, dict[str, Matrix]]  # feature, condition → (clip, feature)
+Rows = tuple[Compared, ...]
 
 
 def bench_tasks(
@@ -36,72 +40,109 @@ def bench_tasks(
     tasks: Sequence[Task],
     *,
     token_features: Mapping[str, Any],
+    conditions: Sequence[Perturbation] = (),
     on_progress: Progress | None = None,
 ) -> TaskResult:
-    """Scores of every token feature and acoustic baseline at every task.
+    """Scores of every token feature and acoustic baseline at every task, and in conditions.
 
-    Splits and the choice of learners, within the training clips, are the same for every feature.
-    The token feature to judge by is the one that is best there, over all tasks.
+    Splits and the choice of learners, within the clean training clips, are the same for every
+    feature. Of tokens, MFCC and log-mel the feature to judge by is the one that is best there,
+    over all tasks. Clusters are of clean clips only.
     """
     watch = on_progress or ignore_progress
-    if not any(task.splits for task in tasks):
+    classified = [task for task in tasks if task.splits]
+    if not classified:
         raise InputError("expected at least one task of classification, which chooses the feature")
-    distinct: list[Sounds] = []
-    for task in tasks:
-        if not any(task.sounds is known for known in distinct):
-            distinct.append(task.sounds)
-    computed = [
-        (sounds, _features(codec, sounds, token_features))
-        for sounds in with_progress(distinct, "compute features", watch)
-    ]
-    skipped = {name: reason for _, (_, reasons) in computed for name, reason in reasons.items()}
+    usable, skipped = _usable(conditions, tasks[0].sounds)
+    sounds = {id(task.sounds): task.sounds for task in tasks}
+    features: dict[int, ByFeature] = {}
+    for key, own in with_progress(list(sounds.items()), "compute features", watch):
+        features[key], missing = _features(codec, own, token_features, usable)
+        skipped |= missing
+    learnt = {task.name: _learn(task, features[id(task.sounds)], watch) for task in classified}
+    families = {TOKENS: tuple(token_features), **FAMILIES}
+    best = {family: _best(learnt, names) for family, names in families.items()}
+    chosen = best.pop(TOKENS)
+    bases = [name for name in best.values() if name]
     rows = {}
     for task in tasks:
-        own = next(found for sounds, (found, _) in computed if sounds is task.sounds)
-        compare = _classified if task.splits else _clustered
-        rows[task.name] = compare(task, own, watch)
+        if task.splits:
+            rows[task.name] = _compared(task, learnt[task.name], bases)
+        else:
+            rows[task.name] = _clustered(task, features[id(task.sounds)], bases, watch)
     return TaskResult(
         **identify(codec, _PACKAGES),
         tasks=rows,
         about={task.name: task.sounds.about for task in tasks},
-        chosen=_best(rows, token_features),
+        chosen=str(chosen),
         skipped=skipped,
+        perturbed={
+            task.name: _perturbed(task, learnt[task.name], bases) for task in classified if usable
+        },
     )
 
 
-def _features(
-    codec: AnyCodec, sounds: Sounds, token_features: Mapping[str, Any]
-) -> tuple[Features, dict[str, str]]:
-    """Every feature of the clips, and the baselines that are not installed, with the reason."""
-    found: Features = {}
-    skipped: dict[str, str] = {}
-    for name, compute in BASELINES.items():
+def _usable(
+    conditions: Sequence[Perturbation], sounds: Sounds
+) -> tuple[list[Perturbation], dict[str, str]]:
+    """Conditions that work here, tried on one clip, and the others with the reason."""
+    usable, skipped = [], {}
+    for condition in conditions:
         try:
-            found[name] = compute(sounds.waves, SAMPLE_RATE)
+            condition.apply(sounds.waves[0], SAMPLE_RATE, key="0")
+            usable.append(condition)
         except QtokError as error:
-            if name == MFCC:
-                raise
-            skipped[name] = str(error)
-    codes = codec.encode_many(sounds.waves, sr=SAMPLE_RATE)
-    for name, transformer in token_features.items():
-        found[name] = np.asarray(transformer.fit(codes).transform(codes))
+            skipped[condition.name] = str(error)
+    return usable, skipped
+
+
+def _features(
+    codec: AnyCodec,
+    sounds: Sounds,
+    token_features: Mapping[str, Any],
+    conditions: Sequence[Perturbation],
+) -> tuple[ByFeature, dict[str, str]]:
+    """Matrices of every feature by condition, and the baselines that are not installed."""
+    found: ByFeature = {}
+    skipped: dict[str, str] = {}
+    fitted: dict[str, Any] = {}
+    for condition in (None, *conditions):
+        waves = sounds.waves
+        if condition is not None:
+            waves = [condition.apply(y, SAMPLE_RATE, key=f"{i}") for i, y in enumerate(waves)]
+        matrices, missing = baselines(waves, SAMPLE_RATE)
+        skipped |= missing
+        codes = codec.encode_many(waves, sr=SAMPLE_RATE)
+        for name, transformer in token_features.items():
+            if condition is None:
+                fitted[name] = transformer.fit(codes)
+            matrices[name] = np.asarray(fitted[name].transform(codes))
+        for name, matrix in matrices.items():
+            found.setdefault(name, {})[CLEAN if condition is None else condition.name] = matrix
     return found, skipped
 
 
-def _classified(task: Task, features: Features, watch: Progress) -> tuple[Compared, ...]:
-    learnt = {
-        name: classify(task, matrix)
-        for name, matrix in with_progress(list(features.items()), task.name, watch)
-    }
-    tested = np.concatenate([test for _, test in task.splits])
-    instances = task.sounds.instances[tested]
+def _learn(task: Task, features: ByFeature, watch: Progress) -> dict[str, Learnt]:
+    items = with_progress(list(features.items()), task.name, watch)
+    return {name: classify(task, matrices) for name, matrices in items}
+
+
+def _best(learnt: Mapping[str, Mapping[str, Learnt]], names: Sequence[str]) -> str | None:
+    """The feature with the best mean accuracy within the training folds of all tasks, if any."""
+    known = [name for name in names if all(name in own for own in learnt.values())]
+    if not known:
+        return None
+    return max(known, key=lambda name: np.mean([own[name].tuning for own in learnt.values()]))
+
+
+def _compared(task: Task, learnt: Mapping[str, Learnt], bases: Sequence[str]) -> Rows:
     return tuple(
         Compared(
             name,
-            {"accuracy": float(own.right.mean())},
+            {"accuracy": float(own.right[CLEAN].mean())},
             {
-                base: {"accuracy": _gain_in_accuracy(own, learnt[base], instances)}
-                for base in _baselines(features)
+                base: {"accuracy": _gain_in_accuracy(task, own, learnt[base], CLEAN)}
+                for base in bases
                 if base != name
             },
             own.tuning,
@@ -111,21 +152,39 @@ def _classified(task: Task, features: Features, watch: Progress) -> tuple[Compar
     )
 
 
-def _baselines(features: Features) -> list[str]:
-    return [name for name in features if name in BASELINES]
-
-
-def _gain_in_accuracy(own: Learnt, base: Learnt, instances: npt.NDArray[Any]) -> Interval:
-    gain = own.right.astype(float) - base.right
-    return grouped_interval(
-        instances, lambda drawn: float(gain[drawn].mean()), n_resamples=_RESAMPLES
+def _perturbed(task: Task, learnt: Mapping[str, Learnt], bases: Sequence[str]) -> Rows:
+    """Accuracies in every condition, with their differences to the baselines."""
+    return tuple(
+        Compared(
+            name,
+            {condition: float(right.mean()) for condition, right in own.right.items()},
+            {
+                base: {
+                    condition: _gain_in_accuracy(task, own, learnt[base], condition)
+                    for condition in own.right
+                }
+                for base in bases
+                if base != name
+            },
+        )
+        for name, own in learnt.items()
     )
 
 
-def _clustered(task: Task, features: Features, watch: Progress) -> tuple[Compared, ...]:
+def _gain_in_accuracy(task: Task, own: Learnt, base: Learnt, condition: str) -> Interval:
+    tested = np.concatenate([test for _, test in task.splits])
+    gain = own.right[condition].astype(float) - base.right[condition]
+    return grouped_interval(
+        task.sounds.instances[tested],
+        lambda drawn: float(gain[drawn].mean()),
+        n_resamples=_RESAMPLES,
+    )
+
+
+def _clustered(task: Task, features: ByFeature, bases: Sequence[str], watch: Progress) -> Rows:
     found = {
-        name: cluster(task, matrix)
-        for name, matrix in with_progress(list(features.items()), task.name, watch)
+        name: cluster(task, matrices[CLEAN])
+        for name, matrices in with_progress(list(features.items()), task.name, watch)
     }
     everything = np.arange(len(task.labels))
     rows = []
@@ -140,7 +199,7 @@ def _clustered(task: Task, features: Features, watch: Progress) -> tuple[Compare
                 )
                 for key in _CLUSTER_SCORES
             }
-            for base in _baselines(features)
+            for base in bases
             if base != name
         }
         rows.append(Compared(name, scores, intervals))
@@ -155,13 +214,3 @@ def _agreement(key: str, task: Task, clusters: Any, drawn: npt.NDArray[np.int64]
     """Agreement of clusters with labels, mean over seeds."""
     score = _CLUSTER_SCORES[key]
     return float(np.mean([score(task.labels[drawn], each[drawn]) for each in clusters]))
-
-
-def _best(rows: Mapping[str, tuple[Compared, ...]], token_features: Mapping[str, Any]) -> str:
-    """The token feature with the best mean accuracy within the training folds of all tasks."""
-
-    def tuning(name: str) -> float:
-        own = [row.tuning for each in rows.values() for row in each if row.feature == name]
-        return float(np.mean([value for value in own if value is not None]))
-
-    return max(token_features, key=tuning)

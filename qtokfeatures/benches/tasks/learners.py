@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from qtokfeatures.benches.tasks.conditions import CLEAN
 from qtokfeatures.benches.tasks.sounds import Task
 
 Matrix = npt.NDArray[np.float32]
@@ -34,27 +36,31 @@ _INNER_FOLDS: Final = 3
 
 @dataclass(frozen=True, eq=False)
 class Learnt:
-    """Correctly classified clips, accuracy within the training folds, learner of each fold."""
+    """Correctly classified clips (tested clip,) by condition, and the choice of learners."""
 
-    right: npt.NDArray[np.bool_]
-    tuning: float
-    chosen: tuple[str, ...]
+    right: dict[str, npt.NDArray[np.bool_]]
+    tuning: float  # accuracy within the training folds
+    chosen: tuple[str, ...]  # learner of each fold
 
 
-def classify(task: Task, features: Matrix) -> Learnt:
-    """Tests of every split, learnt from its training clips.
+def classify(task: Task, features: Mapping[str, Matrix]) -> Learnt:
+    """Tests of every split in every condition, learnt from its clean training clips.
 
     The learner is chosen within the training clips, by up to three folds that share no instance
     where every class has several, and no clip elsewhere.
     """
-    right, scores, chosen = [], [], []
+    clean = features[CLEAN]
+    right: dict[str, list[Any]] = {condition: [] for condition in features}
+    scores, chosen = [], []
     for train, test in task.splits:
-        name, score = _choose(features[train], task.labels[train], task.sounds.instances[train])
-        learner = _fit(CHOICES[name], features[train], task.labels[train])
-        right.append(learner.predict(features[test]) == task.labels[test])
+        name, score = _choose(clean[train], task.labels[train], task.sounds.instances[train])
+        learner = _fit(CHOICES[name], clean[train], task.labels[train])
+        for condition, matrix in features.items():
+            right[condition].append(learner.predict(matrix[test]) == task.labels[test])
         scores.append(score)
         chosen.append(name)
-    return Learnt(np.concatenate(right), float(np.mean(scores)), tuple(chosen))
+    joined = {condition: np.concatenate(parts) for condition, parts in right.items()}
+    return Learnt(joined, float(np.mean(scores)), tuple(chosen))
 
 
 def cluster(task: Task, features: Matrix) -> list[npt.NDArray[np.int64]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from qtokfeatures.benches.measured import (
@@ -33,6 +33,18 @@ _METHOD: Final = (
         "log-mel: 128 bands in dB, likewise."
     ),
 )
+_POOLED: Final = (
+    "MFCC, log-mel and embeddings are pooled in the same ways: by mean and std, these and delta, "
+    "these and by loudness (each frame weighted by its amplitude, and the loudest frame), and by "
+    "every pooling (minimum, maximum and median, too). Of each the pooling to judge by is the one "
+    "with the best mean accuracy within the training clips of all tasks."
+)
+_CONDITIONS: Final = (
+    "Learners are trained on clean clips and tested on the same clips changed: silence of 20, 46 "
+    "or 92 ms before them; white or pink noise at 20 or 10 dB; MP3 at 32 kbit/s (constant, 24 kHz) "
+    "without and with its delay of 46 ms; a small room (0.3 s, direct sound 3 dB above the "
+    "reverberation); spectra tilted by 6 dB from 1 kHz to 8 kHz and the reverse to 125 Hz."
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,9 @@ class TaskResult(Measured):
     tasks: Mapping[str, tuple[Compared, ...]]
     about: Mapping[str, str]  # the sounds of each task
     chosen: str
-    skipped: Mapping[str, str]  # baselines that were left out, with the reason
+    skipped: Mapping[str, str]  # baselines and conditions that were left out, with the reason
+    # Accuracies in each condition, clean ones first, of every feature at every task.
+    perturbed: Mapping[str, tuple[Compared, ...]] = field(default_factory=dict)
 
     def chosen_rows(self) -> dict[str, Compared]:
         """The row of the chosen feature at each task."""
@@ -79,7 +93,12 @@ class TaskResult(Measured):
             ),
             n_text=2,
         )
-        return (verdict, *(_table(name, rows) for name, rows in self.tasks.items()))
+        return (
+            verdict,
+            *(_table(name, rows) for name, rows in self.tasks.items()),
+            *(_condition_table(name, rows) for name, rows in self.perturbed.items()),
+            *(_difference_table(name, rows, self.chosen) for name, rows in self.perturbed.items()),
+        )
 
     def findings(self) -> Iterable[str]:
         """Sounds of every task, choice, method, baselines left out."""
@@ -89,6 +108,9 @@ class TaskResult(Measured):
             "training clips of all tasks."
         )
         yield from _METHOD
+        features = {row.feature for rows in self.tasks.values() for row in rows}
+        yield _POOLED if "MFCC, every pooling" in features else ""
+        yield _CONDITIONS if self.perturbed else ""
         yield from (f"{name} was left out: {reason}" for name, reason in self.skipped.items())
         yield self.identity()
 
@@ -107,6 +129,28 @@ def _row(row: Compared, keys: tuple[str, ...], bases: list[str]) -> tuple[str, .
     for key in keys:
         cells += [_tenths(row.scores[key]), *(_interval(row, base, key) for base in bases)]
     return (*cells, NOTHING if row.tuning is None else _tenths(row.tuning))
+
+
+def _condition_table(task: str, rows: tuple[Compared, ...]) -> TextTable:
+    cells = tuple((row.feature, *map(_tenths, row.scores.values())) for row in rows)
+    title = f"{task}, accuracy in %, trained on clean clips"
+    return TextTable(title, ("feature", *rows[0].scores), cells)
+
+
+def _difference_table(task: str, rows: tuple[Compared, ...], chosen: str) -> TextTable:
+    """Differences of the chosen token feature to the chosen baselines in every condition."""
+    (own,) = (row for row in rows if row.feature == chosen)
+    cells = tuple(
+        (
+            f"to {base.feature}",
+            *(
+                f"{_tenths(own.scores[key] - base.scores[key])} {_interval(own, base.feature, key)}"
+                for key in own.scores
+            ),
+        )
+        for base in _bases(rows)
+    )
+    return TextTable(f"{task}, difference of {chosen}", ("points", *own.scores), cells)
 
 
 def _verdict_row(task: str, key: str, base: Compared, own: Compared) -> tuple[str, ...]:
