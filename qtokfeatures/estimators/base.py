@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+import sklearn
+import xarray as xr
 from sklearn.base import TransformerMixin
 
 from qtokfeatures.estimators.codec_source import CodecHolder, CodecReference, find_codec
-from qtokfeatures.estimators.xarray_output import plain_if_wrapped
+from qtokfeatures.estimators.xarray_output import XARRAY, is_enabled
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodeSequence, as_code_sequence, feature_array
 
@@ -170,3 +173,44 @@ def choose_codebooks(codebooks: int | Sequence[int] | None, available: int) -> l
             f"list of different indices from 0 to {available - 1}, got {codebooks!r}"
         )
     return chosen
+
+
+def plain_if_wrapped(features: Any, estimator: Any, X: Any) -> Any:
+    """Return features as scikit-learn wraps them for ``set_output``: a table indexed by clip ids."""
+    own = getattr(estimator, "_sklearn_output_config", {})
+    output = own.get("transform", sklearn.get_config()["transform_output"])
+    if output == XARRAY and not is_enabled():
+        raise InputError(
+            f"{type(estimator).__name__} is to return labelled arrays (transform output "
+            "'xarray'), which scikit-learn cannot yet: call qtokfeatures.enable_xarray_output() "
+            "first"
+        )
+    if output in ("default", XARRAY) or not isinstance(features, xr.DataArray):
+        return features
+    if features.ndim > 2:
+        raise InputError(
+            f"{type(estimator).__name__} is to return a table (transform output {output!r}), and "
+            f"{features.dims} make none; set_output(transform='default') gives a labelled array"
+        )
+    if output == "pandas":
+        return pd.DataFrame(features.values, index=_row_index(features, X))
+    return features.values
+
+
+def _row_index(features: xr.DataArray, X: Any) -> Any:
+    """Return the index of X, as scikit-learn requires of tables, or else the ids of the clips."""
+    if isinstance(X, (pd.DataFrame, pd.Series)):
+        return X.index
+    rows = [name for name in ("clip", "time") if name in features.coords]
+    columns = [features[name].values for name in rows if features[name].dims == features.dims[:1]]
+    if len(columns) > 1:  # rows are frames
+        return pd.MultiIndex.from_arrays(columns, names=rows)
+    return pd.Index(columns[0], name=rows[0]) if columns else None
+
+
+def with_short_indices(matrix: Any) -> Any:
+    """Give a sparse matrix 32-bit indices, as much of scikit-learn requires."""
+    if max(*matrix.shape, matrix.nnz) <= np.iinfo(np.int32).max:
+        matrix.indices = matrix.indices.astype(np.int32, copy=False)
+        matrix.indptr = matrix.indptr.astype(np.int32, copy=False)
+    return matrix

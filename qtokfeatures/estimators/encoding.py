@@ -1,4 +1,4 @@
-"""Audio clips to codes, each clip encoded once, in batches of some seconds."""
+"""Audio clips to codes, each encoded once; and rows of features for all clips, encoded or not."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
+import xarray as xr
 
 from qtokfeatures.audio import AudioClip, load_many, resample
+from qtokfeatures.estimators.base import with_short_indices
 from qtokfeatures.exceptions import AudioError, InputError
-from qtokfeatures.labelled import build_codes, schema
+from qtokfeatures.labelled import build_codes, feature_array, schema
 from qtokfeatures.labelled.entry_locks import MAX_LOCKS, EntryLocks
+from qtokfeatures.labelled.labels import missing_like
 from qtokfeatures.labelled.naming import clip_ids_from_sources
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from qtokfeatures.codecs import Codec
     from qtokfeatures.labelled import CodeCache
 
@@ -196,3 +198,57 @@ def _at_rate(clip: AudioClip, rate: int) -> AudioClip:
 
 def _seconds(clips: dict[str, AudioClip]) -> float:
     return sum(clip.duration_s for clip in clips.values())
+
+
+def label_rows(values: Any, ds: xr.Dataset, transformer: Any) -> Any:
+    """Label a table (clip, feature) that a transformer of codes returned; pass on anything else."""
+    if isinstance(values, xr.DataArray) or scipy.sparse.issparse(values):
+        return values
+    array = np.asarray(values)
+    if array.ndim != 2 or len(array) != ds.sizes[schema.CLIP]:
+        return values
+    names = _names(transformer, array.shape[1])
+    return feature_array(array, ds_or_clips=ds, feature_names=names)
+
+
+def fill_missing_rows(features: Any, encoded: EncodedClips) -> Any:
+    """Insert a row of NaN for each clip that could not be used."""
+    if not encoded.errors:
+        return features
+    if scipy.sparse.issparse(features):
+        return _filled_sparse(features, encoded)
+    if isinstance(features, xr.DataArray) and features.dims[0] == schema.CLIP:
+        return _filled_array(features, encoded)
+    return features
+
+
+def _filled_sparse(features: Any, encoded: EncodedClips) -> Any:
+    missing = np.full((len(encoded.errors), features.shape[1]), np.nan, dtype=features.dtype)
+    stacked = scipy.sparse.vstack([features, scipy.sparse.csr_array(missing)], format="csr")
+    return with_short_indices(stacked[np.argsort([*encoded.kept, *encoded.errors])])
+
+
+def _filled_array(features: xr.DataArray, encoded: EncodedClips) -> xr.DataArray:
+    values = np.full((len(encoded.clip_ids), *features.shape[1:]), np.nan, dtype=features.dtype)
+    values[encoded.kept] = features.values
+    coords = {
+        name: _filled_coord(coord.variable, encoded) for name, coord in features.coords.items()
+    }
+    coords[schema.CLIP] = xr.Variable(schema.CLIP, encoded.clip_ids, features[schema.CLIP].attrs)
+    coords[schema.SOURCE] = xr.Variable(schema.CLIP, encoded.sources)
+    return xr.DataArray(values, coords, features.dims, features.name, features.attrs)
+
+
+def _filled_coord(coord: xr.Variable, encoded: EncodedClips) -> xr.Variable:
+    if coord.dims != (schema.CLIP,):
+        return coord
+    missing = missing_like(coord.values, len(encoded.clip_ids))
+    filled = missing.astype(np.result_type(missing, coord.dtype))
+    filled[encoded.kept] = coord.values
+    return xr.Variable(schema.CLIP, filled, coord.attrs)
+
+
+def _names(transformer: Any, n_features: int) -> list[str]:
+    if hasattr(transformer, "get_feature_names_out"):
+        return [str(name) for name in transformer.get_feature_names_out()]
+    return [f"feature{i}" for i in range(n_features)]

@@ -11,8 +11,7 @@ import numpy.typing as npt
 import scipy.sparse
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from qtokfeatures.estimators.base import ClipFeatures
-from qtokfeatures.estimators.feature_rows import with_short_indices
+from qtokfeatures.estimators.base import ClipFeatures, with_short_indices
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.features import (
     WEIGHTINGS,

@@ -9,9 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import TransformerMixin
 
+from qtokfeatures.estimators.base import plain_if_wrapped
 from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
-from qtokfeatures.estimators.encoding import EncodedClips, encode_clips
-from qtokfeatures.estimators.feature_rows import fill_missing_rows, label_rows
+from qtokfeatures.estimators.encoding import (
+    EncodedClips,
+    encode_clips,
+    fill_missing_rows,
+    label_rows,
+)
 from qtokfeatures.estimators.frame_bank import FrameBank
 from qtokfeatures.estimators.inputs import (
     are_codes,
@@ -22,7 +27,6 @@ from qtokfeatures.estimators.inputs import (
 )
 from qtokfeatures.estimators.presets import feature_transformer
 from qtokfeatures.estimators.resynthesis import PooledSound, sounds_of_features
-from qtokfeatures.estimators.xarray_output import plain_if_wrapped
 from qtokfeatures.exceptions import InputError, SkippedClipWarning
 from qtokfeatures.labelled import CodeSequence, as_code_sequence, resolve_cache
 from qtokfeatures.parameters import number, one_of

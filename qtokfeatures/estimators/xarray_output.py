@@ -21,7 +21,7 @@ from qtokfeatures.estimators.feature_table import (
     row_coords,
     side_by_side,
 )
-from qtokfeatures.exceptions import InputError, UnsupportedVersionError
+from qtokfeatures.exceptions import UnsupportedVersionError
 from qtokfeatures.labelled import CodeSequence, schema
 from qtokfeatures.labelled.labels import text_array
 from qtokfeatures.labelled.views import clip_coords
@@ -235,28 +235,3 @@ def _passed_on(X_original: xr.DataArray, names: list[str]) -> dict[str, Any]:
     place = given.get_indexer(pd.Index(names))
     coords = column_coords(X_original)
     return {name: (schema.FEATURE, values[place]) for name, values in coords.items()}
-
-
-def plain_if_wrapped(features: Any, estimator: Any, X: Any) -> Any:
-    """Return features without labels where scikit-learn wraps them, as ``set_output`` requests.
-
-    The index of a Series `X` is kept, which scikit-learn < 1.6 does not do.
-    """
-    own = getattr(estimator, "_sklearn_output_config", {})
-    output = own.get("transform", sklearn.get_config()["transform_output"])
-    if output == XARRAY and not is_enabled():
-        raise InputError(
-            f"{type(estimator).__name__} is to return labelled arrays (transform output "
-            "'xarray'), which scikit-learn cannot yet: call qtokfeatures.enable_xarray_output() "
-            "first"
-        )
-    if output in ("default", XARRAY) or not isinstance(features, xr.DataArray):
-        return features
-    if features.ndim > 2:
-        raise InputError(
-            f"{type(estimator).__name__} is to return a table (transform output {output!r}), and "
-            f"{features.dims} make none; set_output(transform='default') gives a labelled array"
-        )
-    if output == "pandas" and isinstance(X, pd.Series):
-        return pd.DataFrame(features.values, index=X.index)
-    return features.values
