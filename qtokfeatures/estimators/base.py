@@ -176,7 +176,7 @@ def choose_codebooks(codebooks: int | Sequence[int] | None, available: int) -> l
 
 
 def plain_if_wrapped(features: Any, estimator: Any, X: Any) -> Any:
-    """Return features as scikit-learn wraps them for ``set_output``: a table indexed by clip ids."""
+    """Return features as ``set_output`` wants them: a table is indexed by the ids of the clips."""
     own = getattr(estimator, "_sklearn_output_config", {})
     output = own.get("transform", sklearn.get_config()["transform_output"])
     if output == XARRAY and not is_enabled():

@@ -61,7 +61,7 @@ def encode_clips(
     items: Any,
     codec: Codec,
     *,
-    sr: int,
+    sr: int | None,
     batch_s: float,
     cache: CodeCache,
     on_error: str,

@@ -43,8 +43,8 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
     ----------
     codec : str, path or Codec, default="mini"
         The codec; see :class:`~qtokfeatures.QTokenizer`.
-    sr : int, default=24000
-        Rate of bare arrays, in Hz.
+    sr : int, optional
+        Rate of bare arrays, in Hz; without it they are refused.
     device : str, default="auto"
         Device that the codec is loaded onto, as in :func:`qtokfeatures.load_codec`.
     reference : {"auto", "codec", "clips"}, default="auto"
@@ -75,7 +75,7 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
     --------
     >>> import numpy as np
     >>> import qtokfeatures as qt
-    >>> detector = OutOfDomainDetector().fit(qt.example_files())
+    >>> detector = OutOfDomainDetector(sr=24000).fit(qt.example_files())
     >>> clicks = np.zeros(24000)
     >>> clicks[::50] = 1.0
     >>> detector.predict([clicks]).tolist(), detector.predict(qt.example_files()[:3]).tolist()
@@ -86,7 +86,7 @@ class OutOfDomainDetector(OutlierMixin, CodecHolder):
         self,
         codec: Any = "mini",
         *,
-        sr: int = 24000,
+        sr: int | None = None,
         device: str = "auto",
         reference: str = "auto",
         contamination: Any = "auto",

@@ -61,8 +61,8 @@ def sonify(
     Returns
     -------
     Sonified
-        ``(y, sr, frames)``: audio at the rate ``sr`` of the QTokenizer, and the real frames that
-        it consists of.
+        ``(y, sr, frames)``: audio, its rate (the QTokenizer's `sr`, or that of the codec) and the
+        real frames that it consists of.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def sonify(
     >>> rng = np.random.default_rng(0)
     >>> clips = [np.sin(np.arange(12000) * f) for f in (0.05, 0.051)]
     >>> clips += [rng.normal(0, 0.1, 12000), rng.normal(0, 0.1, 12000)]
-    >>> pipe = qt.Pipeline([qt.QTokenizer(), KMeans(2, random_state=0)]).fit(clips)
+    >>> pipe = qt.Pipeline([qt.QTokenizer(sr=24000), KMeans(2, random_state=0)]).fit(clips)
     >>> noise = sonify(pipe, cluster=pipe[-1].labels_[3])
     >>> noise.y.shape, noise.sr
     ((12000,), 24000)
@@ -98,7 +98,7 @@ def sonify(
     target = _cluster_vector(pipe, cluster) if label is None else _class_vector(pipe, label)
     tokenizer = pipe[0]
     (sound,) = tokenizer.resynthesize(target[None], duration_s=duration_s)
-    return Sonified(sound.y, tokenizer.sr, sound.frames)
+    return Sonified(sound.y, tokenizer._sound_rate(), sound.frames)  # noqa: SLF001
 
 
 def _check_pipeline(pipe: Any) -> None:

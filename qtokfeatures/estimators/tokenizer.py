@@ -59,8 +59,9 @@ class QTokenizer(TransformerMixin, CodecHolder):
         would have to decode to know levels. ``"both"`` joins them side by side. Any other
         transformer of a :class:`~qtokfeatures.CodeSequence` is cloned; its parameters can be
         searched as ``features__…``, and its ``codec``, where None, is this one.
-    sr : int, default=24000
-        Rate of bare arrays, in Hz. Files, ``(y, sr)`` pairs and AudioClips have their own.
+    sr : int, optional
+        Rate of bare arrays, in Hz; without it they are refused. Files, ``(y, sr)`` pairs and
+        AudioClips have their own rate.
     device : str, default="auto"
         Device that the codec is loaded onto, as in :func:`qtokfeatures.load_codec`. A codec that
         is loaded already stays where it is.
@@ -94,7 +95,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
     -----
     X may be a list of paths, URLs, bytes, ``(y, sr)`` pairs, arrays or AudioClips, also mixed; a
     pandas Series or one-column DataFrame of paths; an array of paths; a 2-D float array of clips
-    of equal length, at `sr`; or codes, a Dataset or CodeSequence, which are not encoded again. A
+    of equal length; or codes, a Dataset or CodeSequence, which are not encoded again. A
     DataArray of clips keeps its coordinates along the first dimension: a text index becomes the ids
     of the clips, the others become labels.
 
@@ -106,7 +107,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
     >>> rng = np.random.default_rng(0)
     >>> clips = [np.sin(np.arange(24000) * f) for f in (0.05, 0.051)]
     >>> clips += [rng.normal(0, 0.1, 24000), rng.normal(0, 0.1, 24000)]
-    >>> labels = make_pipeline(QTokenizer(), KMeans(2, random_state=0)).fit_predict(clips)
+    >>> labels = make_pipeline(QTokenizer(sr=24000), KMeans(2, random_state=0)).fit_predict(clips)
     >>> bool(labels[0] == labels[1] != labels[2] == labels[3])
     True
     """
@@ -116,7 +117,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
         codec: Any = "mini",
         *,
         features: Any = "histogram",
-        sr: int = 24000,
+        sr: int | None = None,
         device: str = "auto",
         batch_s: float = 120.0,
         cache: Any = "memory",
@@ -242,7 +243,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
         -------
         list of ndarray of float32, shape (sample,)
             For codes, ``X.n_samples`` samples at the rates ``X.sample_rate``; for features, at the
-            rate `sr`.
+            rate `sr`, or that of the codec without `sr`.
 
         Raises
         ------
@@ -289,7 +290,8 @@ class QTokenizer(TransformerMixin, CodecHolder):
         Returns
         -------
         list of PooledSound
-            ``y`` at the rate `sr`, and ``frames``, the clip and the time of each frame.
+            ``y``, at the rate of :meth:`inverse_transform`, and ``frames``, the clip and the
+            time of each frame.
 
         Raises
         ------
@@ -306,7 +308,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
             codec=codec,
             transformer=self.features_,
             bank=self.bank_,
-            sr=self.sr,
+            sr=self._sound_rate(),
             duration_s=duration_s,
         )
 
@@ -351,6 +353,10 @@ class QTokenizer(TransformerMixin, CodecHolder):
             )
         super().set_params(**params)
         return self
+
+    def _sound_rate(self) -> int:
+        """Return the rate of sounds for features, in Hz."""
+        return self.spec_.sample_rate if self.sr is None else self.sr
 
     def _find_codec(self) -> Codec:
         return find_codec(self.codec, device=self.device)

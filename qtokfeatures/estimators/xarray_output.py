@@ -65,7 +65,7 @@ def enable_xarray_output() -> None:
     >>> from sklearn.preprocessing import StandardScaler
     >>> qt.enable_xarray_output()
     >>> noise = np.random.default_rng(0).normal(0, 0.1, size=(3, 24000))
-    >>> pipe = qt.Pipeline([qt.QTokenizer(features="embedding"), StandardScaler()])
+    >>> pipe = qt.Pipeline([qt.QTokenizer(sr=24000, features="embedding"), StandardScaler()])
     >>> scaled = pipe.set_output(transform="xarray").fit_transform(noise)
     >>> scaled.dims, scaled.feature.values[:2].tolist(), scaled.statistic.values[:2].tolist()
     (('clip', 'feature'), ['mean_0', 'mean_1'], ['mean', 'mean'])

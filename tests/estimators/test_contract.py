@@ -37,9 +37,11 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "QTokenizer": Case(qt.QTokenizer(features=HISTOGRAM), "audio", ("features__bins", 4)),
+    "QTokenizer": Case(qt.QTokenizer(sr=24000, features=HISTOGRAM), "audio", ("features__bins", 4)),
     "QTokenizer of codes": Case(qt.QTokenizer(features=HISTOGRAM), "codes", ("sr", 16000)),
-    "QTokenizer, both": Case(qt.QTokenizer(features="both"), "audio", ("features", "embedding")),
+    "QTokenizer, both": Case(
+        qt.QTokenizer(sr=24000, features="both"), "audio", ("features", "embedding")
+    ),
     "TokenHistogram": Case(HISTOGRAM, "codes", ("codebooks", [1])),
     "TokenHistogram, tfidf": Case(
         qt.TokenHistogram(codebooks=[3], bins=6, ngram=2, weighting="tfidf"),
@@ -59,7 +61,7 @@ CASES = {
     "FrameFeatures": Case(qt.FrameFeatures(codebooks=4), "codes", ("padded", True), rows="frame"),
     "FrameFeatures, padded": Case(qt.FrameFeatures(padded=True), "codes", ("padded", False)),
     "Pipeline": Case(
-        qt.Pipeline([qt.QTokenizer(features=HISTOGRAM), StandardScaler()]),
+        qt.Pipeline([qt.QTokenizer(sr=24000, features=HISTOGRAM), StandardScaler()]),
         "audio",
         ("qtokenizer__features__bins", 4),
         rows="unlabelled",

@@ -22,13 +22,13 @@ from qtokfeatures.labelled.cache import MemoryCache
 
 @pytest.fixture
 def tokenizer(band_codec) -> QTokenizer:
-    return QTokenizer(band_codec, features=TokenHistogram(bins=8), cache=None)
+    return QTokenizer(band_codec, sr=24000, features=TokenHistogram(bins=8), cache=None)
 
 
 class TestEncodingOnce:
     def test_the_cache_goes_by_content(self, make_band_codec, files, clips) -> None:
         band_codec = make_band_codec("bands-in-memory")
-        tokenizer = QTokenizer(band_codec, features="embedding")
+        tokenizer = QTokenizer(band_codec, sr=24000, features="embedding")
         tokenizer.fit_transform(files)
         tokenizer.transform(clips)
         clone(tokenizer).fit(files[::-1])
@@ -46,37 +46,37 @@ class TestEncodingOnce:
         cache = MemoryCache()
         for fingerprint in ("bands-1", "bands-2"):
             codec = make_band_codec(fingerprint)
-            QTokenizer(codec, cache=cache).encode(files)
+            QTokenizer(codec, sr=24000, cache=cache).encode(files)
             assert codec.n_encoded == 8
 
     def test_clones_share_a_cache_that_is_an_object(self, make_band_codec, files) -> None:
         codec = make_band_codec()
-        tokenizer = QTokenizer(codec, cache=MemoryCache())
+        tokenizer = QTokenizer(codec, sr=24000, cache=MemoryCache())
         tokenizer.encode(files)
         clone(tokenizer).encode(files)
         assert codec.n_encoded == 8
 
     def test_without_cache_every_call_encodes(self, band_codec, files) -> None:
-        tokenizer = QTokenizer(band_codec, cache=None, features="embedding")
+        tokenizer = QTokenizer(band_codec, sr=24000, cache=None, features="embedding")
         tokenizer.fit_transform(files)
         assert band_codec.n_encoded == 8
         tokenizer.transform(files)
         assert band_codec.n_encoded == 16
 
     def test_the_same_clip_twice_is_encoded_once(self, band_codec, files) -> None:
-        ds = QTokenizer(band_codec, cache=None).encode([files[0], files[1], files[0]])
+        ds = QTokenizer(band_codec, sr=24000, cache=None).encode([files[0], files[1], files[0]])
         assert band_codec.n_encoded == 2
         assert ds["clip"].values.tolist() == ["clip0.wav", "clip1.wav", "clip0.wav#2"]
         first, _, again = CodeSequence(ds)
         np.testing.assert_array_equal(first, again)
 
     def test_batches_hold_so_many_seconds(self, band_codec, clips) -> None:
-        QTokenizer(band_codec, batch_s=1.45, cache=None).encode(clips)
+        QTokenizer(band_codec, sr=24000, batch_s=1.45, cache=None).encode(clips)
         assert np.allclose(band_codec.batches, [0.4 + 0.5, 0.6 + 0.7, 0.8, 0.9, 1.0, 1.1])
 
     def test_the_batch_size_changes_nothing(self, band_codec, clips) -> None:
-        one = QTokenizer(band_codec, batch_s=0.01, cache=None).encode(clips)
-        assert one.identical(QTokenizer(band_codec, cache=None).encode(clips))
+        one = QTokenizer(band_codec, sr=24000, batch_s=0.01, cache=None).encode(clips)
+        assert one.identical(QTokenizer(band_codec, sr=24000, cache=None).encode(clips))
 
 
 def search(tokenizer: QTokenizer) -> GridSearchCV:
@@ -99,7 +99,7 @@ class TestSearching:
     def test_every_clip_is_encoded_once(self, make_band_codec, ten, tmp_path, kind: str) -> None:
         codec = make_band_codec(f"searched-{kind}")
         cache = "memory" if kind == "memory" else tmp_path
-        found = search(QTokenizer(codec, features=TokenHistogram(), cache=cache))
+        found = search(QTokenizer(codec, sr=24000, features=TokenHistogram(), cache=cache))
         found.fit(ten, [0, 1] * 5)
         assert len(found.cv_results_["params"]) == 8
         assert codec.n_encoded == 10
@@ -114,7 +114,7 @@ class TestSearching:
                     file.write(f"{os.getpid()} {key}\n")
 
         tokenizer = QTokenizer(
-            features=TokenHistogram(codebooks=1), cache=LoggingCache(tmp_path / "codes")
+            sr=24000, features=TokenHistogram(codebooks=1), cache=LoggingCache(tmp_path / "codes")
         )
         grid = {"qtokenizer__features__bins": [2, 4]}
         pipe = make_pipeline(tokenizer, SVC())
@@ -128,7 +128,7 @@ class TestSearching:
             "qtokenizer__codec": codecs,
             "qtokenizer__features": [TokenHistogram(bins=4), CodeEmbedding(combine="concatenate")],
         }
-        tokenizer = QTokenizer(codecs[0], cache=MemoryCache())
+        tokenizer = QTokenizer(codecs[0], sr=24000, cache=MemoryCache())
         found = GridSearchCV(make_pipeline(tokenizer, SVC()), grid, cv=5).fit(ten, [0, 1] * 5)
         assert [codec.n_encoded for codec in codecs] == [10, 10]
         assert found.best_estimator_["qtokenizer"].spec_ in [codec.spec for codec in codecs]
@@ -139,7 +139,7 @@ class TestSearching:
             "qtokenizer__features__codebooks": [1, [0, 2], None],
             "qtokenizer__features__pooling": ["mean", ("mean", "q90")],
         }
-        tokenizer = QTokenizer(codec, features=CodeEmbedding(), cache=MemoryCache())
+        tokenizer = QTokenizer(codec, sr=24000, features=CodeEmbedding(), cache=MemoryCache())
         found = GridSearchCV(make_pipeline(tokenizer, SVC()), grid, cv=5).fit(ten, [0, 1] * 5)
         assert len(found.cv_results_["params"]) == 6
         assert codec.n_encoded == 10
@@ -149,7 +149,7 @@ def encode_slowly(folder: Path, codec: Any, clips: list[np.ndarray], answers: An
     """Encode clips into a folder, and tell how many of them were not there."""
     encode = codec.encode
     codec.encode = lambda y: (time.sleep(0.03), encode(y))[1]
-    ds = QTokenizer(codec, cache=folder, batch_s=0.8).encode(clips)
+    ds = QTokenizer(codec, sr=24000, cache=folder, batch_s=0.8).encode(clips)
     answers.put((codec.n_encoded, ds.codes.values))
 
 
@@ -171,7 +171,9 @@ class TestTwoWriters:
         for writer in writers:
             writer.join()
         assert sum(n_encoded for n_encoded, _ in found) == len(clips)
-        expected = QTokenizer(make_band_codec("raced"), cache=None).encode(clips).codes.values
+        expected = (
+            QTokenizer(make_band_codec("raced"), sr=24000, cache=None).encode(clips).codes.values
+        )
         assert found[0][1].shape == found[1][1].shape == expected.shape
         assert any(np.array_equal(codes, expected) for _, codes in found)
         assert sorted(file.suffix for file in tmp_path.rglob("*.*")) == [".codes"] * len(clips)
@@ -180,9 +182,9 @@ class TestTwoWriters:
         broken = make_band_codec("fails")
         broken.encode = lambda y: 1 / 0
         with pytest.raises(ZeroDivisionError):
-            QTokenizer(broken, cache=tmp_path).encode(clips)
+            QTokenizer(broken, sr=24000, cache=tmp_path).encode(clips)
         works = make_band_codec("fails")
-        QTokenizer(works, cache=tmp_path).encode(clips)
+        QTokenizer(works, sr=24000, cache=tmp_path).encode(clips)
         assert works.n_encoded == len(clips)
 
     def test_an_entry_that_another_did_not_make_is_made(
@@ -196,15 +198,15 @@ class TestTwoWriters:
         monkeypatch.setattr(
             type(other), "wait", lambda locks, key: (other.release_all(), wait(locks, key))
         )
-        expected = QTokenizer(make_band_codec("given up"), cache=None).encode(clips)
-        assert QTokenizer(codec, cache=cache).encode(clips).identical(expected)
+        expected = QTokenizer(make_band_codec("given up"), sr=24000, cache=None).encode(clips)
+        assert QTokenizer(codec, sr=24000, cache=cache).encode(clips).identical(expected)
         assert codec.n_encoded == len(clips)
         assert [round(seconds, 1) for seconds in codec.batches][-1] == 0.6
 
 
 def test_a_damaged_entry_is_made_again(make_band_codec, clips, tmp_path) -> None:
     codec = make_band_codec("damaged")
-    tokenizer = QTokenizer(codec, cache=tmp_path)
+    tokenizer = QTokenizer(codec, sr=24000, cache=tmp_path)
     expected = tokenizer.encode(clips)
     damaged, *_ = sorted(tmp_path.rglob("*.codes"))
     damaged.write_bytes(damaged.read_bytes()[:-1])

@@ -19,9 +19,9 @@ if not hasattr(estimator_checks, "estimator_checks_generator"):
 
 #: One of each class. Rows of numbers are clips of equal length to those that take audio.
 ESTIMATORS = [
-    QTokenizer(features=TokenHistogram(codebooks=1, bins=4)),
+    QTokenizer(sr=24000, features=TokenHistogram(codebooks=1, bins=4)),
     # By mini's own reference all clips of a few random samples are outliers.
-    OutOfDomainDetector(reference="clips", contamination=0.1),
+    OutOfDomainDetector(sr=24000, reference="clips", contamination=0.1),
 ]
 
 CLIPS_DIFFER_IN_LENGTH = "transform takes clips that are longer or shorter than those of fit"

@@ -226,7 +226,7 @@ def test_sparse_rows_are_what_estimators_take(codes, weighting: str, estimator) 
 
 def test_rows_of_clips_that_could_not_be_used_have_short_indices_too(band_codec, clips) -> None:
     tokenizer = qt.QTokenizer(
-        band_codec, features=TokenHistogram(bins=4, sparse_output=True), on_error="nan"
+        band_codec, sr=24000, features=TokenHistogram(bins=4, sparse_output=True), on_error="nan"
     )
     with pytest.warns(qt.exceptions.SkippedClipWarning):
         rows = tokenizer.fit_transform([*clips[:2], np.array([np.nan])])

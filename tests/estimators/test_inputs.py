@@ -11,10 +11,8 @@ import scipy.sparse
 import xarray as xr
 
 from qtokfeatures.audio import load_audio
-from qtokfeatures.estimators import QTokenizer, TokenHistogram
-from qtokfeatures.exceptions import (
-    InputError,
-)
+from qtokfeatures.estimators import OutOfDomainDetector, QTokenizer, TokenHistogram
+from qtokfeatures.exceptions import AudioError, InputError
 from qtokfeatures.labelled import CodeSequence
 
 N_FEATURES = 3 * 8
@@ -22,7 +20,7 @@ N_FEATURES = 3 * 8
 
 @pytest.fixture
 def tokenizer(band_codec) -> QTokenizer:
-    return QTokenizer(band_codec, features=TokenHistogram(bins=8), cache=None)
+    return QTokenizer(band_codec, sr=24000, features=TokenHistogram(bins=8), cache=None)
 
 
 class TestWhatXMayBe:
@@ -96,6 +94,25 @@ class TestWhatXMayBe:
         self.same_rows(tokenizer, [(y, 16000) for y in rows], features)
         np.testing.assert_allclose(features.duration, 0.5)
 
+    @pytest.mark.parametrize("kind", ["arrays", "table", "lists", "tensor", "labelled", "mixed"])
+    def test_bare_arrays_need_a_rate(self, band_codec, clips, files, kind) -> None:
+        torch = pytest.importorskip("torch")
+        rows = np.stack([y[:8000] for y in clips])
+        X = {
+            "arrays": clips,
+            "table": rows,
+            "lists": rows[:2].tolist(),
+            "tensor": torch.as_tensor(rows),
+            "labelled": xr.DataArray(rows, dims=("clip", "sample")),
+            "mixed": [files[0], clips[1]],
+        }[kind]
+        for estimator in (
+            QTokenizer(band_codec, features=TokenHistogram(bins=8)),
+            OutOfDomainDetector(reference="clips"),
+        ):
+            with pytest.raises(AudioError, match="does not say its sampling rate; pass sr="):
+                estimator.fit(X)
+
     def test_torch_tensors(self, tokenizer, clips) -> None:
         torch = pytest.importorskip("torch")
         rows = torch.as_tensor(np.stack([y[:8000] for y in clips]))
@@ -166,11 +183,11 @@ class TestWhatXMayBe:
 @pytest.mark.parametrize("n", [4, 16])
 def test_labels_are_as_many_as_clips(band_codec, clips, n: int) -> None:
     with pytest.raises(InputError, match=f"y must have an entry for each of 8 clips, got {n}"):
-        QTokenizer(band_codec).fit(clips, ["a"] * n)
+        QTokenizer(band_codec, sr=24000).fit(clips, ["a"] * n)
 
 
 def test_no_codes_are_no_clips(band_codec, clips) -> None:
-    tokenizer = QTokenizer(band_codec, features="embedding")
+    tokenizer = QTokenizer(band_codec, sr=24000, features="embedding")
     with pytest.raises(InputError, match="X holds no clips"):
         tokenizer.fit(CodeSequence(tokenizer.encode(clips))[[]])
 
@@ -178,9 +195,9 @@ def test_no_codes_are_no_clips(band_codec, clips) -> None:
 def test_a_wide_table_is_not_listed_in_full(band_codec) -> None:
     table = pd.DataFrame(np.zeros((2, 400)), columns=[f"x{i}" for i in range(400)])
     with pytest.raises(InputError, match=r"table of 400 columns \(x0, .*, x9, …\)"):
-        QTokenizer(band_codec).fit(table)
+        QTokenizer(band_codec, sr=24000).fit(table)
 
 
 def test_a_list_of_samples_is_one_clip(band_codec) -> None:
     with pytest.raises(InputError, match=r"array of 3 numbers, which is one clip: pass \[X\]"):
-        QTokenizer(band_codec).fit([0.0, 0.5, 0.1])
+        QTokenizer(band_codec, sr=24000).fit([0.0, 0.5, 0.1])

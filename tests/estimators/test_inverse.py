@@ -24,7 +24,7 @@ FITTED = ("flute_C4", "flute_G4", "guitar_C4", "guitar_G4", "organ_C4", "organ_E
 
 @pytest.fixture
 def band_tokenizer(band_codec) -> qt.QTokenizer:
-    return qt.QTokenizer(band_codec, features=qt.TokenHistogram(bins=8))
+    return qt.QTokenizer(band_codec, sr=24000, features=qt.TokenHistogram(bins=8))
 
 
 def cut(name: str, seconds: float) -> tuple[np.ndarray, int]:
@@ -51,7 +51,7 @@ def sounds() -> list[Any]:
 @pytest.fixture(scope="module")
 def fitted(sounds: list[Any]) -> dict[str, Any]:
     return {
-        name: qt.QTokenizer(features=name).fit(sounds)
+        name: qt.QTokenizer(sr=24000, features=name).fit(sounds)
         for name in ("histogram", "embedding", "both")
     }
 
@@ -65,7 +65,7 @@ class TestCloseness:
         names = [file.stem for file in qt.example_files()]
         held_out = names[::4]
         sounds = [cut(name, 1.6) for name in names if name not in held_out]
-        tokenizer = qt.QTokenizer(features="embedding").fit(sounds)
+        tokenizer = qt.QTokenizer(sr=24000, features="embedding").fit(sounds)
         closer = [is_closer(tokenizer, sounds, cut(name, 1.6)) for name in held_out]
         assert sum(closer) >= 0.8 * len(held_out)
 
@@ -124,9 +124,9 @@ class TestTargets:
 
     def test_sparse_features(self, band_codec, clips) -> None:
         features = qt.TokenHistogram(bins=8, sparse_output=True)
-        tokenizer = qt.QTokenizer(band_codec, features=features)
+        tokenizer = qt.QTokenizer(band_codec, sr=24000, features=features)
         rows = tokenizer.fit_transform(clips)
-        dense = qt.QTokenizer(band_codec, features=qt.TokenHistogram(bins=8)).fit(clips)
+        dense = qt.QTokenizer(band_codec, sr=24000, features=qt.TokenHistogram(bins=8)).fit(clips)
         for made, expected in zip(
             tokenizer.resynthesize(rows[:2]), dense.resynthesize(rows[:2].toarray()), strict=True
         ):

@@ -11,14 +11,14 @@ from qtokfeatures.features import BY_LOUDNESS
 
 
 def test_levels_count_where_the_codes_tell_them(band_codec, codes) -> None:
-    features = qt.QTokenizer(band_codec, features="embedding").fit(codes).features_
+    features = qt.QTokenizer(band_codec, sr=24000, features="embedding").fit(codes).features_
     assert features.pooling == BY_LOUDNESS
 
 
 def test_nothing_is_decoded_to_tell_levels(band_codec, codes, monkeypatch) -> None:
     monkeypatch.setattr(type(band_codec), "levels_in_codes", False)
     monkeypatch.delattr(type(band_codec), "levels")
-    table = qt.QTokenizer(band_codec, features="embedding").fit_transform(codes)
+    table = qt.QTokenizer(band_codec, sr=24000, features="embedding").fit_transform(codes)
     assert np.unique(table.statistic.values).tolist() == ["mean", "std"]
     assert feature_transformer("both", band_codec, 3).pooling == ("mean", "std")
 

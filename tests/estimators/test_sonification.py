@@ -23,7 +23,7 @@ KINDS = ["tone", "noise"] * 4
 
 @pytest.fixture
 def tokenizer(band_codec):
-    return qt.QTokenizer(band_codec, features=qt.CodeEmbedding())
+    return qt.QTokenizer(band_codec, sr=24000, features=qt.CodeEmbedding())
 
 
 def members(heard: qt.estimators.Sonified) -> set[str]:
@@ -72,7 +72,7 @@ def test_with_centres_it_is_the_centre_before_the_scaler(tokenizer, clips) -> No
 )
 def test_a_class_is_made_of_its_members(clips, classifier) -> None:
     short = [clip[:9600] for clip in clips]
-    pipe = qt.Pipeline([qt.QTokenizer(), classifier]).fit(short, KINDS)
+    pipe = qt.Pipeline([qt.QTokenizer(sr=24000), classifier]).fit(short, KINDS)
     for label in ("tone", "noise"):
         assert members(qt.sonify(pipe, label=label, duration_s=0.4)) == {label}
 
@@ -146,10 +146,10 @@ def test_what_is_no_class_is_shown_as_it_was_given(tokenizer, clips, label: obje
 
 
 def test_frames_and_weighted_histograms_have_no_inverse(band_codec, clips) -> None:
-    frames = qt.QTokenizer(band_codec, features=qt.FrameFeatures()).fit(clips)
+    frames = qt.QTokenizer(band_codec, sr=24000, features=qt.FrameFeatures()).fit(clips)
     with pytest.raises(InputError, match="does not return one vector per clip"):
         frames.inverse_transform(np.asarray(frames.transform(clips[:1])))
-    codes = qt.QTokenizer(band_codec).encode(clips)
+    codes = qt.QTokenizer(band_codec, sr=24000).encode(clips)
     codes["change_probability"] = codes["codes"].astype(float) * 0
     weighted = qt.QTokenizer(
         band_codec, features=qt.TokenHistogram(weights="change_probability", bins=4)

@@ -27,7 +27,7 @@ N_FEATURES = 3 * 8
 
 @pytest.fixture
 def tokenizer(band_codec) -> QTokenizer:
-    return QTokenizer(band_codec, features=TokenHistogram(bins=8), cache=None)
+    return QTokenizer(band_codec, sr=24000, features=TokenHistogram(bins=8), cache=None)
 
 
 @pytest.fixture
@@ -47,35 +47,37 @@ class TestFeatures:
             def transform(self, X):
                 return np.array([[codes.shape[1]] for codes in X])
 
-        features = QTokenizer(band_codec, features=Lengths()).fit_transform(clips)
+        features = QTokenizer(band_codec, sr=24000, features=Lengths()).fit_transform(clips)
         assert features.dims == ("clip", "feature")
         assert features.values[:, 0].tolist() == [5, 7, 8, 9, 10, 12, 13, 14]
         assert features["clip"].size == 8
 
     def test_a_pipeline_of_features_gets_the_codec(self, band_codec, clips) -> None:
         steps = make_pipeline(TokenHistogram(bins=8, weighting="count"), TfidfTransformer())
-        tokenizer = QTokenizer(band_codec, features=steps).fit(clips)
+        tokenizer = QTokenizer(band_codec, sr=24000, features=steps).fit(clips)
         assert tokenizer.features_[0].codec is band_codec
         assert steps[0].codec is None
         assert scipy.sparse.issparse(tokenizer.transform(clips))
 
     def test_a_union_of_features(self, band_codec, clips) -> None:
         union = FeatureUnion([("h", TokenHistogram(bins=8)), ("e", CodeEmbedding())])
-        tokenizer = QTokenizer(band_codec, features=union)
+        tokenizer = QTokenizer(band_codec, sr=24000, features=union)
         features = tokenizer.fit_transform(clips)
         assert features.shape == (8, 24 + 16)
         assert features.feature.values[0] == "h__codebook0_bin0"
         assert (features.feature.values == tokenizer.get_feature_names_out()).all()
 
     def test_frame_features(self, band_codec, clips) -> None:
-        tokenizer = QTokenizer(band_codec, features=FrameFeatures(padded=True))
+        tokenizer = QTokenizer(band_codec, sr=24000, features=FrameFeatures(padded=True))
         assert tokenizer.fit_transform(clips).dims == ("clip", "frame", "feature")
 
     def test_sparse_features(self, band_codec, clips) -> None:
         histogram = TokenHistogram(bins=8, sparse_output=True)
-        rows = QTokenizer(band_codec, features=histogram).fit_transform(clips)
+        rows = QTokenizer(band_codec, sr=24000, features=histogram).fit_transform(clips)
         assert rows.format == "csr"
-        dense = QTokenizer(band_codec, features=TokenHistogram(bins=8)).fit_transform(clips)
+        dense = QTokenizer(band_codec, sr=24000, features=TokenHistogram(bins=8)).fit_transform(
+            clips
+        )
         np.testing.assert_array_equal(rows.toarray(), dense.values)
 
     @pytest.mark.parametrize("features", ["histograms", None, 3, TokenHistogram])
@@ -83,7 +85,7 @@ class TestFeatures:
         with pytest.raises(
             InputError, match="features must be one of 'histogram', 'embedding', 'both'"
         ):
-            QTokenizer(band_codec, features=features).fit(clips)
+            QTokenizer(band_codec, sr=24000, features=features).fit(clips)
 
     def test_parameters_of_features_are_reached(self, tokenizer) -> None:
         assert tokenizer.get_params()["features__bins"] == 8
@@ -107,6 +109,21 @@ class TestLabels:
     def test_names_are_those_of_the_array(self, tokenizer, clips) -> None:
         features = tokenizer.fit_transform(clips)
         assert features.feature.values.tolist() == tokenizer.get_feature_names_out().tolist()
+
+    def test_pandas_output_is_indexed_by_clip_ids(self, tokenizer, files) -> None:
+        tokenizer.set_output(transform="pandas")
+        table = tokenizer.fit_transform(files)
+        assert table.index.name == "clip"
+        assert table.index.tolist() == [f"clip{i}.wav" for i in range(8)]
+        assert table.columns[0] == "codebook0_bin0"
+        assert tokenizer.transform(tokenizer.encode(files)).equals(table)
+        frames = (
+            FrameFeatures()
+            .set_output(transform="pandas")
+            .fit_transform(tokenizer.encode(files[:2]))
+        )
+        assert frames.index.names == ["clip", "time"]
+        assert frames.loc["clip1.wav"].index[:3].tolist() == [0.0, 0.08, 0.16]
 
     def test_pandas_output_keeps_the_index(self, tokenizer, files) -> None:
         series = pd.Series(files, index=list("abcdefgh"))
@@ -154,7 +171,7 @@ class TestClipsThatCannotBeUsed:
 
     def test_sparse_rows(self, band_codec, bad_files) -> None:
         histogram = TokenHistogram(bins=8, sparse_output=True)
-        tokenizer = QTokenizer(band_codec, features=histogram, on_error="nan", cache=None)
+        tokenizer = QTokenizer(band_codec, sr=24000, features=histogram, on_error="nan", cache=None)
         with pytest.warns(SkippedClipWarning):
             rows = tokenizer.fit_transform(bad_files).toarray()
         dense = clone(tokenizer).set_params(features__sparse_output=False)
@@ -174,7 +191,7 @@ class TestClipsThatCannotBeUsed:
                 self.y_ = y
                 return super().fit(X)
 
-        tokenizer = QTokenizer(band_codec, features=Remember(bins=8), on_error="nan")
+        tokenizer = QTokenizer(band_codec, sr=24000, features=Remember(bins=8), on_error="nan")
         with pytest.warns(SkippedClipWarning):
             tokenizer.fit(bad_files, y=range(10))
         assert tokenizer.features_.y_.tolist() == [0, 2, 3, 5, 6, 7, 8, 9]

@@ -255,7 +255,7 @@ class TestWithOurs:
     def test_from_files_to_selected_features(self, band_codec, files) -> None:
         y = [0, 1] * 4
         pipe = make_pipeline(
-            QTokenizer(band_codec, features=TokenHistogram(bins=8)),
+            QTokenizer(band_codec, sr=24000, features=TokenHistogram(bins=8)),
             StandardScaler(),
             SelectKBest(k=4),
         ).set_output(transform="xarray")
@@ -269,8 +269,8 @@ class TestWithOurs:
     def test_two_tokenizers_side_by_side(self, band_codec, files) -> None:
         union = FeatureUnion(
             [
-                ("h", QTokenizer(band_codec, features=TokenHistogram(bins=8))),
-                ("e", QTokenizer(band_codec, features=CodeEmbedding())),
+                ("h", QTokenizer(band_codec, sr=24000, features=TokenHistogram(bins=8))),
+                ("e", QTokenizer(band_codec, sr=24000, features=CodeEmbedding())),
             ]
         ).set_output(transform="xarray")
         found = union.fit_transform(files)
@@ -288,7 +288,8 @@ class TestWithOurs:
     def test_a_column_of_files_beside_numbers(self, band_codec, files) -> None:
         table = pd.DataFrame({"file": files, "level": np.arange(8.0)})
         columns = make_column_transformer(
-            (StandardScaler(), ["level"]), (QTokenizer(band_codec, features="embedding"), "file")
+            (StandardScaler(), ["level"]),
+            (QTokenizer(band_codec, sr=24000, features="embedding"), "file"),
         ).set_output(transform="xarray")
         found = columns.fit_transform(table)
         assert found["clip"].values.tolist() == [f"clip{i}.wav" for i in range(8)]
@@ -304,7 +305,7 @@ class TestWithOurs:
         xr.testing.assert_identical(xr.DataArray(found), expected)
 
     def test_tables_and_arrays_are_as_before(self, band_codec, files) -> None:
-        tokenizer = QTokenizer(band_codec, features="embedding")
+        tokenizer = QTokenizer(band_codec, sr=24000, features="embedding")
         assert type(tokenizer.fit_transform(files)) is xr.DataArray
         table = tokenizer.set_output(transform="pandas").fit_transform(files)
         assert isinstance(table, pd.DataFrame)
@@ -324,7 +325,9 @@ class TestNotEnabled:
             StandardScaler().set_output(transform="xarray").fit_transform(features)
 
     def test_ours_say_what_to_do(self, adapters, band_codec, files) -> None:
-        tokenizer = QTokenizer(band_codec, features="embedding").set_output(transform="xarray")
+        tokenizer = QTokenizer(band_codec, sr=24000, features="embedding").set_output(
+            transform="xarray"
+        )
         with pytest.raises(InputError, match=r"QTokenizer.*call qtokfeatures\.enable_xarray"):
             tokenizer.fit_transform(files)
 
