@@ -128,9 +128,9 @@ def _score(
 ) -> InverseScore:
     target = np.asarray(tokenizer.transform(_pairs([clip])))
     (sound,) = tokenizer.resynthesize(target, duration_s=clip.duration_s)
-    again = np.asarray(tokenizer.transform([(sound.y, tokenizer.sr)]))
+    again = np.asarray(tokenizer.transform([(sound.y, sound.sr)]))
     run = sound.frames["run"].values
-    hop = tokenizer.spec_.hop_length * tokenizer.sr // tokenizer.spec_.sample_rate
+    hop = tokenizer.spec_.hop_length * sound.sr // tokenizer.spec_.sample_rate
     joins = (np.flatnonzero(np.diff(run)) + 1) * hop
     return InverseScore(
         features=name,

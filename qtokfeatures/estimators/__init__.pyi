@@ -3,7 +3,7 @@ from .frames import FrameFeatures as FrameFeatures
 from .histogram import TokenHistogram as TokenHistogram
 from .out_of_domain import OutOfDomainDetector as OutOfDomainDetector
 from .pipeline import Pipeline as Pipeline
-from .sonification import Sonified as Sonified
+from .resynthesis import Sonified as Sonified
 from .sonification import sonify as sonify
 from .tokenizer import QTokenizer as QTokenizer
 from .xarray_output import enable_xarray_output as enable_xarray_output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -289,20 +289,23 @@ def dense_row(features: Any, row: int) -> FloatArray:
     return np.asarray(dense[0], dtype=np.float64)
 
 
-@dataclass(frozen=True, eq=False)
-class PooledSound:
-    """A sound for a vector of pooled features.
+class Sonified(NamedTuple):
+    """A sound for a cluster, a class or another vector of pooled features.
 
     Parameters
     ----------
     y : ndarray of float32, shape (sample,)
         Mono audio.
+    sr : int
+        Its rate in Hz.
     frames : xarray.Dataset
-        ``clip``, ``time`` and ``run`` of the real frames of the sound, (frame). The attribute
-        ``distance`` is the Euclidean distance of its features to those asked for.
+        The real frames that the sound consists of: ``clip``, ``time`` (in seconds from the start of
+        the clip) and ``run``, all (frame). The attribute ``distance`` is the Euclidean distance of
+        the features of the sound, encoded again, to those asked for.
     """
 
     y: npt.NDArray[np.float32]
+    sr: int
     frames: xr.Dataset
 
 
@@ -314,7 +317,7 @@ def sounds_of_features(
     bank: FrameBank,
     sr: int,
     duration_s: float | None = None,
-) -> list[PooledSound]:
+) -> list[Sonified]:
     """Resynthesise a sound for each vector of features, by default of the median duration."""
     seconds = (
         bank.duration_s
@@ -328,5 +331,5 @@ def sounds_of_features(
     for target in target_rows(X, resynthesizer.n_features):
         chosen = resynthesizer.choose(target, n_frames)
         frames = bank.origins(chosen.frames, codec.spec).assign_attrs(distance=chosen.distance)
-        sounds.append(PooledSound(resynthesizer.decode(chosen, sr=sr, length=length), frames))
+        sounds.append(Sonified(resynthesizer.decode(chosen, sr=sr, length=length), sr, frames))
     return sounds

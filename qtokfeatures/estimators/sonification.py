@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 from sklearn.utils.validation import check_is_fitted
 
 from qtokfeatures.estimators.frame_bank import FrameBank, codes_of_runs
+from qtokfeatures.estimators.resynthesis import Sonified
 from qtokfeatures.exceptions import InputError
 
 _CENTRES: Final = ("cluster_centers_", "centroids_", "medoids_", "means_")
 _CLASS_MEANS: Final = ("theta_", "means_", "centroids_")
-
-
-class Sonified(NamedTuple):
-    """A sound for a cluster or a class.
-
-    Parameters
-    ----------
-    y : ndarray of float32, shape (sample,)
-        Mono audio.
-    sr : int
-        Its rate in Hz.
-    frames : xarray.Dataset
-        The real frames that the sound consists of: ``clip``, ``time`` (in seconds from the start of
-        the clip) and ``run``, all (frame). The attribute ``distance`` is the Euclidean distance of
-        the features of the sound, encoded again, to those asked for.
-    """
-
-    y: npt.NDArray[np.float32]
-    sr: int
-    frames: xr.Dataset
 
 
 def sonify(
@@ -96,9 +76,9 @@ def sonify(
     if (cluster is None) == (label is None):
         raise InputError("sonify needs exactly one of cluster= and label=")
     target = _cluster_vector(pipe, cluster) if label is None else _class_vector(pipe, label)
-    tokenizer = pipe[0]
-    (sound,) = tokenizer.resynthesize(target[None], duration_s=duration_s)
-    return Sonified(sound.y, tokenizer._sound_rate(), sound.frames)  # noqa: SLF001
+    sound: Sonified
+    (sound,) = pipe[0].resynthesize(target[None], duration_s=duration_s)
+    return sound
 
 
 def _check_pipeline(pipe: Any) -> None:

@@ -26,7 +26,7 @@ from qtokfeatures.estimators.inputs import (
     note_table_width,
 )
 from qtokfeatures.estimators.presets import feature_transformer
-from qtokfeatures.estimators.resynthesis import PooledSound, sounds_of_features
+from qtokfeatures.estimators.resynthesis import Sonified, sounds_of_features
 from qtokfeatures.exceptions import InputError, SkippedClipWarning
 from qtokfeatures.labelled import CodeSequence, as_code_sequence, resolve_cache
 from qtokfeatures.parameters import number, one_of
@@ -277,7 +277,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
         codec.spec.check_matches(ds.attrs)
         return [y for y, _ in codec.decode_many(ds)]
 
-    def resynthesize(self, X: Any, *, duration_s: float | None = None) -> list[PooledSound]:
+    def resynthesize(self, X: Any, *, duration_s: float | None = None) -> list[Sonified]:
         """Synthesise audio for features, and return its real frames with it.
 
         Parameters
@@ -289,9 +289,8 @@ class QTokenizer(TransformerMixin, CodecHolder):
 
         Returns
         -------
-        list of PooledSound
-            ``y``, at the rate of :meth:`inverse_transform`, and ``frames``, the clip and the
-            time of each frame.
+        list of Sonified
+            ``(y, sr, frames)``: audio, its rate in Hz, and the clip and time of each real frame.
 
         Raises
         ------
@@ -308,7 +307,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
             codec=codec,
             transformer=self.features_,
             bank=self.bank_,
-            sr=self._sound_rate(),
+            sr=codec.spec.sample_rate if self.sr is None else self.sr,
             duration_s=duration_s,
         )
 
@@ -353,10 +352,6 @@ class QTokenizer(TransformerMixin, CodecHolder):
             )
         super().set_params(**params)
         return self
-
-    def _sound_rate(self) -> int:
-        """Return the rate of sounds for features, in Hz."""
-        return self.spec_.sample_rate if self.sr is None else self.sr
 
     def _find_codec(self) -> Codec:
         return find_codec(self.codec, device=self.device)

@@ -20,7 +20,7 @@ from qtokfeatures.labelled import CodeSequence, schema
 from qtokfeatures.labelled.labels import text_array
 from qtokfeatures.labelled.naming import clip_ids_from_sources
 from qtokfeatures.labelled.views import clip_coords
-from qtokfeatures.parameters import one_of, whole
+from qtokfeatures.parameters import one_of, optional, whole
 from qtokfeatures.speech.frame_batch import FRAME_RATE, KIND, padded_frames, ragged_frames
 from qtokfeatures.speech.frame_sources import (
     ACOUSTIC_FEATURES,
@@ -84,9 +84,9 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         "running" starts with the statistics of :meth:`fit`, weighted as one second.
     output : {"padded", "ragged", "list"}, default="padded"
         Format of the result of :meth:`transform`.
-    sr : int, default=24000
-        Sample rate of bare arrays in Hz. Log-mel spectra and MFCC are computed at 16 kHz, or at
-        `sr` if it is lower.
+    sr : int, optional
+        Sample rate of bare arrays in Hz; without it they are refused. Log-mel spectra and MFCC are
+        computed at 16 kHz, or at `sr` if it is lower.
     cache : "memory", path or None, default="memory"
         Where codes are cached, as in QTokenizer. Only tokens and embeddings are cached.
 
@@ -108,7 +108,7 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
     --------
     >>> import numpy as np
     >>> noise = np.random.default_rng(0).normal(0, 0.1, 24000).astype("float32")
-    >>> frames = ASRFrontEnd(upsample=2).fit_transform([noise, noise[:12000]])
+    >>> frames = ASRFrontEnd(upsample=2, sr=24000).fit_transform([noise, noise[:12000]])
     >>> frames.dims, frames.shape[:2], frames.frame_count.values.tolist()
     (('clip', 'frame', 'feature'), (2, 26), [26, 14])
     >>> frames.time.values[:3].tolist()
@@ -126,7 +126,7 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         deltas: int = 0,
         cmvn: str | None = None,
         output: str = "padded",
-        sr: int = 24000,
+        sr: int | None = None,
         cache: Any = "memory",
     ) -> None:
         self.features = features
@@ -228,7 +228,7 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         Examples
         --------
         >>> import numpy as np
-        >>> front_end = ASRFrontEnd("tokens", codebooks=None).fit([np.zeros(24000)])
+        >>> front_end = ASRFrontEnd("tokens", codebooks=None, sr=24000).fit([np.zeros(24000)])
         >>> stream = front_end.stream()
         >>> [stream.push(np.zeros(2000)).shape for _ in range(2)], stream.flush().shape
         ([(1, 16), (1, 16)], (1, 16))
@@ -261,7 +261,7 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
 
     def _source(self) -> FrameSource:
         if self.features in ACOUSTIC_FEATURES:
-            return AcousticFrames(self.features, min(16000, self.sr))
+            return AcousticFrames(self.features, min(16000, self.sr or 16000))
         codec = find_codec(self.codec)
         codebooks = choose_codebooks(self.codebooks, codec.spec.n_codebooks)
         return CodecFrames(codec, self.features, codebooks)
@@ -343,7 +343,7 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         for name, allowed in _ALLOWED.items():
             one_of(name, getattr(self, name), allowed)
         whole("deltas", self.deltas, at_least=0, at_most=2)
-        whole("sr", self.sr, at_least=1, unit="hertz")
+        optional(whole, "sr", self.sr, at_least=1, unit="hertz")
         whole("upsample", self.upsample, at_least=1)
         changes_values = self.deltas or self.cmvn or self.interpolation != "repeat"
         if self.features == "tokens" and changes_values:

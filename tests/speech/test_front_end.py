@@ -30,15 +30,15 @@ from qtokfeatures.speech.frame_steps import (
 QWEN_TINY = Path(__file__).parents[1] / "codecs" / "golden" / "qwen3-tiny"
 
 KINDS = {
-    "tokens": ASRFrontEnd("tokens", codebooks=None, upsample=3),
-    "semantic": ASRFrontEnd(upsample=2, interpolation="linear"),
+    "tokens": ASRFrontEnd("tokens", codebooks=None, upsample=3, sr=24000),
+    "semantic": ASRFrontEnd(upsample=2, interpolation="linear", sr=24000),
     "embedding": ASRFrontEnd(
-        "embedding", upsample=4, interpolation="linear", cmvn="running", deltas=1
+        "embedding", upsample=4, interpolation="linear", cmvn="running", deltas=1, sr=24000
     ),
-    "all codebooks": ASRFrontEnd("embedding", codebooks=None, deltas=2),
-    "latent": ASRFrontEnd("latent", upsample=2, interpolation="linear"),
-    "logmel": ASRFrontEnd("logmel", cmvn="running"),
-    "mfcc": ASRFrontEnd("mfcc", deltas=2, cmvn="running"),
+    "all codebooks": ASRFrontEnd("embedding", codebooks=None, deltas=2, sr=24000),
+    "latent": ASRFrontEnd("latent", upsample=2, interpolation="linear", sr=24000),
+    "logmel": ASRFrontEnd("logmel", cmvn="running", sr=24000),
+    "mfcc": ASRFrontEnd("mfcc", deltas=2, cmvn="running", sr=24000),
 }
 
 
@@ -119,22 +119,24 @@ def test_mfcc_are_cosines_of_log_mel() -> None:
 
 def test_embeddings_are_those_of_the_codec(voices) -> None:
     codec = qt.load_codec("mini")
-    frames = ASRFrontEnd("embedding", output="list", codebooks=[0, 2]).fit_transform(voices)
+    frames = ASRFrontEnd("embedding", output="list", codebooks=[0, 2], sr=24000).fit_transform(
+        voices
+    )
     for y, found in zip(voices, frames, strict=True):
         codes = codec.encode(y, sr=24000)
         np.testing.assert_array_equal(found, codec.embed(codes, codebooks=[0, 2]))
-    latent = ASRFrontEnd("latent", output="list").fit_transform(voices)
+    latent = ASRFrontEnd("latent", output="list", sr=24000).fit_transform(voices)
     np.testing.assert_allclose(latent[0], codec.latents(voices[0], sr=24000), atol=1e-4)
 
 
 def test_the_semantic_part_is_what_codebook_0_quantises(voices) -> None:
     codec = qt.load_codec("mini")
-    (found,) = ASRFrontEnd(output="list").fit_transform(voices[:1])
+    (found,) = ASRFrontEnd(output="list", sr=24000).fit_transform(voices[:1])
     entries = codec.codebook_vectors(0)[:, codec.semantic_dims]
     nearest = ((found[:, None] - entries) ** 2).sum(axis=2).argmin(axis=1)
     np.testing.assert_array_equal(nearest, codec.encode(voices[0], sr=24000)[0])
     qwen = qt.load_codec(QWEN_TINY)
-    (found,) = ASRFrontEnd(codec=qwen, output="list").fit_transform(voices[:1])
+    (found,) = ASRFrontEnd(codec=qwen, output="list", sr=24000).fit_transform(voices[:1])
     entries = qwen.codebook_vectors(0)[:, qwen.semantic_dims]
     nearest = ((found[:, None] - entries) ** 2).sum(axis=2).argmin(axis=1)
     codes = qwen.encode(voices[0], sr=24000)[0]
@@ -144,20 +146,22 @@ def test_the_semantic_part_is_what_codebook_0_quantises(voices) -> None:
 def test_codes_are_enough_and_labels_stay(voices) -> None:
     codes = qt.load_codec("mini").encode_many(voices, sr=24000)
     codes = codes.assign_coords(speaker=("clip", ["a", "b", "c"]))
-    frames = ASRFrontEnd("embedding").fit(codes).transform(codes)
-    expected = ASRFrontEnd("embedding").fit_transform(voices)
+    frames = ASRFrontEnd("embedding", sr=24000).fit(codes).transform(codes)
+    expected = ASRFrontEnd("embedding", sr=24000).fit_transform(voices)
     np.testing.assert_array_equal(frames.values, expected.values)
     assert frames.speaker.values.tolist() == ["a", "b", "c"]
     with pytest.raises(InputError, match="'latent' frames need audio"):
-        ASRFrontEnd("latent").fit_transform(codes)
+        ASRFrontEnd("latent", sr=24000).fit_transform(codes)
 
 
 def test_an_utterance_is_brought_to_mean_0(voices) -> None:
-    frames = ASRFrontEnd("mfcc", cmvn="utterance", deltas=1, output="list").fit_transform(voices)
+    frames = ASRFrontEnd("mfcc", cmvn="utterance", deltas=1, output="list", sr=24000).fit_transform(
+        voices
+    )
     np.testing.assert_allclose(frames[0].mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(frames[0].std(axis=0), 1, atol=1e-3)
     with pytest.raises(InputError, match="needs the whole clip, not a stream"):
-        ASRFrontEnd("mfcc", cmvn="utterance").fit(voices).stream()
+        ASRFrontEnd("mfcc", cmvn="utterance", sr=24000).fit(voices).stream()
 
 
 @pytest.mark.parametrize(
@@ -174,17 +178,17 @@ def test_an_utterance_is_brought_to_mean_0(voices) -> None:
 )
 def test_parameters_are_checked_in_fit(wrong: dict, voices) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
-        ASRFrontEnd(**wrong).fit(voices)
+        ASRFrontEnd(**wrong, sr=24000).fit(voices)
 
 
 @pytest.mark.parametrize("wrong", [{"deltas": 1}, {"cmvn": "running"}, {"interpolation": "linear"}])
 def test_tokens_are_no_numbers(wrong: dict, voices) -> None:
     with pytest.raises(InputError, match="tokens are indices"):
-        ASRFrontEnd("tokens", **wrong).fit(voices)
+        ASRFrontEnd("tokens", **wrong, sr=24000).fit(voices)
 
 
 def test_frames_are_those_that_it_was_fitted_for(voices) -> None:
-    front_end = ASRFrontEnd("mfcc").fit(voices)
+    front_end = ASRFrontEnd("mfcc", sr=24000).fit(voices)
     assert front_end.set_params(output="list").transform(voices)
     with pytest.raises(InputError, match=r"fitted with upsample=1, and is now set to 2"):
         front_end.set_params(upsample=2).transform(voices)
@@ -198,11 +202,11 @@ def test_bad_audio_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"RIFF")
     for features in ("embedding", "mfcc"):
         with pytest.raises(AudioError, match=r"broken\.wav"):
-            ASRFrontEnd(features).fit([np.zeros(800)]).transform([path])
+            ASRFrontEnd(features, sr=24000).fit([np.zeros(800)]).transform([path])
     with pytest.raises(NotFittedError):
-        ASRFrontEnd().transform([np.zeros(800)])
+        ASRFrontEnd(sr=24000).transform([np.zeros(800)])
     with pytest.raises(AudioError, match="the stream: 1 of 1 values are NaN"):
-        ASRFrontEnd().fit([np.zeros(800)]).stream().push([np.nan])
+        ASRFrontEnd(sr=24000).fit([np.zeros(800)]).stream().push([np.nan])
 
 
 def test_files_have_names(tmp_path: Path) -> None:
@@ -269,7 +273,7 @@ def test_windows_need_a_whole_one() -> None:
 
 @pytest.mark.parametrize("kind", ["mfcc", "embedding"])
 def test_streams_take_integers_and_end(kind: str, voices) -> None:
-    front_end = ASRFrontEnd(kind).fit(voices)
+    front_end = ASRFrontEnd(kind, sr=24000).fit(voices)
     y = np.random.default_rng(0).integers(-9000, 9000, 2 * front_end.input_sr_).astype(np.int16)
     streams = [front_end.stream() for _ in range(2)]
     found = [
@@ -289,14 +293,20 @@ def test_frames_lie_where_the_rounded_hop_puts_them() -> None:
     assert float(frames.time[-1]) == pytest.approx(30, abs=0.02)
 
 
-@pytest.mark.parametrize("sr", [0, -5, 8000.5, None])
+@pytest.mark.parametrize("features", ["mfcc", "semantic", "tokens"])
+def test_bare_arrays_need_a_rate(features: str, voices) -> None:
+    with pytest.raises(AudioError, match="does not say its sampling rate; pass sr="):
+        ASRFrontEnd(features, cmvn="running" if features == "mfcc" else None).fit_transform(voices)
+
+
+@pytest.mark.parametrize("sr", [0, -5, 8000.5, "24000"])
 def test_rates_that_are_none(sr: object, voices) -> None:
-    with pytest.raises(InputError, match="sr must be a whole number"):
+    with pytest.raises(InputError, match="sr must be None or a whole number"):
         ASRFrontEnd("mfcc", sr=sr).fit(voices)
 
 
 def test_arrays_that_were_put_behind_one_another(voices) -> None:
-    ragged = ASRFrontEnd("mfcc", output="ragged").fit_transform(voices[:1])
+    ragged = ASRFrontEnd("mfcc", output="ragged", sr=24000).fit_transform(voices[:1])
     other = ragged.assign_coords(clip=("frame", np.full(len(ragged), "other.wav")))
     batch = as_frame_batch(xr.concat([ragged, other], "frame"))
     assert len(batch) == 2
