@@ -13,9 +13,9 @@ Progress = Callable[[str, int, int], None]  # called with the stage, items done 
 
 @contextmanager
 def progress_bar(
-    description: str, *, total: int | None, shown: bool
-) -> Iterator[Callable[[int], None]]:
-    """Show a bar while the block runs; yields a callable that takes the number of items done."""
+    description: str, *, total: float | None, shown: bool, unit: str = ""
+) -> Iterator[Callable[[float], None]]:
+    """Show a bar while the block runs; yields a callable that takes what was done since."""
     if not shown:
         yield lambda count: None
         return
@@ -29,7 +29,8 @@ def progress_bar(
     )
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    more = (TextColumn(unit), TimeRemainingColumn())
+    with Progress(*columns, *more, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=total)
         yield lambda count: bar.advance(task, count)
 

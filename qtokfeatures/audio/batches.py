@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
+import soundfile as sf
 
 from qtokfeatures.audio.clip import AudioClip, Samples
 from qtokfeatures.audio.excerpts import as_excerpt, excerpt_source
@@ -19,6 +20,8 @@ from qtokfeatures.audio.sources import is_file_object, is_segment, open_audio, r
 from qtokfeatures.audio.stream import Limits, Stream
 from qtokfeatures.audio.waveforms import is_array
 from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
+
+_UNKNOWN_LENGTH = 2**62  # of files written to a pipe, libsndfile says about 2**63
 
 OnError = Literal["raise", "skip", "warn"]
 Channels = Literal["mix", "separate"]
@@ -193,6 +196,19 @@ def load_or_open(
     limits = Limits(allow_private=allow_private)
     loader = _Loader(sr, target_sr, channels, max_duration_s, limits, long_s)
     return _loaded(_checked_items(items), loader, _checked_on_error(on_error))
+
+
+def promised_s(item: Any) -> float:
+    """Return the seconds that the header of a file promises; 0.0 where that is unknown."""
+    if isinstance(item, AudioClip):
+        return item.duration_s
+    if not isinstance(item, (str, os.PathLike)) or not os.path.isfile(item):  # noqa: PTH113
+        return 0.0
+    try:
+        info = sf.info(os.fsdecode(item))
+    except (sf.LibsndfileError, OSError, UnicodeError):
+        return 0.0
+    return float(info.duration) if info.frames < _UNKNOWN_LENGTH else 0.0
 
 
 def _checked_on_error(on_error: Any) -> OnError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import index
 from typing import Any, ClassVar
@@ -237,7 +237,7 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
         *,
         sr: int | None = None,
         on_error: OnError = "raise",
-        progress: bool = False,
+        progress: bool | Callable[[float], None] = False,
         refine: int = 0,
     ) -> xr.Dataset:
         """Encode many clips into one labelled Dataset.
@@ -252,8 +252,9 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
         on_error : {"raise", "skip", "warn"}, default="raise"
             Handling of clips that cannot be used. "skip" and "warn" leave them out, and the
             attribute ``skipped`` (``ds.qtok.skipped``) lists them with the reasons.
-        progress : bool, default=False
-            Show a progress bar on standard error.
+        progress : bool or callable, default=False
+            True shows a progress bar on standard error, in seconds of audio. A callable is called
+            with the seconds of audio that were encoded since its last call.
         refine : int, default=0
             As for :meth:`encode`; if not 0, stored as the label ``refine`` of the clips.
 

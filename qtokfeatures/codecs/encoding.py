@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from qtokfeatures.audio import AudioClip, LongClip, load_or_open
-from qtokfeatures.audio.batches import OnError
+from qtokfeatures.audio.batches import OnError, promised_s
+from qtokfeatures.audio.clip import Samples
 from qtokfeatures.codecs.batching import encode_blocks, encode_waves
 from qtokfeatures.codecs.network import BATCH_S, CodecNetwork, Codes
 from qtokfeatures.exceptions import AudioError, SkippedClipWarning
@@ -28,14 +29,15 @@ def encode_items(
     *,
     sr: int | None,
     on_error: OnError,
-    progress: bool,
+    progress: bool | Callable[[float], None],
     refine: int = 0,
 ) -> xr.Dataset:
     """Load, encode and label `items`; see :meth:`Codec.encode_many`."""
-    total = len(items) if hasattr(items, "__len__") else None
     rate = codec.spec.sample_rate
-    with progress_bar("encode", total=total, shown=progress) as advance:
-        encoder = _Encoder(codec, refine, advance)
+    shown = bool(progress) and not callable(progress)
+    total = sum(map(promised_s, items)) if shown and isinstance(items, Sequence) else None
+    with progress_bar("encode", total=total or None, shown=shown, unit="s") as advance:
+        encoder = _Encoder(codec, refine, progress if callable(progress) else advance)
         loaded = load_or_open(items, sr=sr, target_sr=rate, on_error=on_error, long_s=LONG_S)
         for index, clip in loaded:
             if isinstance(clip, LongClip):
@@ -51,7 +53,7 @@ class _Encoder:
     """Clips waiting to be encoded, and the codes and facts of those before."""
 
     def __init__(
-        self, codec: CodecNetwork[Any, Any], refine: int, advance: Callable[[int], None]
+        self, codec: CodecNetwork[Any, Any], refine: int, advance: Callable[[float], None]
     ) -> None:
         self.codec, self.refine, self.advance = codec, refine, advance
         self.waiting: list[AudioClip] = []
@@ -69,11 +71,12 @@ class _Encoder:
         clips, self.waiting = self.waiting, []
         codes = encode_waves(self.codec, [clip.y for clip in clips], refine=self.refine)
         self._keep(codes, clips)
+        self.advance(sum(clip.duration_s for clip in clips))
 
     def add_long(self, index: int, clip: LongClip, on_error: OnError) -> None:
         self.encode_waiting()
         try:
-            codes = encode_blocks(self.codec, clip, refine=self.refine)
+            codes = encode_blocks(self.codec, self._counted(clip), refine=self.refine)
         except AudioError as error:
             if on_error == "raise":
                 raise
@@ -86,12 +89,15 @@ class _Encoder:
     def skip(self, index: int, error: Exception) -> None:
         source = getattr(error, "source", "")
         self.skipped.append({"index": index, "source": source, "error": str(error)})
-        self.advance(1)
+
+    def _counted(self, clip: LongClip) -> Iterator[Samples]:
+        for block in clip:
+            yield block
+            self.advance(len(block) / self.codec.spec.sample_rate)
 
     def _keep(self, codes: Sequence[Codes], clips: Sequence[AudioClip | LongClip]) -> None:
         self.codes += codes
         self.facts += [(clip.source, clip.n_samples, clip.sample_rate) for clip in clips]
-        self.advance(len(clips))
 
     def dataset(self) -> xr.Dataset:
         self.encode_waiting()

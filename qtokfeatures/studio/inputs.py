@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from qtokfeatures.exceptions import QtokError
-from qtokfeatures.progress import Progress, ignore_progress, with_progress
+from qtokfeatures.progress import Progress, ignore_progress
 from qtokfeatures.studio.failures import Failure, RequestError, check_usable
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Files: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
 
 CODES_SUFFIXES = (".nc", ".zarr")
 DEFAULT_CODEC = "mini"
+_ENCODE = "encode (seconds)"
 FEATURES = ("histogram", "embedding", "both")
 
 
@@ -198,12 +200,28 @@ def codec_of(ds: xr.Dataset, codec: CodecLike | None, device: str) -> Codec:
 def encode_sounds(
     codec: Codec, sounds: Sequence[str], *, refine: int = 0, on_progress: Progress | None = None
 ) -> tuple[xr.Dataset, list[Failure]]:
-    """Encode files; return the codes of the readable ones, and the others."""
-    ds = codec.encode_many(
-        with_progress(sounds, "encode", on_progress or ignore_progress),
-        on_error="skip",
-        refine=refine,
-    )
+    """Encode files; return the codes of the readable ones, and the others.
+
+    Progress counts seconds of audio, as far as the headers of the files promise them.
+    """
+    from qtokfeatures.audio.batches import promised_s
+
+    watch = on_progress or ignore_progress
+    total = 0.0 if on_progress is None else sum(map(promised_s, sounds))
+    done = 0.0
+
+    def advance(seconds: float) -> None:
+        nonlocal done
+        done += seconds
+        watch(_ENCODE, int(done), ceil(max(total, done)))
+
+    def announced() -> Iterator[str]:
+        for sound in sounds:
+            advance(0.0)
+            yield sound
+
+    ds = codec.encode_many(announced(), on_error="skip", progress=advance, refine=refine)
+    watch(_ENCODE, ceil(max(total, done)), ceil(max(total, done)))
     return ds, [Failure.of(one["source"], one["error"]) for one in ds.qtok.skipped]
 
 

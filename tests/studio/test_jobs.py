@@ -48,7 +48,7 @@ def test_unreadable_files_are_failures_of_the_result(job, tones: Path, small_cod
 def test_progress_counts_up_to_the_total(job, tones: Path, small_codec) -> None:
     seen: list[tuple[str, int, int]] = []
     job(tones, codec=small_codec, on_progress=lambda *step: seen.append(step))
-    assert seen[0][1:] == (0, 5)
+    assert seen[0][1] == 0
     last = {stage: (done, total) for stage, done, total in seen}
     assert all(done == total for done, total in last.values())
 
@@ -72,6 +72,19 @@ def test_a_job_may_be_stopped_by_its_progress(tones: Path, small_codec) -> None:
     with pytest.raises(KeyboardInterrupt):
         studio.encode_files(tones, output="codes.nc", codec=small_codec, on_progress=stop)
     assert not Path("codes.nc").exists()
+
+
+def test_progress_of_a_long_file_is_in_seconds(tones: Path, small_codec, monkeypatch) -> None:
+    monkeypatch.setattr("qtokfeatures.codecs.encoding.LONG_S", 1.0)
+    sf.write(tones / "long.wav", np.zeros(35 * 8000), 8000)
+    seen: list[tuple[str, int, int]] = []
+    studio.encode_files(
+        tones / "long.wav", codec=small_codec, on_progress=lambda *step: seen.append(step)
+    )
+    assert {(stage, total) for stage, _, total in seen} == {("encode (seconds)", 35)}
+    done = [seconds for _, seconds, _ in seen]
+    assert done == sorted(done)
+    assert {0, 10, 20, 30, 35} <= set(done)
 
 
 def test_codes_are_those_of_the_codec(tones: Path, small_codec) -> None:
