@@ -148,7 +148,7 @@ def _show(result: Measured, card: Path | None, *, as_json: bool) -> None:
     """Print a result, and write it into the card where there is one."""
     from rich.console import Console
 
-    from qtokfeatures.benches import update_card
+    from qtokfeatures.benches.model_card import update_card
 
     if as_json:
         print_json(result.to_dict())

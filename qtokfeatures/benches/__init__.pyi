@@ -3,13 +3,10 @@ from .clips import BenchClip as BenchClip
 from .clips import ClipSelection as ClipSelection
 from .clips import find_shared_audio as find_shared_audio
 from .clips import select_clips as select_clips
-from .codec.bench import bench_codec as bench_codec
 from .digits.recordings import load_digits as load_digits
 from .measured import Measured as Measured
-from .model_card import update_card as update_card
 from .peers import Codec2 as Codec2
 from .peers import GriffinLim as GriffinLim
 from .peers import Opus as Opus
 from .peers import Peer as Peer
-from .peers import default_peers as default_peers
 from .runs import run_bench as run_bench

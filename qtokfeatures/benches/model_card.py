@@ -13,37 +13,7 @@ END: Final = "<!-- bench:end -->"
 
 
 def update_card(path: str | Path, markdown: str, *, section: str = "") -> None:
-    """Replace the text between the two markers of a section of a Markdown file.
-
-    Parameters
-    ----------
-    path : str or Path
-        A Markdown file with ``<!-- bench:begin -->`` and, after it, ``<!-- bench:end -->``, once
-        each. It is replaced whole or not at all.
-    markdown : str
-        The new text.
-    section : str, default ""
-        The section; ``"digits"`` has the markers ``<!-- bench-digits:begin -->`` and
-        ``<!-- bench-digits:end -->``.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or the file or `markdown` has the markers in another way.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> path = Path("card.md")
-    >>> _ = path.write_text("A <!-- bench:begin --> old <!-- bench:end --> Z")
-    >>> update_card(path, "new")
-    >>> print(path.read_text())
-    A <!-- bench:begin -->
-    <BLANKLINE>
-    new
-    <BLANKLINE>
-    <!-- bench:end --> Z
-    """
+    """Replace the text between the two markers of a section of a Markdown file, atomically."""
     path = Path(path)
     page = fill_card(_read(path), markdown, name=str(path), section=section)
     with atomic_write(path) as fresh:

@@ -236,17 +236,7 @@ class GriffinLim:
 
 
 def default_peers() -> tuple[Peer, ...]:
-    """Return the peers of the published figures.
-
-    Returns
-    -------
-    tuple of Peer
-
-    Examples
-    --------
-    >>> [peer.name for peer in default_peers()]
-    ['Opus, asked for 6 kbit/s', 'Codec2 2400', 'mel + Griffin-Lim']
-    """
+    """The peers of the published figures."""
     return (Opus(), Codec2(), GriffinLim())
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from qtokfeatures.benches import BenchClip, bench_codec
+from qtokfeatures.benches import BenchClip
+from qtokfeatures.benches.codec.bench import bench_codec
 from qtokfeatures.benches.codec.ranking import rank_clips
 from qtokfeatures.evaluation.scores import FLOOR, LAG, LOG_MEL, PESQ_WB, SI_SDR, STOI
 from qtokfeatures.exceptions import InputError, MissingExtraError

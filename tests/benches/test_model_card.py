@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qtokfeatures.benches import update_card
-from qtokfeatures.benches.model_card import BEGIN, END, fill_card
+from qtokfeatures.benches.model_card import BEGIN, END, fill_card, update_card
 from qtokfeatures.exceptions import InputError
 
 CARD = f"# mini\n\nAbove.\n\n{BEGIN}\nold\n{END}\n\nBelow.\n"

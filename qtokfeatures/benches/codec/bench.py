@@ -42,58 +42,12 @@ def bench_codec(
     threads: Sequence[int] = (1, 2),
     on_progress: Progress | None = None,
 ) -> BenchResult:
-    """Measure how well a codec reconstructs, how it uses its codes, and how fast it is.
+    """Quality of reconstructions, use of codes, and speed of a codec, beside its peers.
 
-    Parameters
-    ----------
-    codec : Codec
-        Codec to measure; prefixes of its codebooks are decoded as ``codec.decode(codes[:k])``.
-    clips : sequence of BenchClip
-        Clips to measure on, all of one rate; see :func:`~qtokfeatures.benches.select_clips`.
-    n_codebooks : iterable of int, default (16, 8, 4, 2, 1)
-        Numbers of codebooks to decode from; numbers above the codec's are left out.
-    refine : int, default 0
-        Number of steps of ``codec.encode(…, refine=refine)``, measured with the most codebooks in
-        addition to plain codes; 0 leaves refined codes out.
-    peers : iterable of Peer, optional
-        Codecs to compare with, by default Opus, Codec 2 and Griffin-Lim. A peer whose tools are
-        not installed is left out and named in the result. The delay of a peer is estimated over
-        all clips and removed before measuring.
-    quiet_db : float, default -40.0
-        Gain of an input whose output is scaled back before measuring, in dB.
-    timed_s : float, default 10.0
-        Length of the audio for timing, in seconds.
-    threads : sequence of int, default (1, 2)
-        Numbers of torch threads to time the codec with.
-    on_progress : callable, optional
-        Called as ``on_progress(stage, done, total)`` before the first clip and after every clip.
-
-    Returns
-    -------
-    BenchResult
-        With ``tables()``, ``notes()``, ``to_markdown()``, ``print()`` and ``to_dict()``.
-
-    Raises
-    ------
-    CodecError
-        If the codec cannot refine.
-    InputError
-        If there is no clip, the clips are of several rates, two have the same name, or no number
-        of codebooks is left.
-    MissingExtraError
-        If a clip is speech and pystoi or pesq is not installed.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import qtokfeatures as qt
-    >>> from qtokfeatures.benches import BenchClip
-    >>> noise = np.random.default_rng(0).normal(0, 0.1, size=24_000).astype(np.float32)
-    >>> clips = [BenchClip("noise", "environment", noise, 24_000)]
-    >>> codec = qt.load_codec("mini", device="cpu")
-    >>> result = bench_codec(codec, clips=clips, n_codebooks=[16, 4], peers=[], timed_s=0.5)
-    >>> [system.name for system in result.systems]
-    ['mini, 16 codebooks', 'mini, 4 codebooks']
+    Prefixes of codebooks are decoded as ``codec.decode(codes[:k])``; codes refined in `refine`
+    steps, unless 0, from most codebooks. A peer whose tools are missing is named in the result; the
+    delay of a peer is estimated over all clips and removed before measuring. `quiet_db` is the
+    gain of an input whose output is scaled back.
     """
     clips = _check_clips(clips)
     check_refining(codec, refine)

@@ -88,7 +88,7 @@ class Speed:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BenchResult(Measured):
-    """Result of :func:`~qtokfeatures.benches.bench_codec`."""
+    """Result of :func:`~qtokfeatures.benches.codec.bench.bench_codec`."""
 
     bench: ClassVar[str] = "codec"
 
