@@ -21,9 +21,7 @@ from qtokfeatures.rendering.pieces import render_pieces
 from qtokfeatures.rendering.recordings import COLUMNS, relative_paths, write_listing
 from qtokfeatures.rendering.speech import render_foreign, render_speech
 from qtokfeatures.rendering.textures import render_textures
-from qtokfeatures.rendering.tools import (
-    SAMPLE_RATE,
-)
+from qtokfeatures.rendering.tools import SAMPLE_RATE
 
 Row = tuple[str, str, str, str, str]
 Timing = tuple[str, str, int, int]

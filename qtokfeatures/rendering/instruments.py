@@ -165,11 +165,7 @@ def _phrase(score: Score, start_s: float, program: int, rng: np.random.Generator
         if rng.random() > 0.1:
             accent = int(rng.integers(-12, 13))
             score.note(
-                start_s + now_s,
-                length_s * held,
-                channel=0,
-                pitch=pitch,
-                velocity=velocity + accent,
+                start_s + now_s, length_s * held, channel=0, pitch=pitch, velocity=velocity + accent
             )
         degree = int(np.clip(degree + rng.choice([-3, -2, -1, -1, 1, 1, 2, 4]), -5, 9))
         now_s += length_s

@@ -167,12 +167,7 @@ def _set_up(score: Score, start_s: float, ensemble: Ensemble, rng: np.random.Gen
 
 
 def _write_bass(
-    score: Score,
-    at_s: float,
-    setting: _Setting,
-    root: int,
-    level: float,
-    rng: np.random.Generator,
+    score: Score, at_s: float, setting: _Setting, root: int, level: float, rng: np.random.Generator
 ) -> None:
     steps = ((root,), (root, root + 4), (root, root + 2, root + 4, root + 6), (root,) * 8)
     degrees = steps[rng.integers(len(steps))]

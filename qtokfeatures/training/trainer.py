@@ -14,11 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from qtokfeatures.codecs.checkpoint import (
-    load_modules,
-    load_optimizers,
-    save_checkpoint,
-)
+from qtokfeatures.codecs.checkpoint import load_modules, load_optimizers, save_checkpoint
 from qtokfeatures.codecs.mini.config import MiniConfig
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
@@ -195,11 +191,7 @@ class Trainer(Resumable):
         save_checkpoint(self.checkpoint, self._modules(), self._optimizers(), state)
 
     def _take_settings(
-        self,
-        state: dict[str, Any],
-        folder: Path,
-        recipe: Recipe | None,
-        config: MiniConfig | None,
+        self, state: dict[str, Any], folder: Path, recipe: Recipe | None, config: MiniConfig | None
     ) -> None:
         """Take the settings of a checkpoint; given ones must be equal."""
         self.recipe = Recipe.from_dict(state["recipe"])

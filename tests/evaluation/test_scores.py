@@ -5,11 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from qtokfeatures.evaluation import (
-    pesq_wb,
-    score_reconstruction,
-    stoi,
-)
+from qtokfeatures.evaluation import pesq_wb, score_reconstruction, stoi
 from qtokfeatures.evaluation.scores import summarise
 from qtokfeatures.exceptions import InputError, MissingExtraError
 
