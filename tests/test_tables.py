@@ -12,7 +12,7 @@ from qtokfeatures.pipelines import read_manifest
 from qtokfeatures.pipelines.manifest import manifest_columns
 from qtokfeatures.rendering.recordings import read_listing
 from qtokfeatures.tables import read_table
-from qtokfeatures.training.timings import read_timings
+from qtokfeatures.training.corpus import read_timings
 
 
 def table(folder: Path, text: str, name: str = "list.csv") -> Path:

@@ -16,9 +16,8 @@ import soxr
 
 from qtokfeatures.rendering import speaker
 from qtokfeatures.rendering.clips import Rendered, Span, at_level
-from qtokfeatures.rendering.lexicon import words
 from qtokfeatures.rendering.phones import SILENCE, phone_of_flite, phones_of_ipa
-from qtokfeatures.rendering.sentences import PHRASES, english_text, foreign_sentence
+from qtokfeatures.rendering.sentences import english_text, foreign_sentence, phrases, voices
 from qtokfeatures.rendering.tools import SAMPLE_RATE, ToolError, ToolMissingError
 
 ESPEAK_LICENCE: Final = "output of espeak-ng (program GPL-3.0-or-later; text by this project)"
@@ -28,18 +27,6 @@ _MEAN_S: Final = 2.45
 _FOREIGN_MEAN_S: Final = 3.3
 _FLITE_SHARE: Final = 0.25
 _LONGEST_PAUSE_S: Final = 0.15
-_FLITE_VOICES: Final = words("slt slt slt rms rms rms awb awb awb kal16 kal16 kal")
-_ENGLISH: Final = words(
-    "en-us en-us en-us en en en-gb-scotland en-029 en-gb-x-rp en-gb-x-gbclan en-us-nyc"
-)
-_VARIANTS: Final = words(
-    "m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 Alex Alicia Andrea Andy Annie Denis Diogo Gene "
-    "Gene2 Henrique Hugo Jacky Lee Marco Mario Michael Mike Nguyen Storm adam anika antonio "
-    "aunty belinda benjamin boris caleb croak david ed edward edward2 grandma grandpa gustave "
-    "iven iven2 iven3 iven4 john kaukovalta klatt klatt2 klatt3 klatt4 klatt5 klatt6 linda "
-    "marcelo max michel miguel norbert pablo paul pedro quincy rob robert sandro shelby steph "
-    "steph2 steph3 travis victor whisper whisperf zac"
-)
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -65,11 +52,11 @@ def render_foreign(
     n_clips = max(1, round(minutes * 60 / _FOREIGN_MEAN_S))
     for number in range(part[0], n_clips, part[1]):
         rng = np.random.default_rng((seed, 6, number))
-        yield _espeak(f"{number:05d}", str(rng.choice(list(PHRASES))), rng)
+        yield _espeak(f"{number:05d}", str(rng.choice(list(phrases()))), rng)
 
 
 def _flite(name: str, rng: np.random.Generator) -> Rendered:
-    voice = str(rng.choice(_FLITE_VOICES))
+    voice = str(rng.choice(voices("flite")))
     spoken = say_flite(
         english_text(rng),
         voice=voice,
@@ -81,8 +68,8 @@ def _flite(name: str, rng: np.random.Generator) -> Rendered:
 
 def _espeak(name: str, language: str, rng: np.random.Generator) -> Rendered:
     english = language == "en"
-    accent = str(rng.choice(_ENGLISH)) if english else language
-    voice = f"{accent}+{rng.choice(_VARIANTS)}"
+    accent = str(rng.choice(voices("english"))) if english else language
+    voice = f"{accent}+{rng.choice(voices('variants'))}"
     spoken = say_espeak(
         english_text(rng) if english else foreign_sentence(language, rng),
         voice=voice,

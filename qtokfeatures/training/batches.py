@@ -18,15 +18,15 @@ from qtokfeatures.codecs.mini.config import HOP_LENGTH, STEP, STEPS_PER_FRAME
 from qtokfeatures.codecs.mini.spectra import TAIL
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.rendering.phones import PHONES
+from qtokfeatures.rendering.sentences import DIGITS
 from qtokfeatures.training.augment import SPEEDS, augment, corrupt
+from qtokfeatures.training.corpus import read_timings
 from qtokfeatures.training.recipe import Recipe
-from qtokfeatures.training.timings import read_timings
 
 # Steps of 10 ms, from a frame's start, whose phones its semantic code is trained to predict.
 LABEL_STEPS = (-4, 0, 4, 7)
 
 UNKNOWN = -1
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _PARTS = 3  # of each digit: beginning, middle, end
 N_WORD_CLASSES = _PARTS * len(DIGITS)
 

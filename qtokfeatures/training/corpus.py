@@ -19,7 +19,7 @@ from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 from qtokfeatures.rendering import render_corpus
 from qtokfeatures.rendering.recordings import list_recordings
-from qtokfeatures.training.timings import TABLES, read_timings
+from qtokfeatures.tables import read_table
 
 INDEX_COLUMNS: Final = ("name", "kind", "offset", "n_samples", "licence", "source")
 
@@ -31,6 +31,9 @@ _LIFTED_PEAK: Final = 0.1
 
 FloatArray = npt.NDArray[np.float32]
 Row = tuple[str, str, int, int, str, str]
+
+# Names of the files, and the column with the label in each.
+TABLES: Final = {"phones": "phone", "words": "word"}
 
 
 def prepare_corpus(
@@ -194,3 +197,16 @@ def _levelled(y: FloatArray) -> FloatArray:
 def _name(path: str, number: int) -> str:
     name = "/".join(Path(path).parts[-3:])
     return name if number == 1 else f"{name}#{number}"
+
+
+def read_timings(folder: str | PathLike[str], table: str, *, key: str = "name") -> pd.DataFrame:
+    """Read ``phones.csv`` or ``words.csv``."""
+    columns = [key, "start", "end", TABLES[table]]
+    path = Path(folder) / f"{table}.csv"
+    if not path.is_file():
+        return pd.DataFrame({column: [] for column in columns})
+    rows = pd.DataFrame(list(read_table(path).require(columns).rows.values()), columns=columns)
+    try:
+        return rows.assign(start=pd.to_numeric(rows["start"]), end=pd.to_numeric(rows["end"]))
+    except ValueError as error:
+        raise InputError(f"{path}: expected start and end as numbers: {error}") from error

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from qtokfeatures.rendering import ToolError, ToolMissingError, missing_tools, speaker
-from qtokfeatures.rendering.lexicon import DIGITS
 from qtokfeatures.rendering.phones import PHONES, SILENCE, phone_of_flite, phones_of_ipa
+from qtokfeatures.rendering.sentences import DIGITS
 from qtokfeatures.rendering.speech import (
     Spoken,
     padded,
