@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -318,7 +318,7 @@ class CTCRecognizer(BaseEstimator):
             self.alphabet_,
             self.frames_attrs_,
             self.history_,
-        ).save(Path(folder))
+        ).save(Path(folder).expanduser())
 
     @classmethod
     def load(cls, folder: str | Path) -> CTCRecognizer:
@@ -341,8 +341,9 @@ class CTCRecognizer(BaseEstimator):
         UnsupportedVersionError
             If the recogniser is stored in another format.
         """
-        stored = StoredRecognizer.load(Path(folder))
+        stored = StoredRecognizer.load(Path(folder).expanduser(), cls._get_param_names())
         model = cls(**stored.parameters)
+        model._check_parameters()
         model.network_, model.alphabet_ = stored.network, stored.alphabet
         model.frames_attrs_, model.history_ = stored.frames_attrs, stored.history
         model.n_features_in_ = stored.network.config.n_inputs
@@ -359,8 +360,10 @@ class CTCRecognizer(BaseEstimator):
 
     def _check_decoding(self) -> None:
         optional(whole, "beam_width", self.beam_width, at_least=1)
-        if isinstance(self.lexicon, str):
-            raise InputError(f"lexicon must be a list of words, got the text {self.lexicon!r}")
+        lexicon = self.lexicon
+        is_words = isinstance(lexicon, Iterable) and all(isinstance(w, str) for w in lexicon)
+        if lexicon is not None and (isinstance(lexicon, str) or not is_words):
+            raise InputError(f"lexicon must be a list of words, got {lexicon!r:.100}")
         model = self.language_model
         if model is not None and not isinstance(model, NGram):
             raise InputError(f"language_model must be an NGram, got {model!r}")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from qtokfeatures.exceptions import InputError, UnsupportedVersionError
 from qtokfeatures.files import atomic_write
+from qtokfeatures.parameters import share, whole
 from qtokfeatures.speech.network import NetworkConfig, SpeechNetwork
 from qtokfeatures.speech.ngram import NGram
 from qtokfeatures.speech.symbols import UNITS, Alphabet
@@ -57,8 +60,11 @@ class StoredRecognizer:
         return folder
 
     @classmethod
-    def load(cls, folder: Path) -> StoredRecognizer:
-        """Read the files of :meth:`save`; InputError names a missing or damaged one."""
+    def load(cls, folder: Path, known: Collection[str]) -> StoredRecognizer:
+        """Read the files of :meth:`save`, with parameters of known names.
+
+        InputError names a missing or damaged file.
+        """
         path = folder / DESCRIPTION
         try:
             described = json.loads(path.read_text(encoding="utf-8"))
@@ -68,6 +74,9 @@ class StoredRecognizer:
         if found != FORMAT:
             raise UnsupportedVersionError(f"{path}: expected the format {FORMAT}, got {found!r}")
         try:
+            unknown = sorted(set(described["parameters"]) - set(known))
+            if unknown:
+                raise ValueError(f"unknown parameters {', '.join(unknown)}")
             return cls._restored(described, folder / WEIGHTS)
         except InputError:
             raise
@@ -79,10 +88,12 @@ class StoredRecognizer:
         parameters = dict(described["parameters"])
         if parameters.get("language_model") is not None:
             parameters["language_model"] = NGram.from_dict(parameters["language_model"])
-        network = SpeechNetwork(NetworkConfig(**described["network"]))
-        _check(described, network.config)
+        config = NetworkConfig(**described["network"])
+        _check(described, config)
+        with torch.device("meta"):  # no memory for sizes that the weights do not have
+            network = SpeechNetwork(config)
         try:
-            network.load_state_dict(load_file(weights))
+            network.load_state_dict(load_file(weights), assign=True)
         except (OSError, SafetensorError, RuntimeError) as error:
             raise InputError(f"{weights}: expected weights of the recogniser ({error})") from error
         if _digest(weights) != described["weights_sha256"]:
@@ -102,8 +113,14 @@ def _check(described: dict[str, Any], config: NetworkConfig) -> None:
         raise ValueError(f"unit {unit!r}")
     if len(symbols) + 1 != config.n_symbols:
         raise ValueError(f"{len(symbols)} symbols for a network of {config.n_symbols}")
-    if not isinstance(described["frames"], dict):
-        raise TypeError(f"frames {described['frames']!r}")
+    if not (isinstance(described["frames"], dict) and isinstance(described["history"], list)):
+        raise TypeError("frames or history of another type")
+    if not all(isinstance(symbol, str) for symbol in symbols):
+        raise TypeError(f"symbols {symbols!r}")
+    for name in ("n_inputs", "n_symbols", "hidden", "stride"):
+        whole(name, getattr(config, name), at_least=1)
+    whole("token_count", config.token_count, at_least=0)
+    share("dropout", config.dropout)
 
 
 def _digest(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -113,9 +114,28 @@ def test_other_files_are_no_classifiers(tmp_path: Path, content: bytes) -> None:
         load_classifier(path)
 
 
+@pytest.mark.parametrize("name", ["gone.skops", "."])
+def test_paths_that_cannot_be_read_are_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="expected a classifier"):
+        load_classifier(tmp_path / name)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 2.0**33])
+def test_clocks_before_1980_and_after_2107_are_no_matter(
+    model, codes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr("time.time", lambda: seconds)
+    monkeypatch.setattr("time.localtime", lambda *_: time.gmtime(seconds))
+    path = save_classifier(model, tmp_path / "m.skops")
+    monkeypatch.undo()
+    back = load_classifier(path)
+    expected = model.pipeline.predict_proba(codes)
+    np.testing.assert_array_equal(back.pipeline.predict_proba(codes), expected)
+
+
 def test_other_things_of_skops_are_no_classifiers(tmp_path: Path) -> None:
     skops.io.dump(LogisticRegression(), tmp_path / "m.skops")
-    with pytest.raises(InputError, match="expected a classifier of format"):
+    with pytest.raises(InputError, match="expected the format"):
         load_classifier(tmp_path / "m.skops")
 
 

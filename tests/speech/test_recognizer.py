@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import pickle
 
@@ -370,6 +371,26 @@ class TestStoring:
         path.write_text(json.dumps({**json.loads(path.read_text()), **wrong}))
         with pytest.raises(InputError, match="damaged"):
             CTCRecognizer.load(tmp_path)
+
+    def test_tampered_descriptions_raise_nothing_but_input_errors(
+        self, fitted, unheard, tmp_path
+    ) -> None:
+        path, refused = fitted.save(tmp_path) / "recognizer.json", 0
+        whole = json.loads(path.read_text())
+        keys = [(key, None) for key in whole] + [
+            (key, name) for key in ("parameters", "network") for name in whole[key]
+        ]
+        for (key, name), wrong in itertools.product(keys, (None, True, -1, 10**9, "x", [], {})):
+            if (name, wrong) == ("beam_width", 10**9):
+                continue  # a search that is possible, and endless
+            described = copy.deepcopy(whole)
+            (described if name is None else described[key])[name or key] = wrong
+            path.write_text(json.dumps(described))
+            try:
+                CTCRecognizer.load(tmp_path).predict(unheard[0][:1])
+            except (InputError, UnsupportedVersionError):
+                refused += 1
+        assert refused > 100
 
     def test_weights_of_another_recogniser_are_refused(self, fitted, tmp_path) -> None:
         other = copy.deepcopy(fitted)
