@@ -278,8 +278,8 @@ def run_tool(command: Sequence[str], data: bytes = b"", *, timeout_s: float = 12
             command, input=data, capture_output=True, check=True, timeout=timeout_s
         )
     except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip()
-        raise CodecError(f"{' '.join(command)} failed with {error.returncode}: {said}") from error
+        reason = error.stderr.decode(errors="replace").strip()
+        raise CodecError(f"{' '.join(command)} failed with {error.returncode}: {reason}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CodecError(f"{' '.join(command)} did not run: {error}") from error
     return done.stdout

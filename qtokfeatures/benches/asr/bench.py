@@ -156,14 +156,14 @@ def _choose(system: System, material: Material, frames: _LazyFrames) -> Mapping[
     if len(system.settings) == 1:
         return dict(system.settings[0])
     train, test = material.tuning_fold()
-    said = [u.text for u in material.utterances]
+    transcripts = [u.text for u in material.utterances]
     clean = frames.of(CLEAN)
     scores = []
     for setting in system.settings:
         model = clone(system.recognizer).set_params(seed=_TUNING_SEED, **setting)
-        model.fit([clean[row] for row in train], [said[row] for row in train])
-        heard = model.predict([clean[row] for row in test])
-        scores.append(int(word_errors([said[row] for row in test], heard).sum()))
+        model.fit([clean[row] for row in train], [transcripts[row] for row in train])
+        predicted = model.predict([clean[row] for row in test])
+        scores.append(int(word_errors([transcripts[row] for row in test], predicted).sum()))
     return dict(system.settings[int(np.argmin(scores))])
 
 
@@ -176,23 +176,23 @@ def _test_seed(
     seed: int,
 ) -> Errors:
     """Errors (condition, utterance) of one seed; each speaker is tested when left out."""
-    said = [u.text for u in material.utterances]
-    errors = np.zeros((len(material.conditions), len(said)), dtype=np.int64)
+    transcripts = [u.text for u in material.utterances]
+    errors = np.zeros((len(material.conditions), len(transcripts)), dtype=np.int64)
     for train, test in material.folds():
         known = frames.for_training(training, train)
         model = clone(system.recognizer).set_params(seed=seed, **chosen)
-        model.fit(known, [said[row] for row in train])
+        model.fit(known, [transcripts[row] for row in train])
         for number, condition in enumerate(material.conditions):
             tested = frames.of(condition)
-            heard = model.predict([tested[row] for row in test])
-            errors[number, test] = word_errors([said[row] for row in test], heard)
+            predicted = model.predict([tested[row] for row in test])
+            errors[number, test] = word_errors([transcripts[row] for row in test], predicted)
     return errors
 
 
-def word_errors(said: Sequence[str], heard: Sequence[str]) -> Errors:
+def word_errors(transcripts: Sequence[str], predicted: Sequence[str]) -> Errors:
     """Wrong, missing and inserted words in each utterance, shape (utterance,)."""
     jiwer = require("jiwer", purpose="word error rates")
-    aligned = jiwer.process_words(list(said), list(heard)).alignments
+    aligned = jiwer.process_words(list(transcripts), list(predicted)).alignments
     return np.array(
         [
             sum(

@@ -58,8 +58,8 @@ def bench_robustness(
 ) -> RobustnessResult:
     """Shares of changed codes under perturbations, codes used, and information on phones.
 
-    The three belong together: a collapsed codebook never changes, and says nothing. Phones need
-    Flite to speak the sentences; without it they are left out, with the reason.
+    The three belong together: a collapsed codebook never changes and holds no information. Phones
+    need Flite to speak the sentences; without it they are left out, with the reason.
     """
     watch = on_progress or ignore_progress
     sr = single_rate(clips)
@@ -123,7 +123,7 @@ def _phones(
     tokens = {name: frames.join(each) for name, each in codes.items()}
     found = tuple(
         frames.information(name, tokens[CLEAN], each)
-        for name, each in with_progress(list(tokens.items()), "tell phones from tokens", watch)
+        for name, each in with_progress(list(tokens.items()), "predict phones from tokens", watch)
     )
     return found, entropy_bits(frames.phones), len(frames.phones)
 
@@ -161,11 +161,11 @@ class _SpokenFrames:
     def join(self, codes: list[Codes]) -> Codes:
         return np.concatenate(codes, axis=1)[:, self._kept]
 
-    def information(self, name: str, clean: Codes, told: Codes) -> PhoneInformation:
+    def information(self, name: str, clean: Codes, tested: Codes) -> PhoneInformation:
         by_sentence, by_voice = (
             tuple(
                 held_out_information(learnt, self.phones, groups, test_tokens=tokens)
-                for learnt, tokens in zip(clean, told, strict=True)
+                for learnt, tokens in zip(clean, tested, strict=True)
             )
             for groups in (_folds(self._sentence), self._voice)
         )

@@ -79,34 +79,35 @@ def held_out_information(
     the plug-in estimate is far too high with 2048 tokens and thousands of frames (McAllester and
     Stratos, Formal limitations on the measurement of mutual information, 2020).
     """
-    token, told = _coded(tokens, tokens if test_tokens is None else test_tokens)
+    token, tested = _coded(tokens, tokens if test_tokens is None else test_tokens)
     phone = np.unique(np.asarray(phones), return_inverse=True)[1]
     group = np.unique(np.asarray(groups), return_inverse=True)[1]
-    if not len(token) == len(told) == len(phone) == len(group):
+    if not len(token) == len(tested) == len(phone) == len(group):
         raise InputError(
-            f"expected as many tokens as phones and groups, got {len(token)}, {len(told)}, "
+            f"expected as many tokens as phones and groups, got {len(token)}, {len(tested)}, "
             f"{len(phone)} and {len(group)}"
         )
     if group.max(initial=0) < 1:
         raise InputError("expected two or more groups of frames to hold out, got one")
-    bits = np.stack([_bits(token, phone, told, group == each) for each in np.unique(group)])
+    bits = np.stack([_bits(token, phone, tested, group == each) for each in np.unique(group)])
     # Each group takes the smoothing that is best on the others.
     best = (bits.sum(axis=0) - bits).argmax(axis=1)
     return float(bits[np.arange(len(bits)), best].sum() / len(token))
 
 
 def _bits(
-    token: Ints, phone: Ints, told: Ints, out: npt.NDArray[np.bool_]
+    token: Ints, phone: Ints, tested: Ints, out: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.float64]:
     """Sum of the log ratios over the held-out frames, for each prior."""
-    n_tokens, n_phones = int(max(token.max(), told.max())) + 1, int(phone.max()) + 1
+    n_tokens, n_phones = int(max(token.max(), tested.max())) + 1, int(phone.max()) + 1
     counts = np.zeros((n_tokens, n_phones))
     np.add.at(counts, (token[~out], phone[~out]), 1.0)
-    overall = counts.sum(axis=0) + 0.5
+    overall = counts.sum(axis=0) + 0.5  # phones that only the held-out group has count, too
     overall /= overall.sum()
-    of_token, of_phone = told[out], phone[out]
+    of_token, of_phone = tested[out], phone[out]
     seen, together = counts.sum(axis=1)[of_token], counts[of_token, of_phone]
     expected = overall[of_phone]
+    # A prior of p frames: q(phone | token) = (n(token, phone) + p q(phone)) / (n(token) + p).
     return np.array(
         [np.sum(np.log2((together + p * expected) / (seen + p) / expected)) for p in PRIORS]
     )
@@ -114,6 +115,6 @@ def _bits(
 
 def _coded(tokens: npt.ArrayLike, test_tokens: npt.ArrayLike) -> tuple[Ints, Ints]:
     """Both as consecutive numbers, the same for equal tokens."""
-    learnt, told = np.asarray(tokens), np.asarray(test_tokens)
-    _, coded = np.unique(np.concatenate([learnt, told]), return_inverse=True)
+    learnt, tested = np.asarray(tokens), np.asarray(test_tokens)
+    _, coded = np.unique(np.concatenate([learnt, tested]), return_inverse=True)
     return coded[: len(learnt)], coded[len(learnt) :]

@@ -105,12 +105,12 @@ def speak(sentence: str, *, voice: str, stretch: float = 1.0) -> PhoneClip:
         path = Path(folder, "speech.wav")
         how = ["-voice", voice, "--setf", f"duration_stretch={stretch:g}", "-psdur"]
         command = ["flite", *how, "-t", sentence, "-o", str(path)]
-        said = run_tool(command).decode().split()
+        printed = run_tool(command).decode().split()
         clip = load_audio(path)
-    pairs = [entry.rpartition(":") for entry in said]
+    pairs = [entry.rpartition(":") for entry in printed]
     phones = tuple(phone for phone, _, _ in pairs)
     if not phones or not all(phones):
-        raise CodecError(f"flite printed no phones of {sentence!r}: {said}")
+        raise CodecError(f"flite printed no phones of {sentence!r}: {printed}")
     ends_s = tuple(float(end) for _, _, end in pairs)
     return PhoneClip(sentence, voice, clip.y, clip.sr, phones, ends_s)
 
