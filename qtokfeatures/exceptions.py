@@ -58,6 +58,10 @@ class CodecError(QtokError, RuntimeError):
     """A codec that cannot be found, downloaded or loaded."""
 
 
+class WriteError(QtokError, OSError):
+    """A file that cannot be written: no space left, no permission, a read-only or failing disk."""
+
+
 class StreamClosedError(QtokError, RuntimeError):
     """A stream was used after it ended."""
 

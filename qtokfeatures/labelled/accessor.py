@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,6 +60,7 @@ class CodesAccessor:
 
     def __init__(self, dataset: xr.Dataset) -> None:
         self._dataset = dataset
+        self._in_order: list[xr.Variable | None] = []  # those whose frames were checked
 
     def __len__(self) -> int:
         """Return the number of clips."""
@@ -340,5 +342,8 @@ class CodesAccessor:
         return decoded
 
     def _checked(self) -> xr.Dataset:
-        schema.check_codes(self._dataset)
+        variables = [self._dataset.variables.get(name) for name in schema.FRAME_ORDER]
+        known = bool(self._in_order) and all(map(operator.is_, variables, self._in_order))
+        schema.check_codes(self._dataset, frames_in_order=known)
+        self._in_order = variables
         return self._dataset

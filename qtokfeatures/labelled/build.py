@@ -118,10 +118,12 @@ def assemble(
         **{name: variable(name, per_clip[name]) for name in schema.DIMS if name in per_clip},
         **{name: xr.Variable((schema.CLIP,), array) for name, array in (labels or {}).items()},
         **frame_coords(frame_count, frame_rate),
+        **number_coords(len(frame_count), len(codes)),
     }
     data = {
         schema.CODES: variable(schema.CODES, codes),
         schema.FRAME_COUNT: variable(schema.FRAME_COUNT, frame_count),
+        schema.FRAME_NUMBER: frame_number(codes.shape[1]),
     }
     return xr.Dataset(data, coords=coords, attrs=dict(attrs))
 
@@ -135,6 +137,19 @@ def frame_coords(frame_count: Array, frame_rate: float) -> dict[str, xr.Variable
         schema.TIME: variable(schema.TIME, position / frame_rate),
         schema.CLIP_INDEX: variable(schema.CLIP_INDEX, clip_index),
     }
+
+
+def number_coords(n_clips: int, n_codebooks: int) -> dict[str, xr.Variable]:
+    """Return ``clip_number`` (clip,) and ``codebook`` (codebook,)."""
+    return {
+        schema.CLIP_NUMBER: variable(schema.CLIP_NUMBER, np.arange(n_clips, dtype=np.int64)),
+        schema.CODEBOOK: variable(schema.CODEBOOK, np.arange(n_codebooks, dtype=np.int64)),
+    }
+
+
+def frame_number(n_frames: int) -> xr.Variable:
+    """Return ``frame_number`` (frame,)."""
+    return variable(schema.FRAME_NUMBER, np.arange(n_frames, dtype=np.int64))
 
 
 def variable(name: str, values: Any) -> xr.Variable:

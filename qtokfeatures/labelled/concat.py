@@ -12,9 +12,9 @@ import xarray as xr
 
 from qtokfeatures.exceptions import InputError, SchemaError
 from qtokfeatures.labelled import schema
-from qtokfeatures.labelled.build import frame_coords
-from qtokfeatures.labelled.labels import missing_like, shortest_text, text_array
+from qtokfeatures.labelled.labels import joined_label, missing_like, plain_values, text_array
 from qtokfeatures.labelled.naming import unique_ids
+from qtokfeatures.labelled.selection import renumbered, with_variables
 from qtokfeatures.labelled.sequence import CodeSequence, as_code_sequence
 from qtokfeatures.labelled.spec import SPEC_ATTRS, CodecSpec
 
@@ -74,13 +74,13 @@ def concat_codes(
     variables = {
         name: per_clip[name] if name in per_clip else _joined(parts, name) for name in _names(parts)
     }
-    variables[schema.CLIP_INDEX] = _clip_index(parts)
     coords = {str(name) for part in parts for name in part.coords}
-    return xr.Dataset(
+    joined = xr.Dataset(
         {name: value for name, value in variables.items() if name not in coords},
         coords={name: value for name, value in variables.items() if name in coords},
         attrs=merged_attrs(parts),
     )
+    return with_variables(joined, renumbered(joined))
 
 
 def check_compatible(parts: Sequence[xr.Dataset]) -> None:
@@ -156,7 +156,7 @@ def _joined(parts: Sequence[xr.Dataset], name: str) -> xr.Variable:
 
 def _joined_label(parts: Sequence[xr.Dataset], name: str) -> xr.Variable:
     arrays = {
-        index: np.asarray(part[name].values)
+        index: plain_values(name, part.variables[name])
         for index, part in enumerate(parts)
         if _is_per_clip(part, name)
     }
@@ -174,7 +174,7 @@ def _joined_label(parts: Sequence[xr.Dataset], name: str) -> xr.Variable:
         for index, part in enumerate(parts)
     ]
     nonempty = [array for array in filled if len(array)] or [like]
-    return xr.Variable((schema.CLIP,), shortest_text(np.concatenate(nonempty)), attrs=attrs)
+    return xr.Variable((schema.CLIP,), joined_label(name, nonempty), attrs=attrs)
 
 
 def _family(array: Array) -> str:
@@ -192,10 +192,3 @@ def _ids(parts: Sequence[xr.Dataset], on_duplicate: OnDuplicate) -> Array:
         repeated = next(old for old, new in zip(ids, unique, strict=True) if old != new)
         raise InputError(f"clip {repeated!r} occurs more than once: clip ids must be unique")
     return text_array(unique)
-
-
-def _clip_index(parts: Sequence[xr.Dataset]) -> xr.Variable:
-    counts = np.concatenate([part[schema.FRAME_COUNT].values for part in parts])
-    fresh = frame_coords(counts, 1.0)[schema.CLIP_INDEX]
-    fresh.attrs = dict(parts[0][schema.CLIP_INDEX].attrs)
-    return fresh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -63,13 +64,22 @@ def feature_array(
             f"expected features of shape (clip, feature) = {expected}, got {array.shape}"
         )
     features = _feature_coords(feature_names, feature_coords or {}, taken=set(clips))
+    coords = {**clips, **features}
     return xr.DataArray(
         array,
         dims=(schema.CLIP, schema.FEATURE),
-        coords={**clips, **features},
+        coords={name: _storable(coord) for name, coord in coords.items()},
         attrs=attrs,
         name="features",
     )
+
+
+def _storable(coord: xr.Variable) -> xr.Variable:
+    """Have xarray write text at any width, for which version 3 of Zarr has a specification."""
+    if coord.dtype.kind == "U" and sys.version_info >= (3, 11):  # where zarr is version 3
+        coord = coord.copy(deep=False)
+        coord.encoding = {"dtype": np.dtypes.StringDType()}
+    return coord
 
 
 def _clips(

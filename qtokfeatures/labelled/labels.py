@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,15 +18,26 @@ from qtokfeatures.labelled.schema import RESERVED
 
 Array = npt.NDArray[Any]
 
+# Fixed-width text takes the width of the longest entry for all. Above 16 MB, and where that is
+# more than 4 times the text itself, entries become objects of their own width.
+_MOST_PADDED_BYTES, _MOST_PADDING = 2**24, 4
+
+_EXACT_IN_FLOAT = 2**53  # the largest n for which float64 holds all whole numbers up to n
+
 
 def add_labels(
     ds: xr.Dataset, labels: Mapping[str, Any] | pd.DataFrame, *, on: str | None = None
 ) -> xr.Dataset:
     """Return the codes with more labels; see ``ds.qtok.with_labels``."""
-    if isinstance(labels, pd.DataFrame):
-        labels = _columns(ds, labels, on)
+    table = _as_table(labels)
+    if table is not None:
+        labels = _columns(ds, table, on)
     elif on is not None:
         raise InputError("on= names a column, it needs a DataFrame")
+    elif not isinstance(labels, Mapping):
+        raise InputError(
+            f"labels must be a mapping of names to values or a DataFrame, got {labels!r:.80}"
+        )
     n_clips = ds.sizes[schema.CLIP]
     arrays = {
         name: label_array(name, _in_order(ds, name, values), n_clips=n_clips)
@@ -50,6 +62,13 @@ def match_clips(ds: xr.Dataset, keys: Iterable[Any]) -> list[int]:
     lacking = [name for name, row in zip(ids, found, strict=True) if row is None]
     if lacking:
         raise InputError(f"{len(lacking)} clips have no row in the table, among them {lacking[:3]}")
+    by_row: dict[int, str] = {}
+    for row, source in zip(found, sources, strict=True):
+        if row is not None and by_row.setdefault(row, source) != source:
+            raise InputError(
+                f"{names[row]!r} in the table may mean {by_row[row]!r} or {source!r}: name the "
+                "clips by their ids or by more of their paths"
+            )
     return [row for row in found if row is not None]
 
 
@@ -77,18 +96,30 @@ def text_array(values: Iterable[Any]) -> Array:
     texts = [str(value) for value in values]
     joined = "".join(texts)
     if "\0" in joined:
-        raise InputError(f"text with a NUL character cannot be stored: {_first_nul(texts)!r}")
+        raise InputError(f"text with a NUL character cannot be stored: {_first_nul(texts)!r:.80}")
     if not joined.isascii() and any("\ud800" <= letter <= "\udfff" for letter in set(joined)):
         texts = [text.encode("utf-8", "backslashreplace").decode() for text in texts]
+    return fitting_text(texts)
+
+
+def fitting_text(texts: list[str]) -> Array:
+    """Return text as ``str`` of the shortest width, or as objects if that is mostly padding."""
+    padded = 4 * len(texts) * max(map(len, texts), default=0)
+    if padded > _MOST_PADDED_BYTES and padded > _MOST_PADDING * 4 * sum(map(len, texts)):
+        return _object_array(texts)
     return np.array(texts, dtype=str)
 
 
 def shortest_text(array: Array) -> Array:
-    """Return a ``str`` array at the shortest width that holds it; other arrays as they are."""
-    if array.dtype.kind != "U":
-        return array
-    width = max(1, int(np.char.str_len(array).max(initial=1)))
-    return array.astype(f"<U{width}", copy=False)
+    """Return fixed-width text in the dtype of :func:`fitting_text`; other arrays as they are."""
+    return fitting_text(array.tolist()) if array.dtype.kind == "U" else array
+
+
+def plain_values(name: str, variable: xr.Variable) -> Array:
+    """Return the values of a label, converting what xarray keeps as a pandas array."""
+    if isinstance(variable.dtype, np.dtype):
+        return np.asarray(variable.values)
+    return _plain(name, _from_pandas(pd.array(variable.data)))
 
 
 def missing_like(array: Array, length: int) -> Array:
@@ -100,14 +131,71 @@ def missing_like(array: Array, length: int) -> Array:
     return np.full(length, np.nan)
 
 
+def joined_label(name: str, arrays: list[Array]) -> Array:
+    """Concatenate the values of a label, or raise InputError where that would change some."""
+    if all(array.dtype.kind == "M" for array in arrays):
+        arrays = [nanoseconds(name, array) for array in arrays]
+    if all(array.dtype.kind == "U" for array in arrays):
+        return fitting_text([text for array in arrays for text in array.tolist()])
+    joined = np.concatenate(arrays)
+    if joined.dtype.kind == "f":
+        for array in arrays:
+            check_exact_in_float(name, array)
+    return joined
+
+
+def check_exact_in_float(name: str, array: Array) -> None:
+    """Raise InputError if float64, which missing values and fractions need, changes a number."""
+    if array.dtype.kind in "iu" and array.size:
+        least, most = int(array.min()), int(array.max())
+        if least < -_EXACT_IN_FLOAT or most > _EXACT_IN_FLOAT:
+            raise InputError(
+                f"label {name!r} holds whole numbers beyond 2^53 beside missing values or "
+                "fractions, which need float64 and would change them: give them as text"
+            )
+
+
+def nanoseconds(name: str, dates: Array) -> Array:
+    """Return dates as datetime64[ns], or raise InputError for years before 1678 or after 2261."""
+    converted = dates.astype("datetime64[ns]")
+    if not np.array_equal(converted.astype(dates.dtype), dates, equal_nan=True):
+        wrong = dates[(converted.astype(dates.dtype) != dates) & ~np.isnat(dates)]
+        raise InputError(
+            f"label {name!r} holds the date {wrong[0]}, outside 1677-09-22 … 2262-04-11, which "
+            "nanoseconds count: give the dates as text, or the years as numbers"
+        )
+    return converted
+
+
 def _first_nul(texts: list[str]) -> str:
     return next(text for text in texts if "\0" in text)
+
+
+def _as_table(labels: Any) -> pd.DataFrame | None:
+    """Return a table as pandas has it: one of pandas or polars, or a Series with a name."""
+    if isinstance(labels, pd.DataFrame):
+        return labels
+    if isinstance(labels, pd.Series):
+        if not isinstance(labels.name, str):
+            raise InputError("a Series of labels needs a name, as in series.rename('instrument')")
+        return labels.to_frame()
+    if _is_polars(labels) and hasattr(labels, "columns"):
+        columns = {name: labels[name].to_list() for name in labels.columns}
+        return pd.DataFrame({name: _object_array(values) for name, values in columns.items()})
+    return None
+
+
+def _is_polars(values: Any) -> bool:
+    return type(values).__module__.partition(".")[0] == "polars"
 
 
 def _one_dimensional(name: str, values: Any) -> Array:
     if isinstance(values, (str, bytes)) or not np.iterable(values):
         raise InputError(f"label {name!r} must hold one value per clip, got {values!r}")
-    if hasattr(values, "to_numpy"):  # pandas: Categorical, nullable and text dtypes included
+    for converter in ("to_list", "to_pylist"):  # polars and Arrow: whole numbers stay whole
+        if not hasattr(values, "index") and hasattr(values, converter):
+            values = _object_array(list(getattr(values, converter)()))
+    if hasattr(values, "to_numpy") and not isinstance(values, xr.DataArray):
         values = _from_pandas(values)
     elif not hasattr(values, "__array__"):
         values = _object_array(list(values))
@@ -118,9 +206,13 @@ def _one_dimensional(name: str, values: Any) -> Array:
 
 
 def _from_pandas(values: Any) -> Array:
-    is_text = getattr(values.dtype, "type", None) is str
-    array: Array = (values.fillna("") if is_text else values).to_numpy()
-    return array
+    """Return a Series or array of pandas; numbers with missing values as objects."""
+    dtype = values.dtype
+    if isinstance(dtype, np.dtype):
+        return np.asarray(values.to_numpy())
+    if getattr(dtype, "type", None) is str:
+        values = values.fillna("")
+    return _object_array(list(values))
 
 
 def _object_array(values: list[Any]) -> Array:
@@ -136,7 +228,7 @@ def _plain(name: str, array: Array) -> Array:
     if kind == "U":
         return text_array(array.tolist())
     if kind == "M":
-        return array.astype("datetime64[ns]")
+        return nanoseconds(name, array)
     if kind in "biuf":
         return _native(array)
     if kind in "OT":
@@ -161,7 +253,12 @@ def _from_objects(name: str, values: list[Any]) -> Array:
     if kinds <= {"integer", "real"} or kinds == {"truth"}:
         return _numbers(name, values)
     if kinds == {"date"}:
-        return np.array(values, dtype="datetime64[ns]")
+        return _dates(name, values)
+    if "date with a time zone" in kinds:
+        raise InputError(
+            f"label {name!r} holds dates with a time zone, which stores do not keep: convert them "
+            "to UTC and drop the zone, as series.dt.tz_convert(None) does, or give them as text"
+        )
     raise InputError(
         f"label {name!r} mixes or holds unsupported values ({', '.join(sorted(kinds))}): "
         "expected text only, numbers only, truth values only or dates only"
@@ -169,13 +266,33 @@ def _from_objects(name: str, values: list[Any]) -> Array:
 
 
 def _numbers(name: str, values: list[Any]) -> Array:
-    if None in values:
+    known = [value for value in values if value is not None]
+    needs_float = len(known) < len(values) or any(map(_is_real, known))
+    if needs_float:
+        whole = [int(value) for value in known if not _is_real(value)]
+        if any(abs(value) > _EXACT_IN_FLOAT for value in whole):
+            check_exact_in_float(name, np.array([_EXACT_IN_FLOAT + 1]))
         filled = (np.nan if value is None else float(value) for value in values)
         return np.fromiter(filled, dtype=np.float64, count=len(values))
     array = np.array(values)
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biu":
         raise InputError(f"label {name!r} holds a number that does not fit in 64 bits")
     return _native(array)
+
+
+def _dates(name: str, values: list[Any]) -> Array:
+    """Convert one by one: each has a unit of its own, in which it may lie outside of another."""
+    dates = []
+    date: np.datetime64[Any]
+    for value in values:
+        if value is None:
+            date = np.datetime64("NaT", "ns")
+        elif isinstance(value, pd.Timestamp):
+            date = value.to_datetime64()
+        else:
+            date = np.datetime64(value)
+        dates.append(nanoseconds(name, np.array([date])))
+    return np.concatenate(dates)
 
 
 def _is_missing(value: Any) -> bool:
@@ -191,6 +308,10 @@ def _is_missing(value: Any) -> bool:
         return False
 
 
+def _is_real(value: Any) -> bool:
+    return isinstance(value, (float, np.floating))
+
+
 def _kind(value: Any) -> str:
     if isinstance(value, str):
         return "text"
@@ -198,20 +319,26 @@ def _kind(value: Any) -> str:
         return "truth"
     if isinstance(value, (int, np.integer)):
         return "integer"
-    if isinstance(value, (float, np.floating)):
+    if _is_real(value):
         return "real"
-    if isinstance(value, np.datetime64) or hasattr(value, "isoformat"):
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        return "date with a time zone"
+    if isinstance(value, (np.datetime64, dt.date)):
         return "date"
     return type(value).__name__
 
 
 def _columns(ds: xr.Dataset, table: pd.DataFrame, on: str | None) -> dict[str, Any]:
+    names = [str(name) for name in table.columns]
+    if len(set(names)) < len(names):
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"the table has two columns {repeated!r}: rename or drop one of them")
     if on is not None and on not in table.columns:
         raise InputError(f"the table has no column {on!r}, but {list(table.columns)}")
     rows: list[int] | slice = slice(None)
     if on is not None:
         rows = match_clips(ds, table[on])
-    elif not isinstance(table.index, pd.RangeIndex):
+    elif not _is_counted(table.index):
         rows = match_clips(ds, table.index)
     # Whole columns are converted, so that all parts of a collection get labels of one dtype.
     return {
@@ -221,13 +348,26 @@ def _columns(ds: xr.Dataset, table: pd.DataFrame, on: str | None) -> dict[str, A
     }
 
 
+def _is_counted(index: pd.Index) -> bool:
+    """Tell the index 0, 1, 2, … that pandas gives tables from one that names clips."""
+    return isinstance(index, pd.RangeIndex) and index.equals(pd.RangeIndex(len(index)))
+
+
 def _in_order(ds: xr.Dataset, name: str, values: Any) -> Any:
-    if not isinstance(values, Mapping):
-        return values
+    """Return the values in the order of the clips, if they say which clips they are of."""
     ids = ds[schema.CLIP].values.tolist()
-    if unknown := set(values) - set(ids):
-        raise InputError(f"label {name!r} names clips that are not there: {sorted(unknown)[:3]}")
-    return [values.get(clip) for clip in ids]
+    if isinstance(values, Mapping):
+        if unknown := set(values) - set(ids):
+            listed = sorted(map(str, unknown))[:3]
+            raise InputError(f"label {name!r} names clips that are not there: {listed}")
+        return [values.get(clip) for clip in ids]
+    if isinstance(values, pd.Series) and not _is_counted(values.index):
+        return label_array(name, values, n_clips=len(values))[match_clips(ds, values.index)]
+    if isinstance(values, xr.DataArray) and schema.CLIP in values.coords and values.ndim == 1:
+        index = pd.Index(values[schema.CLIP].values.tolist(), dtype=object)
+        if index.tolist() != ids:
+            return label_array(name, values, n_clips=len(index))[match_clips(ds, index)]
+    return values
 
 
 def _row(rows: Mapping[tuple[str, ...], int], clip: str, source: str) -> int | None:

@@ -13,9 +13,9 @@ import numpy as np
 import xarray as xr
 
 from qtokfeatures.exceptions import CodesError, SchemaError
-from qtokfeatures.labelled.spec import CodecSpec
+from qtokfeatures.labelled.spec import SPEC_ATTRS, CodecSpec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 CLIP = "clip"
 FRAME = "frame"
@@ -30,11 +30,20 @@ N_SAMPLES = "n_samples"
 SOURCE = "source"
 TIME = "time"
 CLIP_INDEX = "clip_index"
+# Both are re-ordered with what they number, and so show what xarray's own methods did: coordinates
+# along ``clip``, such as labels, follow ``sortby``, data variables along ``frame`` follow ``roll``.
+CLIP_NUMBER = "clip_number"
+FRAME_NUMBER = "frame_number"
 
 SCHEMA_VERSION_ATTR = "schema_version"
 SKIPPED_ATTR = "skipped"
 VERSIONS_ATTR = "_versions"
 SAMPLE_DIMENSION_ATTR = "sample_dimension"
+
+FRAME_ORDER = (FRAME_NUMBER, CLIP_INDEX, TIME)  # what shows the order of the frames
+_READABLE_VERSIONS = (1,)  # load_codes adds what version 2 has more
+_FRAMES_CHECKED_AT_ONCE = 2**20  # 24 MB of the three variables
+_HIGHEST_RATE = 10**7  # Hz; above the 5.6 MHz of DSD, the highest of any recording
 
 PADDING = -1  # where a padded clip has no frame
 
@@ -49,6 +58,9 @@ DIMS: dict[str, tuple[str, ...]] = {
     SOURCE: (CLIP,),
     TIME: (FRAME,),
     CLIP_INDEX: (FRAME,),
+    CODEBOOK: (CODEBOOK,),
+    CLIP_NUMBER: (CLIP,),
+    FRAME_NUMBER: (FRAME,),
 }
 
 _KINDS = {
@@ -61,6 +73,9 @@ _KINDS = {
     SOURCE: ("UOT", "str"),
     TIME: ("f", "float64"),
     CLIP_INDEX: ("iu", "int64"),
+    CODEBOOK: ("iu", "int64"),
+    CLIP_NUMBER: ("iu", "int64"),
+    FRAME_NUMBER: ("iu", "int64"),
 }
 
 # Attributes of the variables that build_codes makes.
@@ -74,9 +89,12 @@ ATTRS: dict[str, dict[str, str]] = {
     SOURCE: {"long_name": "path or URL of the recording"},
     TIME: {"long_name": "start of the frame after the start of its clip", "units": "s"},
     CLIP_INDEX: {"long_name": "position of the clip along clip", "units": "1"},
+    CODEBOOK: {"long_name": "number of the codebook in the codec", "units": "1"},
+    CLIP_NUMBER: {"long_name": "position of the clip among the frames", "units": "1"},
+    FRAME_NUMBER: {"long_name": "position of the frame among all frames", "units": "1"},
 }
 
-RESERVED = frozenset(DIMS) | {FRAME, CODEBOOK, FEATURE}  # no label can have these names
+RESERVED = frozenset(DIMS) | {FRAME, FEATURE}  # no label can have these names
 
 
 def label_names(ds: xr.Dataset) -> list[str]:
@@ -88,30 +106,37 @@ def label_names(ds: xr.Dataset) -> list[str]:
     ]
 
 
-def check_codes(ds: Any) -> None:
-    """Raise SchemaError unless the structure is valid; the values of ``codes`` are not read."""
+def check_codes(ds: Any, *, frames_in_order: bool = False) -> None:
+    """Raise SchemaError unless clips and frames belong together; codes are not read.
+
+    ``frames_in_order=True`` skips the frames, which were checked before.
+    """
     if not isinstance(ds, xr.Dataset):
         raise SchemaError(f"expected an xarray.Dataset of codes, got {type(ds).__name__}")
     _check_version(ds)
     for name in DIMS:
         _check_variable(ds, name)
-    _check_frame_counts(ds)
     _check_codebooks(ds, CodecSpec.from_attrs(ds.attrs))
+    _check_frame_counts(ds)
+    _check_clip_order(ds)
+    if not frames_in_order:
+        for first in range(0, ds.sizes[FRAME], _FRAMES_CHECKED_AT_ONCE):
+            _check_frame_order(ds, first)
 
 
 def validate_codes(ds: Any) -> None:
     """Raise SchemaError or CodesError unless everything is valid, ids and codes included."""
+    validate_clips(ds)
+    size = CodecSpec.from_attrs(ds.attrs).codebook_size
+    counts = ds[FRAME_COUNT].values
+    check_code_range(ds[CODES].values, size, clip_ids=ds[CLIP].values, frame_count=counts)
+
+
+def validate_clips(ds: Any) -> None:
+    """Raise SchemaError unless everything but the codes is valid."""
     check_codes(ds)
     check_unique_ids(ds)
-    counts = ds[FRAME_COUNT].values
-    expected = np.repeat(np.arange(len(counts)), counts)
-    if not np.array_equal(ds[CLIP_INDEX].values, expected):
-        raise SchemaError(
-            f"variable {CLIP_INDEX!r} disagrees with {FRAME_COUNT!r}: expected the position of "
-            "each frame's clip; subset with ds.qtok.sel_clips(...), not with isel"
-        )
-    size = CodecSpec.from_attrs(ds.attrs).codebook_size
-    check_code_range(ds[CODES].values, size, clip_ids=ds[CLIP].values, frame_count=counts)
+    _check_durations(ds)
 
 
 def check_unique_ids(ds: xr.Dataset) -> None:
@@ -151,6 +176,11 @@ def check_code_range(
 
 def _check_version(ds: xr.Dataset) -> None:
     version = ds.attrs.get(SCHEMA_VERSION_ATTR)
+    if version in _READABLE_VERSIONS:
+        raise SchemaError(
+            f"the codes follow version {version} of the schema: load_codes(...) reads them as "
+            f"version {SCHEMA_VERSION}, plain xarray does not"
+        )
     if version is None:
         raise SchemaError(
             f"attribute {SCHEMA_VERSION_ATTR!r} is missing: expected a codes Dataset, as "
@@ -159,7 +189,7 @@ def _check_version(ds: xr.Dataset) -> None:
     if version != SCHEMA_VERSION:
         raise SchemaError(
             f"attribute {SCHEMA_VERSION_ATTR!r} is {version!r}, this qtokfeatures reads "
-            f"{SCHEMA_VERSION}: install the version that wrote the codes, or encode again"
+            f"up to {SCHEMA_VERSION}: install the version that wrote the codes, or encode again"
         )
 
 
@@ -177,23 +207,103 @@ def _check_variable(ds: xr.Dataset, name: str) -> None:
 
 
 def _check_frame_counts(ds: xr.Dataset) -> None:
-    counts = ds[FRAME_COUNT].values
+    counts, n_frames = ds[FRAME_COUNT].values, ds.sizes[FRAME]
     if counts.size and counts.min() < 1:
         clip = str(ds[CLIP].values[int(np.argmin(counts))])
         raise SchemaError(
             f"variable {FRAME_COUNT!r} of clip {clip!r} is {counts.min()}: expected at least 1"
         )
-    if (total := int(counts.sum())) != ds.sizes[FRAME]:
+    # Python's integers, because a sum of int64 can wrap round to the number expected.
+    if (total := sum(counts.tolist())) != n_frames:
         raise SchemaError(
             f"variable {FRAME_COUNT!r} adds up to {total} frames, but dimension {FRAME!r} has "
-            f"{ds.sizes[FRAME]}: isel and sel on {CLIP!r} leave frames behind, "
+            f"{n_frames}: isel and sel on {CLIP!r} leave frames behind, "
             "subset with ds.qtok.sel_clips(...)"
         )
 
 
-def _check_codebooks(ds: xr.Dataset, spec: CodecSpec) -> None:
-    if not 1 <= ds.sizes[CODEBOOK] <= spec.n_codebooks:
+def _check_clip_order(ds: xr.Dataset) -> None:
+    number = ds[CLIP_NUMBER].values
+    if not np.array_equal(number, np.arange(len(number))):
         raise SchemaError(
-            f"variable {CODES!r} has {ds.sizes[CODEBOOK]} codebooks: expected 1 to "
+            f"variable {CLIP_NUMBER!r} is {_shortened(number)}, expected 0, 1, 2, …: the clips "
+            "were re-ordered without their frames, as sortby, isel, sel and reindex do. Order "
+            "the original with ds.qtok.sel_clips(order), for example "
+            f"ds.qtok.sel_clips(ds[{DURATION!r}].argsort())"
+        )
+
+
+def _check_frame_order(ds: xr.Dataset, first: int) -> None:
+    """Check some frames from `first` on, of which a lazily opened store holds any number."""
+    last = min(first + _FRAMES_CHECKED_AT_ONCE, ds.sizes[FRAME])
+    index, time, number = (
+        ds.variables[name][first:last].values for name in (CLIP_INDEX, TIME, FRAME_NUMBER)
+    )
+    ends = np.cumsum(ds[FRAME_COUNT].values, dtype=np.int64)
+    # The clips in this piece and how many frames each has in it.
+    first_clip, last_clip = np.searchsorted(ends, [first, last - 1], side="right")
+    clips = np.arange(first_clip, last_clip + 1)
+    counts: Any = np.diff(np.clip(ends[clips], first, last), prepend=first)
+    for name, found, expected in (
+        (FRAME_NUMBER, number, np.arange(first, last)),
+        (CLIP_INDEX, index, np.repeat(clips, counts)),
+    ):
+        if not np.array_equal(found, expected):
+            _refuse_frames(name)
+    starts = np.cumsum(counts) - counts
+    begins = ends[clips] - ds[FRAME_COUNT].values[clips]
+    rate = float(ds.attrs[SPEC_ATTRS["frame_rate"]])
+    expected_time = (np.maximum(begins, first) - begins) / rate
+    rises = np.diff(time) > 0
+    rises[starts[1:] - 1] = True
+    if not (rises.all() and np.allclose(time[starts], expected_time, rtol=1e-9, atol=1e-9 / rate)):
+        _refuse_frames(TIME)
+
+
+def _refuse_frames(name: str) -> None:
+    raise SchemaError(
+        f"variable {name!r} disagrees with {FRAME_COUNT!r}: the frames are not those of the clips "
+        f"in their order. roll, shift, sortby and isel on {FRAME!r} do that; edit the codes of one "
+        "clip with ds.qtok.clip(...) and build_codes, and subset with ds.qtok.sel_clips(...)"
+    )
+
+
+def _check_durations(ds: xr.Dataset) -> None:
+    """Refuse numbers of samples beyond the frames, for which decoding would reserve memory."""
+    rates, samples = ds[SAMPLE_RATE].values, ds[N_SAMPLES].values
+    frame_rate = float(ds.attrs[SPEC_ATTRS["frame_rate"]])
+    longest = (
+        ds[FRAME_COUNT].values + 1
+    ) / frame_rate  # encoders may drop the last part of a frame
+    for name, values, least, most in (
+        (SAMPLE_RATE, rates, 1, _HIGHEST_RATE),
+        (N_SAMPLES, samples, 1, longest * rates),
+        (DURATION, ds[DURATION].values, 0, longest),
+    ):
+        wrong = ~((values >= least) & (values <= most))
+        if wrong.any():
+            clip = int(np.argmax(wrong))
+            raise SchemaError(
+                f"variable {name!r} of clip {str(ds[CLIP].values[clip])!r} is {values[clip]}: "
+                f"expected {least} to {np.broadcast_to(most, values.shape)[clip]:.0f}, as its "
+                "frames allow"
+            )
+
+
+def _check_codebooks(ds: xr.Dataset, spec: CodecSpec) -> None:
+    numbers = ds[CODEBOOK].values
+    if not 1 <= len(numbers) <= spec.n_codebooks:
+        raise SchemaError(
+            f"variable {CODES!r} has {len(numbers)} codebooks: expected 1 to "
             f"{spec.n_codebooks}, as codec {spec.name!r} has"
         )
+    if not np.array_equal(numbers, np.arange(len(numbers))):
+        raise SchemaError(
+            f"variable {CODEBOOK!r} is {_shortened(numbers)}: codes need the codebooks from the "
+            f"first on, in order, as ds.isel({CODEBOOK}=slice(4)) keeps them. Estimators take "
+            "others with the parameter codebooks, as in TokenHistogram(codebooks=[2, 3])"
+        )
+
+
+def _shortened(values: np.ndarray[Any, Any]) -> str:
+    return ", ".join(map(str, values[:4].tolist())) + (", …" if len(values) > 4 else "")

@@ -13,8 +13,8 @@ import xarray as xr
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import schema
-from qtokfeatures.labelled.build import frame_coords
-from qtokfeatures.labelled.labels import shortest_text, text_array
+from qtokfeatures.labelled.build import frame_coords, frame_number, number_coords
+from qtokfeatures.labelled.labels import plain_values, shortest_text, text_array
 from qtokfeatures.labelled.naming import unique_ids
 
 Array = npt.NDArray[Any]
@@ -34,6 +34,12 @@ def select_clips(
 
 def take_clips(ds: xr.Dataset, positions: Array) -> xr.Dataset:
     """Return the clips at `positions` (not negative) with all of their frames."""
+    pandas_arrays = {
+        name: xr.Variable(variable.dims, plain_values(str(name), variable), variable.attrs)
+        for name, variable in ds.variables.items()
+        if not isinstance(variable.dtype, np.dtype)  # xarray indexes not all of them
+    }
+    ds = with_variables(ds, pandas_arrays) if pandas_arrays else ds
     frames = _frame_indexer(ds[schema.FRAME_COUNT].values, positions)
     # The index of clip ids is set aside, it would be built twice.
     taken = ds.drop_indexes(schema.CLIP, errors="ignore").isel(clip=positions, frame=frames)
@@ -46,7 +52,7 @@ def take_clips(ds: xr.Dataset, positions: Array) -> xr.Dataset:
         if variable.dims == (schema.CLIP,) and variable.dtype.kind == "U"
     }
     text[schema.CLIP] = taken.variables[schema.CLIP].copy(data=shortest_text(ids))
-    return with_variables(taken, {**text, schema.CLIP_INDEX: _clip_index(taken)})
+    return with_variables(taken, {**text, **renumbered(taken)})
 
 
 def with_variables(ds: xr.Dataset, variables: Mapping[Any, xr.Variable]) -> xr.Dataset:
@@ -54,6 +60,18 @@ def with_variables(ds: xr.Dataset, variables: Mapping[Any, xr.Variable]) -> xr.D
     coords = {name: value for name, value in variables.items() if name in ds.coords}
     data = {name: value for name, value in variables.items() if name not in ds.coords}
     return ds.assign(data).assign_coords(coords)
+
+
+def renumbered(ds: xr.Dataset) -> dict[str, xr.Variable]:
+    """Return ``clip_index``, ``clip_number`` and ``frame_number`` of clips in a new order."""
+    fresh = {
+        schema.CLIP_INDEX: frame_coords(ds[schema.FRAME_COUNT].values, 1.0)[schema.CLIP_INDEX],
+        schema.CLIP_NUMBER: number_coords(ds.sizes[schema.CLIP], 0)[schema.CLIP_NUMBER],
+        schema.FRAME_NUMBER: frame_number(ds.sizes[schema.FRAME]),
+    }
+    for name, variable in fresh.items():
+        variable.attrs = dict(ds[name].attrs)
+    return fresh
 
 
 def clip_positions(ds: xr.Dataset, selector: Any) -> Array:
@@ -95,13 +113,6 @@ def clip_values(ds: xr.Dataset, key: int | str | np.integer[Any]) -> Array:
     counts = ds.variables[schema.FRAME_COUNT].values
     start = int(counts[:position].sum())
     return np.array(ds.variables[schema.CODES][:, start : start + int(counts[position])].values)
-
-
-def _clip_index(ds: xr.Dataset) -> xr.Variable:
-    """Renumber the frames, keeping the attributes of the coordinate."""
-    fresh = frame_coords(ds[schema.FRAME_COUNT].values, 1.0)[schema.CLIP_INDEX]
-    fresh.attrs = dict(ds[schema.CLIP_INDEX].attrs)
-    return fresh
 
 
 def _as_array(selector: Any) -> Array:
@@ -147,7 +158,7 @@ def _label_values(ds: xr.Dataset, name: str) -> Array:
         known = schema.label_names(ds)
         listed = f"; the labels are {', '.join(known)}" if known else "; there are no labels"
         raise InputError(f"there is no label {name!r}{_suggestion(name, known)}{listed}")
-    return np.asarray(ds[name].values)
+    return plain_values(name, ds.variables[name])
 
 
 def _matches(name: str, values: Array, wanted: Any) -> Array:

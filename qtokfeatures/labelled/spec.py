@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -84,7 +85,7 @@ class CodecSpec:
             if not getattr(self, name):
                 raise InputError(f"a codec needs a {name}, got {getattr(self, name)!r}")
         for name in ("sample_rate", "frame_rate", "hop_length", "n_codebooks", "codebook_size"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise InputError(
                     f"{name} of codec {self.name!r} must be above 0, got {getattr(self, name)!r}"
                 )
@@ -123,7 +124,11 @@ class CodecSpec:
         SchemaError
             If an attribute is missing or is of another type.
         """
-        return cls(**{field.name: _read(attrs, field.name, field.type) for field in fields(cls)})
+        read = {field.name: _read(attrs, field.name, field.type) for field in fields(cls)}
+        try:
+            return cls(**read)
+        except InputError as error:
+            raise SchemaError(f"the attributes describe no codec: {error}") from error
 
     def check_matches(self, other: CodecSpec | Mapping[str, Any]) -> None:
         """Raise CodecMismatchError for another codec or another version of this one.
@@ -176,5 +181,5 @@ def _read(attrs: Mapping[str, Any], field: str, kind: Any) -> Any:
         )
     try:
         return {"str": str, "int": int, "float": float}[kind](attrs[attr])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SchemaError(f"attribute {attr!r} must be {kind}, got {attrs[attr]!r}") from error

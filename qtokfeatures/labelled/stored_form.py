@@ -11,7 +11,8 @@ import xarray as xr
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import schema
-from qtokfeatures.labelled.labels import check_label_name
+from qtokfeatures.labelled.build import frame_number, number_coords
+from qtokfeatures.labelled.labels import check_label_name, fitting_text, nanoseconds, plain_values
 
 Array = npt.NDArray[Any]
 
@@ -32,7 +33,7 @@ def to_stored(ds: xr.Dataset) -> xr.Dataset:
     """Return codes in the form of stores, or raise InputError naming what stores do not keep."""
     for name in schema.label_names(ds):
         check_label_name(name)
-    stored = ds.drop_encoding().drop_indexes(schema.CLIP, errors="ignore")
+    stored = ds.drop_encoding().drop_indexes([schema.CLIP, schema.CODEBOOK], errors="ignore")
     variables = {str(name): stored_variable(str(name), v) for name, v in stored.variables.items()}
     hidden = [name for name in variables if name in ds.coords and " " in name]
     for name in hidden:
@@ -44,18 +45,30 @@ def from_stored(ds: xr.Dataset) -> xr.Dataset:
     """Return the codes given to :func:`to_stored`; variables along ``frame`` stay lazy."""
     hidden = [name for name, variable in ds.variables.items() if COORDINATE_ATTR in variable.attrs]
     variables = {str(name): _restored(variable) for name, variable in ds.variables.items()}
-    return _replaced(ds.set_coords(hidden), variables, plain_attrs(ds.attrs))
+    return _upgraded(_replaced(ds.set_coords(hidden), variables, plain_attrs(ds.attrs)))
+
+
+def _upgraded(ds: xr.Dataset) -> xr.Dataset:
+    """Add what version 2 of the schema numbers to codes of version 1, which were whole."""
+    is_old = ds.attrs.get(schema.SCHEMA_VERSION_ATTR) == 1
+    if not is_old or not {schema.CLIP, schema.CODEBOOK, schema.FRAME} <= set(ds.dims):
+        return ds
+    numbered = ds.assign_coords(number_coords(ds.sizes[schema.CLIP], ds.sizes[schema.CODEBOOK]))
+    numbered = numbered.assign({schema.FRAME_NUMBER: frame_number(ds.sizes[schema.FRAME])})
+    return numbered.assign_attrs({schema.SCHEMA_VERSION_ATTR: schema.SCHEMA_VERSION})
 
 
 def stored_variable(name: str, variable: xr.Variable) -> xr.Variable:
     """Return one variable in the form of stores."""
     attrs = plain_attrs(variable.attrs, of=f"variable {name!r}")
+    if not isinstance(variable.dtype, np.dtype):  # an array of pandas, which stores do not keep
+        variable = xr.Variable(variable.dims, plain_values(name, variable))
     if variable.dtype.kind in "UOT":
         return _stored_text(name, variable, attrs)
     if variable.dtype.kind not in "biufM":
         raise InputError(f"variable {name!r} is {variable.dtype}, which stores do not keep")
     if variable.dtype.kind == "M":
-        return _stored_dates(variable, attrs)
+        return _stored_dates(name, variable, attrs)
     return xr.Variable(variable.dims, variable.data, attrs)
 
 
@@ -75,11 +88,11 @@ def _plain(name: str, value: Any, of: str) -> str | int | float:
     return value
 
 
-def _stored_dates(variable: xr.Variable, attrs: dict[str, Any]) -> xr.Variable:
+def _stored_dates(name: str, variable: xr.Variable, attrs: dict[str, Any]) -> xr.Variable:
     """Count nanoseconds, so that dates of any precision can be appended."""
     if variable.dtype != _NANOSECONDS:
         attrs[DTYPE_ATTR] = variable.dtype.str
-    ticks = variable.values.astype(_NANOSECONDS).astype(np.int64)
+    ticks = nanoseconds(name, variable.values).astype(np.int64)
     return xr.Variable(
         variable.dims,
         ticks,
@@ -98,7 +111,7 @@ def _stored_text(name: str, variable: xr.Variable, attrs: dict[str, Any]) -> xr.
         )
     if any("\0" in text for text in texts):
         raise InputError(f"variable {name!r} holds a NUL character, which stores do not keep")
-    if values.dtype != np.array(texts, dtype=str).dtype:
+    if values.dtype != fitting_text(texts).dtype:
         attrs[DTYPE_ATTR] = _STRING_DTYPE if values.dtype.kind == "T" else values.dtype.str
     stored = np.empty(values.shape, dtype=_TEXT)
     stored[...] = values.astype(object)
@@ -123,7 +136,7 @@ def _restored(variable: xr.Variable) -> xr.Variable:
 
 def _restored_text(values: Array, recorded: str | None) -> Array:
     if recorded is None:
-        return np.array(values.tolist(), dtype=str).reshape(values.shape)
+        return fitting_text(values.ravel().tolist()).reshape(values.shape)
     if recorded == _STRING_DTYPE:
         return np.asarray(values.astype(np.dtypes.StringDType()))
     return values.astype(object).astype(recorded)
@@ -134,6 +147,7 @@ def _replaced(
 ) -> xr.Dataset:
     coords = {name: value for name, value in variables.items() if name in ds.coords}
     data = {name: value for name, value in variables.items() if name not in ds.coords}
-    indexed = any(name in ds.indexes for name in coords)
     built = xr.Dataset(data, coords=xr.Coordinates(coords, indexes={}), attrs=attrs)
-    return built.set_xindex(schema.CLIP) if indexed else built
+    for name in (schema.CLIP, schema.CODEBOOK):
+        built = built.set_xindex(name) if name in ds.indexes else built
+    return built

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import xarray as xr
+from filelock import FileLock, Timeout
 
-from qtokfeatures.exceptions import InputError, QtokError
-from qtokfeatures.files import atomic_write
+from qtokfeatures.exceptions import InputError, QtokError, WriteError
+from qtokfeatures.files import atomic_write, recover
 from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.concat import OnDuplicate, concat_codes
 from qtokfeatures.labelled.selection import with_variables
 from qtokfeatures.labelled.sequence import CodeSequence, as_code_sequence
+from qtokfeatures.labelled.store_checks import check_netcdf, check_zarr
 from qtokfeatures.labelled.stored_form import from_stored, to_stored
-from qtokfeatures.labelled.zarr_append import append_to_zarr
+from qtokfeatures.labelled.unchanged_store import guarded
+from qtokfeatures.labelled.zarr_append import append_to_zarr, can_append
 
 Format = Literal["netcdf", "zarr"]
 
@@ -28,6 +35,8 @@ _CLIPS_PER_CHUNK = 2**14
 
 # Version 2 of the Zarr format: version 3 does not specify text and consolidated metadata yet.
 _ZARR_FORMAT = 2
+
+_PATIENCE_S = 600.0  # longer than any append takes; a lock ends with its process
 
 
 def save_codes(
@@ -56,6 +65,8 @@ def save_codes(
     InputError
         If the suffix is another one, something in the Dataset cannot be stored, or `path` exists
         and may not be replaced.
+    WriteError
+        If the disk is full or refuses to be written. Existing codes stay as they were.
 
     See Also
     --------
@@ -73,16 +84,9 @@ def save_codes(
     True
     """
     ds = as_code_sequence(codes).dataset
-    path = Path(path)
-    kind = _format(path)
-    _check_replaceable(path, kind, overwrite=overwrite)
-    stored = to_stored(ds)
-    with atomic_write(path) as fresh:
-        if kind == "zarr":
-            _write_zarr(stored, fresh)
-        else:
-            _write_netcdf(stored, fresh)
-    return path
+    path = Path(path).expanduser()
+    with _store_lock(path) if path.exists() else contextlib.nullcontext():
+        return _save(ds, path, overwrite=overwrite)
 
 
 def load_codes(path: str | os.PathLike[str], *, lazy: bool = False) -> xr.Dataset:
@@ -117,22 +121,28 @@ def load_codes(path: str | os.PathLike[str], *, lazy: bool = False) -> xr.Datase
     >>> qt.load_codes(path, lazy=True).frame_count.values.tolist()
     [25, 4]
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     kind = _format(path)
+    recover(path)
     if not path.exists():
         raise InputError(f"{path} does not exist: expected a .nc file or .zarr folder of codes")
     try:
+        check_zarr(path) if kind == "zarr" else check_netcdf(path)
         opened = _open(path, kind)
         if lazy:
             ds = from_stored(opened)
         else:
             with opened:
                 ds = from_stored(opened).load()
-    except (QtokError, MemoryError):
+    except QtokError:
         raise
     except Exception as error:  # what HDF5 and Zarr raise on damage is not specified
-        raise InputError(f"{path} cannot be read as codes: {error}") from error
-    schema.check_codes(ds)
+        hint = ": it does not fit into memory" if isinstance(error, MemoryError) else ""
+        raise InputError(f"{path} cannot be read as codes: {error}{hint}") from error
+    if lazy:
+        schema.validate_clips(ds)
+        return guarded(ds, path)
+    schema.validate_codes(ds)
     return ds
 
 
@@ -145,7 +155,8 @@ def append_codes(
     """Add clips to a store, which is created if it does not exist.
 
     Readers of a Zarr store see either none or all of the new clips, and the next append undoes an
-    interrupted one. Only one process may write at a time. A netCDF file is rewritten.
+    interrupted one. Processes that append at the same time wait for each other. A netCDF file is
+    rewritten, and so is a Zarr store whose integer label the new clips lack: it becomes float.
 
     Parameters
     ----------
@@ -167,6 +178,8 @@ def append_codes(
         If the stored codes are of another codec.
     InputError
         If an id is stored already, or a label cannot be added to those that are stored.
+    WriteError
+        If the disk is full or refuses to be written.
 
     Examples
     --------
@@ -180,15 +193,53 @@ def append_codes(
     2
     """
     ds = as_code_sequence(codes).dataset
-    path = Path(path)
+    path = Path(path).expanduser()
     kind = _format(path)
-    if not path.exists():
-        return save_codes(ds, path)
-    there = load_codes(path, lazy=kind == "zarr")
-    if kind == "zarr":
-        append_to_zarr(there, ds, path, on_duplicate=on_duplicate)
-        return path
-    return save_codes(concat_codes([there, ds], on_duplicate=on_duplicate), path)
+    with _store_lock(path):
+        recover(path)
+        if not path.exists():
+            return _save(ds, path)
+        there = load_codes(path, lazy=kind == "zarr")
+        if kind == "zarr" and can_append(there, ds, path):
+            try:
+                append_to_zarr(there, ds, path, on_duplicate=on_duplicate)
+            except OSError as error:
+                raise WriteError(error.errno, f"{path} cannot be extended: {error}") from error
+            return path
+        return _save(concat_codes([there, ds], on_duplicate=on_duplicate), path)
+
+
+@contextlib.contextmanager
+def _store_lock(path: Path) -> Iterator[None]:
+    """Keep other processes from writing the same store."""
+    lock = FileLock(str(path.with_name(f".{path.name}.lock")))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=_PATIENCE_S)
+    except Timeout as error:
+        raise WriteError(
+            errno.EAGAIN, f"{path} has been written by another process for {_PATIENCE_S:.0f} s"
+        ) from error
+    except NotImplementedError:  # a file system without locks
+        pass
+    except OSError as error:
+        raise WriteError(error.errno, f"{path} cannot be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _save(ds: xr.Dataset, path: Path, *, overwrite: bool = True) -> Path:
+    kind = _format(path)
+    _check_replaceable(path, kind, overwrite=overwrite)
+    stored = to_stored(ds)
+    with atomic_write(path) as fresh:
+        if kind == "zarr":
+            _write_zarr(stored, fresh)
+        else:
+            fresh.write_bytes(_netcdf_bytes(stored))
+    return path
 
 
 def _format(path: Path) -> Format:
@@ -210,19 +261,27 @@ def _check_replaceable(path: Path, kind: Format, *, overwrite: bool) -> None:
         raise InputError(f"{path} exists and is not a Zarr store: give another name")
 
 
-def _write_netcdf(stored: xr.Dataset, path: Path) -> None:
+def _netcdf_bytes(stored: xr.Dataset) -> memoryview:
+    """Return the file as bytes: HDF5 ends the process when a disk is full while it writes."""
+    import h5netcdf
+
     compressed = {"zlib": True, "complevel": 1, "shuffle": True}
     encoding = {
         name: compressed
         for name, variable in stored.variables.items()
         if schema.FRAME in variable.dims and variable.size
     }
-    stored.to_netcdf(path, engine="h5netcdf", format="NETCDF4", encoding=encoding)
+    image = io.BytesIO()
+    with h5netcdf.File(image, "w") as file:
+        # Written here and not by a Dask scheduler, which has no file to open again.
+        stored.compute().dump_to_store(xr.backends.H5NetCDFStore(file), encoding=encoding)
+    return image.getbuffer()
 
 
 def _write_zarr(stored: xr.Dataset, path: Path) -> None:
     encoding = {
-        name: {"chunks": tuple(_chunks(variable).values())}
+        # Chunks of zeros, too: load_codes takes missing ones for damage.
+        name: {"chunks": tuple(_chunks(variable).values()), "write_empty_chunks": True}
         for name, variable in stored.variables.items()
     }
     aligned = _aligned_to_chunks(stored)

@@ -10,7 +10,7 @@ import xarray as xr
 
 from qtokfeatures.exceptions import CodesError, SchemaError
 from qtokfeatures.labelled import schema
-from qtokfeatures.labelled.build import frame_coords, variable
+from qtokfeatures.labelled.build import frame_coords, frame_number, number_coords, variable
 from qtokfeatures.labelled.spec import CodecSpec
 
 Array = npt.NDArray[Any]
@@ -21,7 +21,7 @@ def clip_coords(ds: xr.Dataset) -> dict[str, xr.Variable]:
     return {
         str(name): value.to_base_variable()
         for name, value in ds.variables.items()
-        if value.dims == (schema.CLIP,)
+        if value.dims == (schema.CLIP,) and name != schema.CLIP_NUMBER
     }
 
 
@@ -37,7 +37,11 @@ def pad_codes(ds: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(
         values,
         dims=(schema.CLIP, schema.CODEBOOK, schema.FRAME),
-        coords={**clip_coords(ds), schema.TIME: time},
+        coords={
+            **clip_coords(ds),
+            schema.CODEBOOK: ds.variables[schema.CODEBOOK].to_base_variable(),
+            schema.TIME: time,
+        },
         attrs=ds.attrs,
         name=schema.CODES,
     )
@@ -92,8 +96,9 @@ def unpad_codes(padded: xr.DataArray) -> xr.Dataset:
         {
             schema.CODES: variable(schema.CODES, np.ascontiguousarray(codes)),
             schema.FRAME_COUNT: variable(schema.FRAME_COUNT, counts),
+            schema.FRAME_NUMBER: frame_number(codes.shape[1]),
         },
-        coords={**kept, **frames},
+        coords={**kept, **frames, **number_coords(*values.shape[:2])},
         attrs=padded.attrs,
     )
     schema.validate_codes(ds)

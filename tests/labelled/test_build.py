@@ -35,8 +35,11 @@ def test_dataset_follows_the_schema(make_codes):
         "n_samples": (("clip",), "int64"),
         "time": (("frame",), "float64"),
         "clip_index": (("frame",), "int64"),
+        "codebook": (("codebook",), "int64"),
+        "clip_number": (("clip",), "int64"),
+        "frame_number": (("frame",), "int64"),
     }
-    assert set(ds.data_vars) == {"codes", "frame_count"}
+    assert set(ds.data_vars) == {"codes", "frame_count", "frame_number"}
 
 
 def test_cf_attributes_and_units(make_codes):
@@ -55,7 +58,7 @@ def test_derived_coordinates(make_codes):
 
 def test_attributes_are_json_and_name_codec_and_versions(make_codes, spec):
     attrs = json.loads(json.dumps(make_codes().attrs))
-    assert attrs["schema_version"] == 1
+    assert attrs["schema_version"] == 2
     assert attrs["fingerprint"] == spec.fingerprint
     assert "numpy" in json.loads(attrs["_versions"])
     assert all(isinstance(value, (str, int, float)) for value in attrs.values())

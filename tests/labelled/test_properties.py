@@ -43,8 +43,8 @@ def datasets(draw, max_clips=6):
     return build_codes(
         [random.integers(0, 8, (3, n)) for n in counts],
         spec=SPEC,
-        n_samples=several(st.integers(1, 10**9)),
-        sample_rates=several(st.integers(1, 400_000)),
+        n_samples=[draw(st.integers(1, 1920 * n)) for n in counts],
+        sample_rates=several(st.integers(24_000, 400_000)),
         sources=several(texts),
         labels={f"label {kind}": several(label_values[kind]) for kind in kinds},
     )

@@ -39,7 +39,7 @@ def _no_warnings():
 
 
 def names(folder):
-    return [entry.name for entry in folder.iterdir()]
+    return [entry.name for entry in folder.iterdir() if entry.suffix != ".lock"]
 
 
 def odd(codes):
@@ -236,7 +236,7 @@ def test_interrupted_saving_leaves_the_old_codes_alone(
     def stop(*args, **kwargs):
         raise failure
 
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", stop)
+    monkeypatch.setattr(xr.Dataset, "dump_to_store", stop)
     monkeypatch.setattr(xr.Dataset, "to_zarr", stop)
     with pytest.raises(failure):
         save_codes(codes.qtok.sel_clips([0]), path)
@@ -305,7 +305,6 @@ def test_codes_of_another_codec_are_not_appended(codes, path, spec, assert_same)
     [
         ({"n": [1], "new": ["x"]}, "label 'new' is not in the store"),
         ({"n": [1.5]}, "label 'n' is int64 in the store"),
-        ({}, "label 'n' is int64 in the store"),
         ({"n": ["text"]}, "label 'n' is numbers and text"),
     ],
 )

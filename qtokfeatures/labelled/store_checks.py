@@ -1,0 +1,150 @@
+"""Checks of files of codes before anything in them is opened.
+
+A file may come from a stranger: it must run no code, read no other file, and promise no more than
+it holds.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from qtokfeatures.exceptions import SchemaError
+
+# What save_codes writes with the supported versions of zarr. Others, such as pickle, may run code.
+_ZARR_CODECS = {"blosc", "zstd", "vlen-utf8", "bytes"}
+_HDF5_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32"}
+
+_METADATA = (".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarr.json")
+_MOST_CHUNK_BYTES = 2**30  # chunks of save_codes take 0.5 to 2 MB
+# Arrays of version 1 leave out chunks of zeros only, so that few can be missing.
+_MOST_MISSING_BYTES = 2**26
+
+
+def check_zarr(path: Path) -> None:
+    """Raise SchemaError if a Zarr folder names foreign codecs, holds links or lacks chunks."""
+    if not path.is_dir():
+        raise SchemaError(f"{path} is not a folder: expected a Zarr folder of codes")
+    for file in path.rglob("*"):
+        if file.is_symlink():
+            raise SchemaError(f"{path} holds the link {file.name!r}: stores of codes hold none")
+    arrays: dict[str, dict[str, Any]] = {}
+    for file in sorted(file for name in _METADATA for file in path.rglob(name)):
+        for name, node in _nodes(path, file):
+            _check_codecs(path, name, node)
+            if "shape" in node and (name not in arrays or file.name == ".zmetadata"):
+                arrays[name] = node
+    for name, node in arrays.items():
+        _check_chunks(path, name, node)
+
+
+def _nodes(path: Path, file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the name and description of every array and group in a file of metadata."""
+    if file.name == ".zattrs":
+        return
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise TypeError(f"{type(found).__name__} instead of an object")
+        inside = found.get("consolidated_metadata") or {}
+        entries = found["metadata"] if file.name == ".zmetadata" else inside.get("metadata", {})
+        entries = {key.removesuffix("/.zarray"): node for key, node in entries.items()}
+        if file.name != ".zmetadata":
+            entries[file.parent.relative_to(path).as_posix()] = found
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise SchemaError(f"{path} has unreadable metadata in {file.name}: {error}") from error
+    for key, node in entries.items():
+        if PurePosixPath(key).name in (".zattrs", ".zgroup"):
+            continue
+        if not isinstance(node, dict) or "/" in key or "\\" in key or key == "..":
+            raise SchemaError(f"{path} describes {key!r}: stores of codes hold plain arrays only")
+        yield key, node
+
+
+def _check_codecs(path: Path, name: str, node: dict[str, Any]) -> None:
+    steps = [node.get("compressor"), *(node.get("filters") or []), *(node.get("codecs") or [])]
+    if node.get("storage_transformers"):
+        steps.append({"id": "storage_transformers"})
+    for step in steps:
+        codec = step.get("id", step.get("name")) if isinstance(step, dict) else step
+        if step is not None and codec not in _ZARR_CODECS:
+            raise SchemaError(
+                f"array {name!r} of {path} names the codec {codec!r}, which is not opened: "
+                f"save_codes writes {', '.join(sorted(_ZARR_CODECS))} only"
+            )
+
+
+def _check_chunks(path: Path, name: str, node: dict[str, Any]) -> None:
+    try:
+        shape = [int(size) for size in node["shape"]]
+        grid = node.get("chunks") or node["chunk_grid"]["configuration"]["chunk_shape"]
+        chunks = [int(size) for size in grid]
+        is_valid = len(chunks) == len(shape) and min(shape, default=0) >= 0 < min(chunks, default=1)
+        item = _item_bytes(node.get("dtype", node.get("data_type")))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise SchemaError(f"array {name!r} of {path} has unreadable metadata: {error}") from error
+    chunk_bytes = math.prod(chunks) * item
+    if not is_valid or chunk_bytes > _MOST_CHUNK_BYTES:
+        raise SchemaError(
+            f"array {name!r} of {path} has shape {shape} in chunks of {chunks}: expected chunks of "
+            f"at most {_MOST_CHUNK_BYTES} bytes"
+        )
+    expected = math.prod(-(-size // length) for size, length in zip(shape, chunks, strict=True))
+    present = sum(1 for file in (path / name).rglob("*") if file.name[-1:].isdigit())
+    if (missing := expected - present) > 0 and missing * chunk_bytes > _MOST_MISSING_BYTES:
+        raise SchemaError(
+            f"array {name!r} of {path} lacks {missing} of the {expected} chunks that its shape "
+            f"{shape} needs: the store is incomplete"
+        )
+
+
+def _item_bytes(dtype: Any) -> int:
+    digits = "".join(filter(str.isdigit, dtype)) if isinstance(dtype, str) else ""
+    return max(1, int(digits or 8))  # of float64 and int16 in version 3 the bits, which is more
+
+
+def check_netcdf(path: Path) -> None:
+    """Raise SchemaError if a netCDF file reads other files, or claims more than it holds."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        for name in file:
+            if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+                raise SchemaError(f"{path} holds the link {name!r}: files of codes hold none")
+            if file.get(name, getclass=True) is not h5py.Dataset:
+                raise SchemaError(f"{path} holds {name!r}: files of codes hold plain arrays only")
+            _check_dataset(path, name, file[name])
+
+
+def _check_dataset(path: Path, name: str, dataset: Any) -> None:
+    if dataset.is_virtual or dataset.external:
+        raise SchemaError(f"array {name!r} of {path} lies in another file, which is not read")
+    created = dataset.id.get_create_plist()
+    filters = {created.get_filter(index)[0] for index in range(created.get_nfilters())}
+    if unknown := filters - set(_HDF5_FILTERS):
+        raise SchemaError(
+            f"array {name!r} of {path} names the HDF5 filters {sorted(unknown)}, which are not "
+            f"opened: save_codes writes {', '.join(_HDF5_FILTERS.values())} only"
+        )
+    if dataset.shape is None or _is_bare_dimension(dataset):
+        return
+    if dataset.chunks:
+        grid = zip(dataset.shape, dataset.chunks, strict=True)
+        missing = math.prod(-(-size // length) for size, length in grid)
+        missing -= dataset.id.get_num_chunks()
+    else:
+        missing = int(dataset.id.get_storage_size() < dataset.size * dataset.dtype.itemsize)
+    if dataset.size and missing > 0:
+        raise SchemaError(
+            f"array {name!r} of {path} has shape {dataset.shape}, but its values are missing: the "
+            "file is incomplete"
+        )
+
+
+def _is_bare_dimension(dataset: Any) -> bool:
+    """Tell dimensions without values, which netCDF stores as empty arrays, from variables."""
+    name = dataset.attrs.get("NAME", b"")
+    return bytes(name).startswith(b"This is a netCDF dimension but not a netCDF variable")

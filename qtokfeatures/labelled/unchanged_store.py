@@ -1,0 +1,81 @@
+"""Lazily opened codes that raise once their store is replaced or a code is out of range."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from qtokfeatures.exceptions import CodesError, InputError
+from qtokfeatures.labelled import schema
+from qtokfeatures.labelled.spec import CodecSpec
+
+Stamp = tuple[int, int]
+
+
+def guarded(ds: xr.Dataset, path: Path) -> xr.Dataset:
+    """Return lazily opened codes with a check after every read from the store at `path`."""
+    stamp, size = _stamp(path), CodecSpec.from_attrs(ds.attrs).codebook_size
+    lazy = {
+        name: _guard(variable, path, stamp, size if name == schema.CODES else None)
+        for name, variable in ds.variables.items()
+        if schema.FRAME in variable.dims
+    }
+    coords = {name: variable for name, variable in lazy.items() if name in ds.coords}
+    data = {name: variable for name, variable in lazy.items() if name not in ds.coords}
+    guarded_ds = ds.assign(data).assign_coords(coords)
+    guarded_ds.set_close(ds.close)
+    return guarded_ds
+
+
+def _guard(variable: xr.Variable, path: Path, stamp: Stamp, size: int | None) -> xr.Variable:
+    array: Any = indexing.LazilyIndexedArray(_GuardedArray(variable, path, stamp, size))
+    cached: Any = indexing.MemoryCachedArray  # as xarray's own open_dataset has it
+    cached = cached(indexing.CopyOnWriteArray(array))
+    return xr.Variable(variable.dims, cached, variable.attrs, fastpath=True)
+
+
+class _GuardedArray(BackendArray):
+    """Values of a lazily read variable, of one state of its store."""
+
+    def __init__(
+        self, variable: xr.Variable, path: Path, stamp: Stamp, codebook_size: int | None
+    ) -> None:
+        self.variable, self.path, self.stamp = variable, path, stamp
+        self.codebook_size = codebook_size
+        self.shape, self.dtype = variable.shape, variable.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._read
+        )
+
+    def _read(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
+        values = np.asarray(self.variable[key].values)
+        # After the read, so that a replacement in its midst shows as well.
+        if _stamp(self.path) != self.stamp:
+            raise InputError(
+                f"{self.path} was replaced or removed after it was opened with lazy=True: open it "
+                "again with load_codes"
+            )
+        size = self.codebook_size
+        if size is not None and values.size and not 0 <= values.min() <= values.max() < size:
+            raise CodesError(f"{self.path} holds codes outside 0 … {size - 1}")
+        return values
+
+
+def _stamp(path: Path) -> Stamp:
+    """Return what identifies the store at `path`; appending to a Zarr store keeps it."""
+    for file in (path / ".zgroup", path / "zarr.json"):
+        if path.is_dir() and file.is_file():
+            path = file
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_ino, status.st_mtime_ns)
