@@ -63,13 +63,14 @@ def match_clips(ds: xr.Dataset, keys: Iterable[Any]) -> list[int]:
     if lacking:
         raise InputError(f"{len(lacking)} clips have no row in the table, among them {lacking[:3]}")
     by_row: dict[int, str] = {}
-    for row, source in zip(found, sources, strict=True):
-        if row is not None and by_row.setdefault(row, source) != source:
+    matched = [row for row in found if row is not None]
+    for row, source in zip(matched, sources, strict=True):
+        if by_row.setdefault(row, source) != source:
             raise InputError(
                 f"{names[row]!r} in the table may mean {by_row[row]!r} or {source!r}: name the "
                 "clips by their ids or by more of their paths"
             )
-    return [row for row in found if row is not None]
+    return matched
 
 
 def label_array(name: str, values: Any, *, n_clips: int) -> Array:
