@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -116,7 +117,7 @@ def run_bench(
     Raises
     ------
     InputError
-        If there is no such bench, or its recordings are missing.
+        If there is no such bench or option, or recordings are missing.
 
     Examples
     --------
@@ -127,7 +128,14 @@ def run_bench(
     """
     if name not in BENCHES:
         raise InputError(f"no bench {name!r}; there are {', '.join(BENCHES)}")
-    return BENCHES[name](codec, data=data, on_progress=on_progress, **options)
+    run = BENCHES[name]
+    known = inspect.signature(run).parameters.keys() - {"codec", "data", "on_progress"}
+    if unknown := options.keys() - known:
+        raise InputError(
+            f"bench {name!r} has no option {', '.join(sorted(unknown))}; there are "
+            f"{', '.join(sorted(known))}"
+        )
+    return run(codec, data=data, on_progress=on_progress, **options)
 
 
 def _codec(

@@ -49,6 +49,11 @@ def test_an_unknown_bench_is_refused_with_those_there_are() -> None:
         run_bench("digit", None)
 
 
+def test_an_unknown_option_is_refused_with_those_there_are() -> None:
+    with pytest.raises(InputError, match="'stability' has no option seeds; there are per_digit"):
+        run_bench("stability", None, seeds=3)
+
+
 def test_an_earlier_result_is_read_before_anything_is_measured(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.json: cannot be read"):
         run_bench("robustness", None, before=tmp_path / "nowhere.json")
