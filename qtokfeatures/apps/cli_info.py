@@ -87,6 +87,8 @@ def _show(result: dict[str, Any]) -> None:
             {
                 "seconds": "right",
                 "Hz": "right",
+                "channels": "right",
+                "bits": "right",
                 "samples": "right",
                 "peak": "right",
                 "file": "left",
@@ -95,6 +97,8 @@ def _show(result: dict[str, Any]) -> None:
                 (
                     f"{clip['duration_s']:,.3f}",
                     clip["sample_rate"],
+                    clip["channels"],
+                    clip["bits"] or "",
                     f"{clip['n_samples']:,}",
                     f"{clip['peak']:.3f}",
                     clip["source"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -158,7 +159,10 @@ def roundtrip(
             device=device,
             on_progress=on_progress,
         )
-    clips = [{"name": one.name, **one.numbers} for one in done.roundtrips]
+    clips = [
+        {"name": one.name, **one.numbers, **(asdict(one.facts) if one.facts else {})}
+        for one in done.roundtrips
+    ]
     report.finish(
         {"output": output, "report": done.page, "clips": clips},
         [*map(_clip_line, clips), f"Open {done.page} in a browser to listen and compare."],
@@ -318,9 +322,11 @@ def _clip_line(clip: Mapping[str, Any]) -> str:
     from qtokfeatures.studio.roundtrip import speed_text
 
     refined = f" (refine={clip['refine']})" if clip["refine"] else ""
+    mixed = f" (mean of {clip['channels']} channels)" if clip["channels"] > 1 else ""
     return (
-        f"{clip['name']}: {clip['duration_s']:.2f} s, {clip['codebooks']} × {clip['frames']} "
-        f"codes, {clip['bit_rate']:,.0f} bit/s, log-mel distance {clip['log_mel_distance']:.3f}, "
+        f"{clip['name']}: {clip['duration_s']:.2f} s{mixed}, {clip['codebooks']} × "
+        f"{clip['frames']} codes, {clip['bit_rate']:,.0f} bit/s, "
+        f"log-mel distance {clip['log_mel_distance']:.3f}, "
         f"encoded{refined} {speed_text(clip['encode_speed'])} and decoded "
         f"{speed_text(clip['decode_speed'])} times faster than real time"
     )

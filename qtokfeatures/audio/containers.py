@@ -87,6 +87,7 @@ class ContainerReader:
         self._is_fresh = True
         self.sr = checked_rate(self._file.samplerate, source=source, name="the header's rate")
         self.n_channels = int(self._file.channels)
+        self.container, self.encoding = str(self._file.format), str(self._file.subtype)
 
     @property
     def promised(self) -> int | None:

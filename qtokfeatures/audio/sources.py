@@ -334,7 +334,15 @@ def _open_path(path: Any, sr: Any, source: str | None, limits: Limits) -> Iterat
 def _open_encoded(handle: BinaryIO, sr: Any, *, source: str, hint: str = "") -> Iterator[Stream]:
     with open_container(handle, source=source, hint=hint) as reader:
         check_agreement(reader.sr, sr, source=source)
-        yield Stream(source, reader.sr, reader.n_channels, reader.blocks, reader.promised)
+        yield Stream(
+            source,
+            reader.sr,
+            reader.n_channels,
+            reader.blocks,
+            reader.promised,
+            container=reader.container,
+            encoding=reader.encoding,
+        )
 
 
 def _open_file(path: Path, *, source: str) -> BinaryIO:

@@ -34,6 +34,8 @@ class Stream:
     promised: int | None = None  # samples per channel, where they are known beforehand
     is_encoded: bool = True  # decoding it may need far more memory than it has bytes
     is_download: bool = False
+    container: str = ""  # such as "WAV", as libsndfile calls it; empty for arrays
+    encoding: str = ""  # such as "PCM_16"
 
     def mono(self) -> Iterator[Samples]:
         """Yield blocks (sample,), the mean of the channels."""

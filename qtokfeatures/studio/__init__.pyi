@@ -10,6 +10,7 @@ from .coding import decode_files as decode_files
 from .coding import encode_files as encode_files
 from .demo import Demo as Demo
 from .demo import run_demo as run_demo
+from .descriptions import AudioFacts as AudioFacts
 from .failures import Failure as Failure
 from .failures import NoUsableInputError as NoUsableInputError
 from .failures import RequestError as RequestError

@@ -2,21 +2,84 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from qtokfeatures.audio import AudioClip
+
+_BITS = re.compile(r"(?:PCM_[SU]?|ALAC_|DWVW_|DPCM_)(\d+)")
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """Facts about the file of a clip, before its channels were averaged.
+
+    Parameters
+    ----------
+    channels : int
+        Number of channels.
+    bits : int or None
+        Bit depth; None for lossy formats, which have none.
+    container : str
+        Format of the file as libsndfile names it, such as ``"WAV"``; empty for arrays.
+    encoding : str
+        Encoding of the samples, such as ``"PCM_16"``.
+
+    Examples
+    --------
+    >>> str(AudioFacts(2, 16, "FLAC", "PCM_16"))
+    '2 channels, 16 bit, FLAC'
+    """
+
+    channels: int
+    bits: int | None
+    container: str
+    encoding: str
+
+    def __str__(self) -> str:
+        """Return channels, bit depth and format for people."""
+        channels = f"{self.channels} channel{'s' if self.channels != 1 else ''}"
+        bits = [f"{self.bits} bit"] if self.bits else []
+        return ", ".join([channels, *bits, *filter(None, [self.container])])
+
+
+def load_with_facts(source: str) -> tuple[AudioClip, AudioFacts]:
+    """Load a file or URL at its own rate, and return what is known of the file."""
+    from qtokfeatures.audio.loading import read_clip
+    from qtokfeatures.audio.sources import open_audio
+    from qtokfeatures.audio.stream import Limits
+
+    with open_audio(source, limits=Limits()) as stream:
+        facts = AudioFacts(
+            stream.n_channels, bit_depth(stream.encoding), stream.container, stream.encoding
+        )
+        return cast("AudioClip", read_clip(stream, None, None)), facts
+
+
+def bit_depth(encoding: str) -> int | None:
+    """Return the bits of a sample in an encoding of libsndfile, None for lossy ones.
+
+    Examples
+    --------
+    >>> bit_depth("PCM_24"), bit_depth("FLOAT"), bit_depth("VORBIS")
+    (24, 32, None)
+    """
+    found = _BITS.fullmatch(encoding)
+    return int(found[1]) if found else {"FLOAT": 32, "DOUBLE": 64}.get(encoding)
+
 
 def describe_audio(source: str) -> dict[str, Any]:
-    """Return length, rate and peak of a file or URL."""
-    from qtokfeatures.audio import load_audio
-
-    clip = load_audio(source)
+    """Return length, rate, channels, bit depth and peak of a file or URL."""
+    clip, facts = load_with_facts(source)
     return {
         "duration_s": clip.duration_s,
         "sample_rate": clip.sample_rate,
         "n_samples": clip.n_samples,
+        **asdict(facts),
         "peak": float(abs(clip.y).max()),
     }
 

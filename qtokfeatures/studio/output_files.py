@@ -68,7 +68,11 @@ def encodable(name: str) -> str:
 
 def refuse_to_overwrite(targets: Iterable[Path], inputs: Iterable[str | Path]) -> None:
     """Raise InputError if a file to be written is one of the files that are read."""
-    read = {Path(source).resolve() for source in inputs if _may_be_a_file(str(source))}
+    from qtokfeatures.audio.excerpts import from_fragment
+
+    names = [str(source) for source in inputs if _may_be_a_file(str(source))]
+    excerpts = [excerpt.audio for name in names if (excerpt := from_fragment(name))]
+    read = {Path(name).resolve() for name in [*names, *excerpts]}
     for target in targets:
         if target.resolve() in read:
             raise InputError(f"{target} is an input and is not overwritten; choose another output")

@@ -20,6 +20,7 @@ from qtokfeatures.audio import (
     si_sdr,
 )
 from qtokfeatures.labelled import CodecSpec
+from qtokfeatures.studio.descriptions import AudioFacts
 from qtokfeatures.studio.inputs import check_codebooks
 from qtokfeatures.viz.waveform import Signal
 
@@ -51,6 +52,8 @@ class Roundtrip:
         Time that encoding and decoding took, s.
     refine : int, default=0
         Steps in which the codes were fitted to what they decode to.
+    facts : AudioFacts, optional
+        Channels, bit depth and format of the original file. `y` is the mean of its channels.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Roundtrip:
     encode_s: float
     decode_s: float
     refine: int = 0
+    facts: AudioFacts | None = None
 
     @property
     def duration_s(self) -> float:
@@ -111,7 +115,13 @@ class Roundtrip:
 
 
 def make_roundtrip(
-    codec: Codec, audio: AudioClip, *, name: str, codebooks: int | None = None, refine: int = 0
+    codec: Codec,
+    audio: AudioClip,
+    *,
+    name: str,
+    codebooks: int | None = None,
+    refine: int = 0,
+    facts: AudioFacts | None = None,
 ) -> Roundtrip:
     """Encode a clip and decode it again, at its own rate and length.
 
@@ -127,6 +137,8 @@ def make_roundtrip(
         Decode only the first so many codebooks, the coarsest; all by default.
     refine : int, default=0
         Steps in which the codes are fitted to what they decode to.
+    facts : AudioFacts, optional
+        Channels, bit depth and format of the original file, to be shown with it.
 
     Returns
     -------
@@ -154,7 +166,7 @@ def make_roundtrip(
         lambda: codec.decode(codes, sr=native.sr, length=native.n_samples)
     )
     return Roundtrip(
-        name, native.y, y_hat, native.sr, codes, codec.spec, encode_s, decode_s, refine
+        name, native.y, y_hat, native.sr, codes, codec.spec, encode_s, decode_s, refine, facts
     )
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from qtokfeatures.audio import load_audio, write_audio
+from qtokfeatures.audio import write_audio
 from qtokfeatures.exceptions import QtokError
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
+from qtokfeatures.studio.descriptions import load_with_facts
 from qtokfeatures.studio.failures import Failure, check_usable
 from qtokfeatures.studio.inputs import (
     CodecLike,
@@ -131,12 +132,14 @@ def roundtrip_files(
     work = list(zip(sounds, targets, strict=True))
     for sound, paths in with_progress(work, "encode and decode", on_progress or ignore_progress):
         try:
+            clip, facts = load_with_facts(sound)
             one = make_roundtrip(
                 opened,
-                load_audio(sound),
+                clip,
                 name=encodable(Path(sound).name),
                 codebooks=codebooks,
                 refine=refine,
+                facts=facts,
             )
             drawn = roundtrip_pictures(one)
             _write(paths, one, drawn)
@@ -208,9 +211,10 @@ def roundtrip_blocks(roundtrip: Roundtrip, pictures: Mapping[str, bytes]) -> lis
 
 
 def _players(roundtrip: Roundtrip) -> Markup:
-    note = ""
+    notes = [mix_note(roundtrip)] if mix_note(roundtrip) else []
     if roundtrip.duration_s > _LONGEST_S:
-        note = f"the first {_LONGEST_S:.0f} of {roundtrip.duration_s:.0f} s"
+        notes.append(f"the first {_LONGEST_S:.0f} of {roundtrip.duration_s:.0f} s")
+    note = "; ".join(notes)
     pair = {"original": roundtrip.y, f"decoded from tokens ({_rate(roundtrip)})": roundtrip.y_hat}
     return cards(
         player(name, lossless_uri(y, roundtrip.sr, longest_s=_LONGEST_S), note=note)
@@ -223,6 +227,7 @@ def _numbers(roundtrip: Roundtrip) -> Markup:
     pcm_rate = 16 * roundtrip.sr
     refined = f", with refine={roundtrip.refine}" if roundtrip.refine else ""
     rows = [
+        *([("original", str(roundtrip.facts), mix_note(roundtrip))] if roundtrip.facts else []),
         ("length", f"{roundtrip.duration_s:.2f} s", f"{roundtrip.sr:,} samples per second"),
         (
             "tokens",
@@ -232,7 +237,7 @@ def _numbers(roundtrip: Roundtrip) -> Markup:
         (
             "bit rate",
             _rate(roundtrip),
-            f"{pcm_rate / roundtrip.bit_rate:,.0f} times less than 16-bit samples",
+            f"{pcm_rate / roundtrip.bit_rate:,.0f} times less than 16-bit mono samples",
         ),
         ("log-mel distance", f"{found['log_mel_distance']:.3f}", "0 = the same; lower is better"),
         ("log-STFT distance", f"{found['log_stft_distance']:.3f}", "the same on a finer scale"),
@@ -253,6 +258,13 @@ def _numbers(roundtrip: Roundtrip) -> Markup:
         ),
     ]
     return table(("number", "value", "what it means"), rows)
+
+
+def mix_note(roundtrip: Roundtrip) -> str:
+    """Return a note that the mean of several channels is compared; empty for one channel."""
+    facts = roundtrip.facts
+    several = facts is not None and facts.channels > 1
+    return f"compared as the mean of its {facts.channels} channels" if facts and several else ""
 
 
 def _decibels(value: float) -> str:

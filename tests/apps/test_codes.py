@@ -62,6 +62,26 @@ def test_bad_files_are_listed_and_the_rest_is_done(qtok, sounds: Path, broken: P
     assert qt.load_codes("c.nc").sizes["clip"] == 5
 
 
+def test_audio_that_cannot_be_read_is_not_passed_over(qtok, sounds: Path) -> None:
+    (sounds / "low" / "phone.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(64))
+    ran = qtok("encode", sounds, "-o", "c.nc")
+    assert ran.code == 1
+    assert "5 clips" in ran.out
+    assert "phone.m4a" in ran.err
+
+
+def test_an_excerpt_of_a_file_is_encoded(qtok, sounds: Path, small_codec) -> None:
+    whole = sounds / "b ü.flac"
+    assert qtok("encode", f"{whole}#t=0.1,0.3", whole, "-o", "c.nc").code == 0
+    ds = qt.load_codes("c.nc")
+    assert ds["duration"].values.tolist() == pytest.approx([0.2, 0.4])
+    expected = small_codec.encode((str(whole), 0.1, 0.3))
+    np.testing.assert_array_equal(ds.qtok.clip(0), expected)
+    ran = qtok("encode", f"{whole}#t=9,10", "-o", "d.nc")
+    assert ran.code == 1
+    assert "beyond the end" in ran.err
+
+
 def test_failures_are_in_the_json(qtok, sounds: Path, broken: Path) -> None:
     ran = qtok("encode", sounds, broken, "-o", "c.nc", "--json")
     assert ran.code == 1
@@ -181,6 +201,23 @@ def test_info_on_audio_codes_and_codec(qtok, codes: Path, sounds: Path, small_co
     assert (audio["sample_rate"], audio["duration_s"]) == (44100, pytest.approx(0.4))
     assert (stored["clips"], stored["codebooks"]) == (5, small_codec.spec.n_codebooks)
     assert codec["fingerprint"] == small_codec.spec.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype", "bits"),
+    [
+        ("a.wav", "PCM_24", 24),
+        ("a.wav", "FLOAT", 32),
+        ("a.flac", "PCM_16", 16),
+        ("a.ogg", None, None),
+    ],
+)
+def test_info_tells_channels_and_bit_depth(qtok, name: str, subtype, bits) -> None:
+    sf.write(name, np.zeros((800, 2)), 8000, subtype=subtype)
+    (audio,) = qtok("info", name, "--json").json["audio"]
+    assert (audio["channels"], audio["bits"]) == (2, bits)
+    assert audio["container"] == name[2:].upper()
+    assert "channels  bits" in qtok("info", name).out
 
 
 def test_info_for_people_is_not_cut_off(qtok, sounds: Path) -> None:

@@ -41,6 +41,28 @@ def test_numbers_for_a_machine(qtok, sounds: Path, small_codec) -> None:
 
 
 @pytest.mark.usefixtures("quick_pictures")
+def test_a_stereo_original_is_said_to_be_compared_as_its_mix(qtok, sounds: Path) -> None:
+    stereo = np.random.default_rng(0).normal(0, 0.1, (9600, 2))
+    sf.write("stereo.flac", stereo, 24000, subtype="PCM_24")
+    ran = qtok("roundtrip", "stereo.flac", sounds / "a.wav", "-o", "out")
+    assert "stereo.flac: 0.40 s (mean of 2 channels), 16 ×" in ran.out
+    assert "a.wav: 0.30 s, 16 ×" in ran.out
+    html = Path("out/report.html").read_text(encoding="utf-8")
+    assert "<td>2 channels, 24 bit, FLAC</td>" in html
+    assert "<td>1 channel, 16 bit, WAV</td>" in html
+    assert html.count("compared as the mean of its 2 channels") == 3
+    clips = qtok("roundtrip", "stereo.flac", "-o", "out", "--json").json["clips"]
+    assert (clips[0]["channels"], clips[0]["bits"]) == (2, 24)
+
+
+@pytest.mark.usefixtures("quick_pictures")
+def test_an_excerpt_is_compared(qtok, sounds: Path) -> None:
+    ran = qtok("roundtrip", f"{sounds / 'e.wav'}#t=0.1,0.4", "-o", "out", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["clips"][0]["duration_s"] == pytest.approx(0.3)
+
+
+@pytest.mark.usefixtures("quick_pictures")
 def test_refined_codes_come_closer(qtok, sounds: Path) -> None:
     plain, refined = (
         qtok("roundtrip", sounds / "a.wav", "-o", f"out{steps}", "--json", "--refine", steps)
