@@ -1,4 +1,4 @@
-"""``qtok bench asr``: what is compared, and the whole of it on little speech."""
+"""``qtok bench asr``: its systems, and a run on little speech."""
 
 from __future__ import annotations
 

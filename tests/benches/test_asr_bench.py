@@ -1,4 +1,4 @@
-"""The ASR bench: what it tests with, what it counts, and that it goes on where it stopped."""
+"""The ASR bench: material, errors, tables, and resuming."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TONES = {"one": 400.0, "two": 900.0}
 
 
 class Loudness(TransformerMixin, BaseEstimator):
-    """Two frames a clip: how much there is of each word's tone; counts how often it is used."""
+    """One frame per clip with the level of each word's tone; logs every use."""
 
     def __init__(self, log: str = "") -> None:
         self.log = log
@@ -53,7 +53,7 @@ class Loudness(TransformerMixin, BaseEstimator):
 
 
 class Loudest(BaseEstimator):
-    """Hears the word whose tone is loudest; with another seed sometimes nothing."""
+    """Recognises the word whose tone is loudest; nothing if deaf."""
 
     def __init__(self, seed: int = 0, deaf: bool = False) -> None:
         self.seed = seed
@@ -101,7 +101,7 @@ def material() -> Material:
 
 
 class Named:
-    """A codec that is only asked who it is."""
+    """A codec of which only the identity is used."""
 
     spec = CodecSpec(
         name="paper", revision="1", sample_rate=24000, frame_rate=12.5, hop_length=1920,
@@ -137,7 +137,7 @@ class TestBench:
         result, _, _ = measured
         assert result.settings["hearing"] == {"deaf": False}
 
-    def test_who_hears_makes_fewer_errors(self, measured) -> None:
+    def test_a_better_recogniser_makes_fewer_errors(self, measured) -> None:
         result, _, _ = measured
         reduction, (low, high) = result.noise_reduction("hearing", "deaf", "clean")
         assert low <= reduction <= high
@@ -146,7 +146,7 @@ class TestBench:
         assert low <= reduction <= high
         assert result.difference("hearing", "deaf", "clean")[0] == -100
 
-    def test_nothing_is_less_than_no_errors(self, measured) -> None:
+    def test_a_reduction_of_no_errors_is_undefined(self, measured) -> None:
         result, _, _ = measured
         perfect = {key: np.zeros_like(found) for key, found in result.errors.items()}
         reduction, _ = replace(result, errors=perfect).noise_reduction("hearing", "deaf", "clean")
@@ -161,14 +161,14 @@ class TestBench:
             assert set(own) <= set(drawn)
             assert len({int(times[drawn == row][0]) for row in own}) == 1
 
-    def test_what_is_done_is_not_done_again(self, measured, material) -> None:
+    def test_stored_results_are_not_computed_again(self, measured, material) -> None:
         result, folder, systems = measured
         before = (folder / "a").read_text()
         again = bench_asr(Named(), systems, material, work=folder / "work")
         assert (folder / "a").read_text() == before
         assert again.to_dict() == result.to_dict()
 
-    def test_other_speech_is_done_anew(self, measured, material, tmp_path) -> None:
+    def test_other_speech_is_computed_again(self, measured, material, tmp_path) -> None:
         _, folder, systems = measured
         before = len((folder / "a").read_text())
         fewer = Material(
@@ -217,7 +217,7 @@ class TestMaterial:
         assert usable[np.concatenate([train, test])].all()
         assert len(test)
 
-    def test_noise_has_the_level_it_says(self, material) -> None:
+    def test_noise_has_its_nominal_level(self, material) -> None:
         clean = material.waves(None)
         for name in low_snr_conditions():
             snr_db = float(name.split()[-2])
@@ -268,8 +268,8 @@ def test_real_speech() -> None:
 
 
 @pytest.mark.shared
-def test_numbers_are_whole() -> None:
-    """Whoever cuts a clip leaves words in its transcript that nobody can hear."""
+def test_numbers_are_not_cut() -> None:
+    """A cut clip would lack words of its transcript."""
     root = find_shared_audio()
     seconds = {
         row["path"]: float(row["duration_s"]) for row in read_manifest(root, ("path", "duration_s"))
@@ -296,7 +296,7 @@ def test_babble_of_the_tests_is_not_trained_on() -> None:
     assert len(load_noises(root)) == 3
 
 
-def test_the_fingerprint_tells_noises_and_parameters_apart(material) -> None:
+def test_the_fingerprint_covers_noises_and_parameters(material) -> None:
     system = System("a", Loudness(), Loudest())
     others = [
         replace(material, noise=training_noise([y[::-1] for y in talkers()])),

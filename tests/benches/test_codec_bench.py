@@ -231,7 +231,7 @@ def test_sounds_without_speech_need_no_speech_metrics(codec, clips, monkeypatch)
         bench_codec(codec, clips=clips, peers=[])
 
 
-def test_progress_is_told_from_nothing_to_all(codec, clips):
+def test_progress_runs_from_zero_to_all(codec, clips):
     seen = []
     bench_codec(
         codec, clips=clips[2:], n_codebooks=[1], peers=[LateCopy()], timed_s=0.1, threads=(1,),

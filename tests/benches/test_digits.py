@@ -83,14 +83,14 @@ def test_every_feature_is_measured_clean_and_in_every_noise(result):
         assert all(right.shape == (18,) for right in row.right.values())
 
 
-def test_tones_are_told_apart_by_what_hears_pitch(result):
+def test_tones_are_classified_by_spectral_features(result):
     by_name = {row.name: row for row in result.features}
     assert by_name["MFCC, 3 segments"].accuracy() == 1
     assert by_name["log-mel, mean and std"].accuracy() == 1
     assert by_name["MFCC, 3 segments"].interval() == (1, 1)
 
 
-def test_the_recogniser_meets_originals_first_and_every_number_of_codebooks(result):
+def test_decoded_rows_start_with_originals_and_cover_every_number_of_codebooks(result):
     assert [row.name for row in result.decoded] == [
         "originals",
         "mini-random, 16 codebooks",
@@ -101,7 +101,7 @@ def test_the_recogniser_meets_originals_first_and_every_number_of_codebooks(resu
     assert all(list(row.right) == ["clean"] for row in result.decoded)
 
 
-def test_tables_and_notes_say_what_was_measured(result):
+def test_tables_and_notes_show_the_measurements(result):
     page = result.to_markdown("make it")
     assert "| feature | clean | white 20 dB | white 10 dB |" in page
     assert "| MFCC, 3 segments | 100 [100, 100] | " in page
@@ -147,7 +147,7 @@ def separable(n_speakers: int = 4) -> Examples:
     return Examples(features.astype(np.float32), labels, speakers)
 
 
-def test_what_is_separable_is_told_apart_whatever_its_scale():
+def test_separable_classes_are_classified_at_any_scale():
     data = separable()
     for scale in (1e-4, 1, 1e4):
         tests = {"clean": scale * data.features}
@@ -156,7 +156,7 @@ def test_what_is_separable_is_told_apart_whatever_its_scale():
         assert right["clean"].all()
 
 
-def test_labels_that_only_the_speaker_tells_are_not_told():
+def test_features_of_the_speaker_alone_do_not_classify():
     """A feature that names the speaker, and nothing else, is worth nothing on others."""
     data = separable()
     speaker = np.unique(data.speakers, return_inverse=True)[1]
@@ -166,7 +166,7 @@ def test_labels_that_only_the_speaker_tells_are_not_told():
     assert right["clean"].mean() < 0.5
 
 
-def test_what_is_tested_has_no_part_in_what_is_learnt():
+def test_test_conditions_do_not_affect_each_other():
     data = separable()
     tests = {"clean": data.features, "nonsense": np.full_like(data.features, 7)}
     together = leave_one_speaker_out(data, tests, data.labels, data.speakers)

@@ -35,7 +35,7 @@ def test_the_encoders_time_is_shared_out_completely(result):
         assert folder.encoder_shares["matrix products"] > 0
 
 
-def test_tables_say_who_is_faster_and_where_time_goes(result):
+def test_tables_compare_times_and_their_parts(result):
     page = result.to_markdown("make it")
     assert "| folder | clips | audio, s | encode, 1 thread | encode, 2 threads |" in page
     assert "| three | 3 |" in page

@@ -1,4 +1,4 @@
-"""The bench of the inverse: what it counts, and what it says about it."""
+"""The inverse bench: scores, tables and notes."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def test_a_peer_gives_back_sound_like_its_input(peer, speech):
     assert close["log_mel"] < 0.5 * silent["log_mel"]
 
 
-def test_a_peer_says_what_it_is(peer):
+def test_a_peer_has_a_name_and_a_note(peer):
     assert peer.name
     assert peer.note
 
@@ -79,7 +79,7 @@ def test_peers_are_values():
     assert Opus(8.0).name == "Opus, asked for 8 kbit/s"
 
 
-def test_tools_that_fail_say_how():
+def test_errors_of_tools_are_reported():
     with pytest.raises(CodecError, match=r"no-such-tool did not run"):
         run_tool(["no-such-tool"])
     with pytest.raises(CodecError, match="failed with 3: broken"):

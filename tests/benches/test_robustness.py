@@ -54,7 +54,7 @@ def test_every_perturbation_has_a_share_of_every_codebook(result):
 
 
 @needs_flite
-def test_phones_are_told_in_bits_up_to_their_entropy(result):
+def test_information_on_phones_is_at_most_their_entropy(result):
     assert [each.condition for each in result.phones] == ["clean", "white 5 dB", "babble 5 dB"]
     assert result.phone_entropy > 3
     for each in result.phones:
@@ -132,7 +132,7 @@ def made_up(n: int = 6000, n_phones: int = 8, seed: int = 0):
     return rng, rng.integers(n_phones, size=n), np.arange(n) % 5
 
 
-def test_a_token_for_each_phone_tells_all():
+def test_a_token_for_each_phone_holds_all_information():
     _, phones, groups = made_up()
     assert entropy_bits(phones) == pytest.approx(3, abs=0.01)
     assert held_out_information(100 - phones, phones, groups) == pytest.approx(3, abs=0.02)
@@ -143,7 +143,7 @@ def test_half_of_the_phone_is_half_of_the_bits():
     assert held_out_information(phones % 2, phones, groups) == pytest.approx(1, abs=0.02)
 
 
-def test_many_random_tokens_tell_nothing_although_counts_seem_to():
+def test_random_tokens_hold_no_information_unlike_the_plug_in_estimate():
     rng, phones, groups = made_up()
     tokens = rng.integers(2048, size=len(phones))
     joint = np.zeros((2048, 8))
@@ -155,12 +155,12 @@ def test_many_random_tokens_tell_nothing_although_counts_seem_to():
     assert held_out_information(tokens, phones, groups) == pytest.approx(0, abs=0.02)
 
 
-def test_a_collapsed_codebook_tells_nothing():
+def test_a_collapsed_codebook_holds_no_information():
     _, phones, groups = made_up()
     assert held_out_information(np.zeros(len(phones)), phones, groups) == pytest.approx(0, abs=1e-3)
 
 
-def test_tokens_that_changed_are_judged_by_what_was_learnt_from_those_that_had_not():
+def test_noisy_tokens_are_judged_by_counts_of_clean_ones():
     rng, phones, groups = made_up()
     noisy = np.where(rng.random(len(phones)) < 0.5, phones, rng.integers(8, size=len(phones)))
     clean = held_out_information(phones, phones, groups)
@@ -170,7 +170,7 @@ def test_tokens_that_changed_are_judged_by_what_was_learnt_from_those_that_had_n
     assert unseen == pytest.approx(0, abs=0.01)
 
 
-def test_what_holds_for_one_voice_only_is_not_told_of_others():
+def test_relations_of_one_voice_do_not_generalise():
     rng, phones, _ = made_up()
     voices = rng.integers(3, size=len(phones))
     tokens = 8 * voices + (phones + 3 * voices) % 8
@@ -198,7 +198,7 @@ def test_a_frame_has_the_phone_that_fills_most_of_it():
 
 
 @needs_flite
-def test_flite_says_what_it_speaks_and_when():
+def test_flite_labels_its_phones_and_their_times():
     clip = speak("Six seals.", voice="slt")
     assert clip.phones == ("pau", "s", "ih", "k", "s", "s", "iy", "l", "z", "pau")
     assert clip.ends_s == tuple(sorted(clip.ends_s))

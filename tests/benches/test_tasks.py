@@ -1,4 +1,4 @@
-"""The bench of tasks, on sounds that are easy to tell apart."""
+"""The tasks bench, on sounds that are easy to classify."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def result(notes):
         )
 
 
-def test_easy_sounds_are_told_apart_by_tokens(result):
+def test_easy_sounds_are_classified_by_tokens(result):
     classified, clustered = result.tasks.values()
     mean = next(row for row in classified if row.feature == "mean")
     assert mean.scores["accuracy"] > 0.9
@@ -124,7 +124,7 @@ def test_tables_have_a_row_for_every_feature_and_score(result):
     assert result.to_dict()["chosen"] == result.chosen
 
 
-def test_the_clean_condition_is_what_was_learnt_and_nothing_changes_nothing(result):
+def test_an_identity_condition_scores_as_clean(result):
     for row, perturbed in zip(result.tasks[TASK], result.perturbed[TASK], strict=True):
         assert perturbed.feature == row.feature
         assert perturbed.scores["clean"] == row.scores["accuracy"]

@@ -1,4 +1,4 @@
-"""The bench of weights: the same codes, counted alike and by how steady they are."""
+"""The stability bench: histograms of the same codes with and without weights."""
 
 from __future__ import annotations
 
