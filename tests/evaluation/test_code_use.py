@@ -41,6 +41,6 @@ def test_perplexity_lies_between_one_and_the_codes_used(codes):
         (np.array([[0, 2048]]), r"got 0 to 2048"),
     ],
 )
-def test_what_are_not_codes_is_refused(codes, message):
+def test_bad_codes_are_refused(codes, message):
     with pytest.raises(CodesError, match=message):
         measure_code_use(codes)

@@ -76,7 +76,7 @@ def test_an_onset_at_the_very_start_tells_time():
     assert found.samples == pytest.approx(40, abs=2)
 
 
-def test_what_has_nothing_in_common_has_a_large_error(voice):
+def test_unrelated_signals_have_a_large_error(voice):
     rng = np.random.default_rng(1)
     steady = rng.normal(0, 0.1, size=(2, len(voice)))
     assert find_envelope_lag(*steady, SR).error > 24
@@ -94,7 +94,7 @@ def test_lengths_have_to_fit(voice):
         find_envelope_lag(voice, voice[:-1], SR)
 
 
-def test_a_summary_tells_what_is_known_from_what_is_sure():
+def test_a_summary_counts_known_lags_and_those_beyond_the_limit():
     lags = [-20.0, 10.0, 100.0, 30.0, -90.0]
     errors = [5.0, 12.0, math.inf, 1.0, 23.0]
     assert summarise_lags(lags, errors, limit=24.0) == (30.0, 3, 1)

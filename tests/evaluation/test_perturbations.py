@@ -61,7 +61,7 @@ def test_another_clip_or_another_seed_gets_other_noise(speech, talkers):
     assert not np.array_equal(once, other.apply(speech, SR, key="a clip"))
 
 
-def test_names_are_different_and_say_what_and_how_much(talkers):
+def test_names_are_unique_and_state_kind_and_amount(talkers):
     names = [change.name for change in standard_perturbations(talkers)]
     assert len(set(names)) == len(names) == 11
     assert names[:4] == ["white 20 dB", "white 10 dB", "white 5 dB", "white 0 dB"]

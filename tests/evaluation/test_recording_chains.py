@@ -1,4 +1,4 @@
-"""What simulated recordings do to sound, stated as physics."""
+"""Simulated recordings: bands, levels, clicks, speed and MP3."""
 
 from __future__ import annotations
 
@@ -164,14 +164,14 @@ def test_the_same_clip_comes_out_the_same(chain) -> None:
 
 
 @pytest.mark.parametrize("chain", [ACOUSTIC, ELECTRICAL, TAPE], ids=lambda chain: chain.name)
-def test_other_clips_and_other_seeds_draw_anew(chain) -> None:
+def test_other_clips_and_seeds_give_other_draws(chain) -> None:
     one = chain.apply(noise(), SR, key="a")
     assert not np.array_equal(one, chain.apply(noise(), SR, key="b"))
     assert not np.array_equal(one, chain.apply(noise(), SR, key="a", seed=1))
 
 
 @chains
-def test_what_was_given_is_not_changed(chain) -> None:
+def test_the_input_is_not_changed(chain) -> None:
     y = noise()
     chain.apply(y, SR, key="a")
     np.testing.assert_array_equal(y, noise())
@@ -182,7 +182,7 @@ def test_silence_stays_silent(chain) -> None:
     assert not chain.apply(np.zeros(SR, np.float32), SR, key="a").any()
 
 
-def test_untreated_is_what_it_says() -> None:
+def test_untreated_is_the_identity() -> None:
     np.testing.assert_allclose(UNTREATED.apply(noise(), SR, key="a"), noise(), rtol=1e-6)
 
 

@@ -80,7 +80,7 @@ def test_missing_packages_are_named_with_their_extra(monkeypatch, package, metri
         (np.ones(2), np.array([1.0, np.nan]), "the reconstruction holds NaN"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(y, y_hat, message):
+def test_signals_that_do_not_match_are_refused(y, y_hat, message):
     with pytest.raises(InputError, match=message):
         score_reconstruction(y, y_hat, SR)
 

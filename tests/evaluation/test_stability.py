@@ -92,7 +92,7 @@ def test_stable_tokens_count_more(codec, clips) -> None:
     np.testing.assert_allclose(steady[1], plain[1])
 
 
-def test_the_histogram_says_what_is_missing(codec, clips) -> None:
+def test_the_histogram_names_missing_weights(codec, clips) -> None:
     ds = codec.encode_many(clips, sr=SR)
     with pytest.raises(InputError, match=r"no variable 'doubt'.*token_stability"):
         qt.TokenHistogram(codec=codec, bins=4, weights="doubt").fit_transform(ds)

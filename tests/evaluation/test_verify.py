@@ -160,7 +160,7 @@ class OneBook:
         return np.arange(8, dtype=np.float32)[:, None]
 
 
-def test_a_tie_between_two_entries_is_told_from_a_mistake():
+def test_a_near_tie_is_distinguished_from_an_error():
     latents = np.array([[2.5], [2.5 + 1e-6], [2.6], [0.0]], dtype=np.float32)
     expected = np.array([[2, 3, 3, 0], [0, 0, 0, 1]])
     got = np.array([[3, 2, 2, 0], [7, 0, 0, 1]])
@@ -171,13 +171,13 @@ def test_a_tie_between_two_entries_is_told_from_a_mistake():
     assert found[2].gap == pytest.approx(1 - 0.4 / 0.6, rel=1e-4)
 
 
-def test_a_later_codebook_is_judged_by_what_the_earlier_ones_left():
+def test_a_later_codebook_is_compared_on_its_residual():
     (found,) = compare_codes(OneBook(), np.array([[5.5]], np.float32), [[4], [1]], [[4], [2]])
     assert (found.codebook, found.expected, found.got) == (1, 1, 2)
     assert found.gap < NEAR_TIE
 
 
-def test_what_the_vectors_do_not_explain_is_no_tie():
+def test_vectors_of_another_width_are_no_tie():
     (found,) = compare_codes(OneBook(), np.zeros((1, 3), np.float32), [[0]], [[1]])
     assert not found.is_near_tie
 

@@ -1,4 +1,4 @@
-"""Listings: what is trained on, and what must not be."""
+"""Listings of training material: manifests, folders, splits and licences."""
 
 from __future__ import annotations
 

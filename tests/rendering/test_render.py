@@ -94,7 +94,7 @@ def test_seed_decides(name: str):
     assert first.y.size != other.y.size or not np.array_equal(first.y, other.y)
 
 
-def test_seed_decides_what_a_piece_is():
+def test_a_piece_is_determined_by_its_seed():
     scores = []
     for seed in (0, 0, 1):
         score = Score()

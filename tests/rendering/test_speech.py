@@ -1,4 +1,4 @@
-"""Synthesised speech: when its phones and words sound."""
+"""Synthesised speech: timed phones and words."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def test_discriminators_learn_to_tell_noise_from_tones():
     assert losses[-1] < 0.5 * losses[0]
 
 
-def test_the_gradient_reaches_what_is_judged():
+def test_the_gradient_reaches_the_decoded_audio():
     opponent = Opponent(torch.device("cpu"), lr=1e-4)
     found = torch.randn(1, 4096, requires_grad=True)
     judged = opponent.judge(found, torch.randn(1, 4096))

@@ -1,4 +1,4 @@
-"""Augmentation: what changes, what stays, and that it follows from its generator."""
+"""Augmentation and corruption of batches, determined by their generator."""
 
 from __future__ import annotations
 

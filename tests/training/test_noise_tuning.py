@@ -1,4 +1,4 @@
-"""Steadying: corrupted audio gets the codes of clean audio more often; the rest stays."""
+"""Noise tuning: corrupted audio keeps more codes; only the semantic encoder changes."""
 
 from __future__ import annotations
 

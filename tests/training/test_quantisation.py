@@ -82,7 +82,7 @@ def test_the_gradient_passes_straight_through():
     torch.testing.assert_close(shape.grad, torch.ones_like(shape))
 
 
-def test_entries_move_towards_what_they_code():
+def test_entries_move_towards_their_vectors():
     model, codebooks = trainer()
     x = latents(40)
     semantic, shape, _ = (part.unflatten(0, (4, 10)) for part in model.split(x))
@@ -144,7 +144,7 @@ def test_the_gradient_of_silence_is_finite():
     assert torch.isfinite(found.grad).all()
 
 
-def test_the_loss_of_a_frame_is_of_what_differs_there():
+def test_the_loss_of_a_frame_depends_on_that_frame():
     torch.manual_seed(0)
     wanted = 0.1 * torch.randn(1, 5 * 1920)
     found = wanted.clone()

@@ -1,4 +1,4 @@
-"""A training run, small enough to watch: it learns, resumes exactly and exports what loads."""
+"""A small training run: it learns, resumes exactly and exports loadable weights."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_the_anneal_leaves_encoder_and_codebooks_alone(corpus, tmp_path):
     assert all(name.startswith("decoder.") for name in changed)
 
 
-def test_a_run_goes_on_from_weights_and_leaves_codebook_0_alone(corpus, tmp_path):
+def test_a_run_from_weights_keeps_codebook_0(corpus, tmp_path):
     first = trainer(corpus, tmp_path / "first")
     path = first.run(until=8, report=quiet)
     onward = RECIPE.onward()
@@ -149,7 +149,7 @@ def test_a_run_goes_on_from_weights_and_leaves_codebook_0_alone(corpus, tmp_path
     assert not any(name.startswith(("encoder.semantic", "semantic_entries")) for name in changed)
 
 
-def test_train_mini_makes_the_corpus_once_and_goes_on_after_an_interrupt(tmp_path):
+def test_train_mini_writes_the_corpus_once_and_resumes_after_an_interrupt(tmp_path):
     sounds = tmp_path / "sounds"
     sounds.mkdir()
     t = np.arange(48_000) / 24_000
@@ -191,7 +191,7 @@ def press_ctrl_c():
 WITHOUT_OPPONENT = replace(RECIPE, adversarial_steps=0)
 
 
-def test_what_was_half_done_when_interrupted_is_done_again(corpus, tmp_path, monkeypatch):
+def test_an_interrupted_step_or_stage_is_repeated(corpus, tmp_path, monkeypatch):
     shutil.copytree(corpus, tmp_path / "run" / "corpus")
     options = {"recipe": WITHOUT_OPPONENT, "config": SMALL, "device": "cpu", "report": quiet}
     places = [
@@ -247,13 +247,13 @@ def begun(corpus, tmp_path_factory):
         ({"config": TINY}, "codebook_size of the config 128, now"),
     ],
 )
-def test_a_run_does_not_go_on_as_another_one(corpus, begun, given, named):
+def test_a_run_does_not_resume_with_other_settings(corpus, begun, given, named):
     with pytest.raises(InputError, match=f"{named}.*choose another folder"):
         Trainer(corpus, begun, **given)
     assert Trainer(corpus, begun).recipe == RECIPE
 
 
-def test_a_run_does_not_go_on_from_another_start(corpus, begun, tmp_path):
+def test_a_run_does_not_resume_from_another_start(corpus, begun, tmp_path):
     start = begun / "mini.safetensors"
     trainer(corpus, tmp_path / "run", start=start).save()
     assert trainer(corpus, tmp_path / "run", start=start).step == 0
@@ -314,7 +314,7 @@ def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(corpus, begun, tmp_
     assert not list(run.folder.glob(".*"))
 
 
-def test_a_corpus_of_other_recordings_is_not_taken_for_these(tmp_path):
+def test_a_corpus_of_other_recordings_is_refused(tmp_path):
     sounds, run = tmp_path / "sounds", tmp_path / "run"
     sounds.mkdir()
     for name in ("a", "b"):
@@ -340,7 +340,7 @@ def test_minutes_to_render_are_finite(tmp_path, minutes):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has the device")
-def test_what_is_wrong_with_device_or_start_shows_before_the_corpus_is_made(tmp_path):
+def test_bad_device_or_start_is_refused_before_the_corpus_is_written(tmp_path):
     (tmp_path / "x.flac").write_bytes(b"fLaC")
     for options in ({"device": "cuda"}, {"start": tmp_path / "x.flac", "device": "cpu"}):
         with pytest.raises(CodecError):
@@ -348,7 +348,7 @@ def test_what_is_wrong_with_device_or_start_shows_before_the_corpus_is_made(tmp_
     assert not (tmp_path / "run").exists()
 
 
-def test_what_happens_is_told(corpus, tmp_path):
+def test_stages_are_reported(corpus, tmp_path):
     said, seen = [], []
     recipe = replace(WITHOUT_OPPONENT, waveform_steps=0)
     Trainer(

@@ -220,7 +220,7 @@ def test_all_clips_of_a_recording_go_to_the_same_side():
     assert held_out_clips(index, share=0.5, n_listed=2).tolist() == [True, True, False]
 
 
-def test_too_little_to_measure_on_is_said():
+def test_too_little_held_out_audio_is_an_error():
     with pytest.raises(InputError, match=r"2 of 4 recordings can be held out, 0\.50 s in all"):
         held_out_clips(clips(*(6_000,) * 4), share=0.15, n_listed=4)
 
@@ -233,13 +233,13 @@ def test_too_little_to_measure_on_is_said():
         *(("lr", value) for value in (0, float("inf"), float("nan"))),
     ],
 )
-def test_what_is_out_of_range_is_named(tmp_path, name, value):
+def test_parameters_out_of_range_are_named(tmp_path, name, value):
     with pytest.raises(InputError, match=f"{name} must be .*got {value}"):
         tune_mini([tmp_path], tmp_path / "run", start="mini", **{name: value})
     assert not (tmp_path / "run").exists()
 
 
-def test_what_is_no_weights_shows_before_the_corpus_is_made(sounds, tmp_path):
+def test_bad_weights_are_refused_before_the_corpus_is_written(sounds, tmp_path):
     with pytest.raises(CodecError, match=r"220\.wav"):
         tune([sounds], tmp_path / "run", sounds / "220.wav")
     assert not (tmp_path / "run").exists()
