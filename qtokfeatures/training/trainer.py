@@ -330,7 +330,7 @@ class GraphedStep:
         return self._results
 
     def _aside(self, batch: Batch, depth: Tensor) -> dict[str, Tensor]:
-        """A step on a stream of its own, as what is to be captured has to begin."""
+        """A step on a separate stream, as capturing requires."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
