@@ -26,6 +26,7 @@ from .estimators import QTokenizer as QTokenizer
 from .estimators import TokenHistogram as TokenHistogram
 from .estimators import enable_xarray_output as enable_xarray_output
 from .estimators import sonify as sonify
+from .evaluation import evaluate as evaluate
 from .evaluation import token_stability as token_stability
 from .evaluation import verify as verify
 from .examples_audio import example_file as example_file

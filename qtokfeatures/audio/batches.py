@@ -198,6 +198,14 @@ def load_or_open(
     return _loaded(_checked_items(items), loader, _checked_on_error(on_error))
 
 
+def item_list(audio: Any) -> list[Any]:
+    """Items that :func:`load_many` takes; one piece of audio becomes a list of one."""
+    if is_array(audio):
+        is_numeric = hasattr(audio, "detach") or np.asarray(audio).dtype.kind in "biufc"
+        return [audio] if is_numeric and audio.ndim < 2 else list(_checked_items(audio))
+    return [audio] if _single_kind(audio) else list(_checked_items(audio))
+
+
 def promised_s(item: Any) -> float:
     """Return the seconds that the header of a file promises; 0.0 where that is unknown."""
     if isinstance(item, AudioClip):

@@ -10,6 +10,10 @@ from qtokfeatures.exceptions import InputError
 FloatArray = npt.NDArray[np.float32]
 
 
+class UndefinedError(Exception):
+    """A metric has no value for a pair; the message is the reason."""
+
+
 def check_pair(y: npt.ArrayLike, y_hat: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Return two mono signals of equal length as float32, (sample,) each."""
     y, y_hat = check_mono(y, "the original"), check_mono(y_hat, "the reconstruction")
