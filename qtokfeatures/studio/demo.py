@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from qtokfeatures.audio import load_audio, write_audio
 from qtokfeatures.exceptions import InputError
@@ -100,7 +103,8 @@ def run_demo(
     data : path, optional
         Folder of recordings; the bundled sounds by default.
     n_clusters : int, optional
-        Clusters of k-means; by default the number from 2 to 12 that separates them best.
+        Clusters of k-means; by default as many as the bundled sounds have labels, or, for
+        recordings, the number from 2 to 12 that separates them best.
     seed : int, default=0
         Seed of clustering and map.
     codec : str, path or Codec, optional
@@ -133,6 +137,8 @@ def run_demo(
     folder = Path(output)
     sounds, failures = (_bundled_sounds(), []) if data is None else _own_sounds(Path(data), folder)
     check_usable(sounds.paths, failures)
+    if n_clusters is None and sounds.labels is not None:
+        n_clusters = sounds.labels["label"].nunique()
     options = ClusterOptions(n_clusters=n_clusters, seed=seed)
     options.check(len(sounds.paths))
     output_folder(folder)
@@ -257,5 +263,16 @@ def _lead(run: ClusterRun) -> str:
     return (
         f"{len(run.names)} clips, {seconds:,.0f} s, became {run.ds.sizes['codebook']} × "
         f"{run.ds.sizes['frame']:,} tokens, which k-means put into {run.clustering.n_clusters} "
-        f"clusters without knowing what they are. Codec: {run.codec.spec.describe()}."
+        f"clusters without knowing what they are. {_purity(run)}Codec: "
+        f"{run.codec.spec.describe()}."
     )
+
+
+def _purity(run: ClusterRun) -> str:
+    """Return how many clips share the most frequent class of their cluster, where it is known."""
+    if not any(run.kinds):
+        return ""
+    clusters = run.clustering.labels
+    found = [Counter(np.asarray(run.kinds)[clusters == one]) for one in np.unique(clusters)]
+    alike = sum(counts.most_common(1)[0][1] for counts in found)
+    return f"{alike} of them are of the most frequent kind of their cluster. "

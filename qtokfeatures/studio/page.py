@@ -25,7 +25,8 @@ figure{margin:1rem 0}
 .canvas img{display:block;width:100%;height:auto}
 .spot{position:absolute;width:1.4rem;height:1.4rem;margin:-.7rem 0 0 -.7rem;border-radius:50%}
 .spot:hover,.spot:focus{outline:2px solid var(--accent);outline-offset:-2px}
-.cards{display:grid;gap:.75rem;grid-template-columns:repeat(auto-fill,minmax(15.5rem,1fr))}
+.cards{display:grid;gap:.75rem;margin:.75rem 0;
+grid-template-columns:repeat(auto-fill,minmax(15.5rem,1fr))}
 .card{border:1px solid var(--line);border-radius:.5rem;padding:.6rem .75rem;min-width:0}
 .card.playing{border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}
 .card .name{font-weight:600;margin:0}
@@ -40,7 +41,15 @@ td:not(:last-child){white-space:nowrap}
 td.number{text-align:right}
 @media (max-width:40rem){.picture::after{content:"swipe sideways for the whole picture";
 display:block;position:sticky;left:0;width:100%;color:var(--faint);font-size:.8rem;text-align:center}}
-@media (max-width:36rem){body{padding:.5rem .75rem 3rem}h1{font-size:1.35rem}}
+@media (max-width:36rem){body{padding:.5rem .75rem 3rem}h1{font-size:1.35rem}
+table,thead,tbody{display:block}
+tr{display:flex;flex-wrap:wrap;border-bottom:1px solid var(--line);padding:.3rem 0}
+th,td,td.number{flex:0 0 calc(100%/var(--columns));min-width:0;border:0;padding:0 .3rem 0 0;
+text-align:left}
+td:not(:last-child){white-space:normal;overflow-wrap:anywhere}
+th{font-size:.75rem}
+th:last-child,td:last-child{flex-basis:100%}
+td:last-child{color:var(--faint);font-size:.9rem}}
 """
 
 _SCRIPT = """
@@ -91,12 +100,17 @@ def section(heading: str, *blocks: object, anchor: str | None = None) -> Markup:
 
 
 def table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> Markup:
-    """Return a table that scrolls when it is too wide; numbers are aligned right."""
+    """Return a table; on a narrow screen the last cell of a row stands below the others."""
     head = element("tr", *(element("th", name) for name in header))
     body = [element("tr", *map(_cell, row)) for row in rows]
     return element(
         "div",
-        element("table", element("thead", head), element("tbody", *body)),
+        element(
+            "table",
+            element("thead", head),
+            element("tbody", *body),
+            style=f"--columns:{max(1, len(header) - 1)}",
+        ),
         class_="wide",
     )
 

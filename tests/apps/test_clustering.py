@@ -245,9 +245,11 @@ def test_the_demo_on_the_bundled_sounds(qtok) -> None:
     labels = pd.read_csv("demo/labels.csv")
     assert len(labels) >= 36
     assert {"cluster", "label", "kind", "pitch"} <= set(labels.columns)
+    assert labels["cluster"].nunique() == labels["label"].nunique() == 12
     html = Path("demo/report.html").read_text(encoding="utf-8")
     assert html.count("<audio") == len(labels) + 2
     assert "Decoded from tokens: guitar_phrase" in html
+    assert "of them are of the most frequent kind of their cluster" in html
 
 
 @pytest.mark.usefixtures("quick_pictures")

@@ -96,3 +96,8 @@ def test_numbers_in_tables_are_flush_right() -> None:
     assert '<td class="number">1,200</td>' in html
     assert '<td class="number">0.123</td>' in html
     assert "<td>a&lt;b</td>" in html
+
+
+def test_a_table_knows_how_many_cells_stand_side_by_side_on_a_phone() -> None:
+    assert 'style="--columns:2"' in table(("a", "b", "c"), [])
+    assert 'style="--columns:1"' in table(("a",), [])
