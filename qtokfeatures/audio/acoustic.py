@@ -86,6 +86,7 @@ class MelWindows:
         self._stft = librosa.stft
         self._mel = librosa.filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=self.lowest_hz)
 
+    @np.errstate(under="ignore")  # powers below the smallest float are far below the floor
     def __call__(self, y: Matrix) -> Matrix:
         """Features of every whole window in `y`, (window, feature)."""
         from scipy.fft import dct

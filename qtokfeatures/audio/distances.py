@@ -163,6 +163,7 @@ def _pair(y: Any, y_hat: Any) -> tuple[Samples, Samples]:
     return original, reconstruction
 
 
+@np.errstate(under="ignore")  # powers below the smallest float are far below the floors
 def _log_distance(
     pair: tuple[Samples, Samples],
     size: int,

@@ -16,6 +16,7 @@ from qtokfeatures.estimators.base import with_short_indices
 from qtokfeatures.exceptions import AudioError, InputError
 from qtokfeatures.labelled import build_codes, feature_array, schema
 from qtokfeatures.labelled.entry_locks import MAX_LOCKS, EntryLocks
+from qtokfeatures.labelled.features import storable
 from qtokfeatures.labelled.labels import missing_like
 from qtokfeatures.labelled.naming import clip_ids_from_sources
 
@@ -236,7 +237,8 @@ def _filled_array(features: xr.DataArray, encoded: EncodedClips) -> xr.DataArray
     }
     coords[schema.CLIP] = xr.Variable(schema.CLIP, encoded.clip_ids, features[schema.CLIP].attrs)
     coords[schema.SOURCE] = xr.Variable(schema.CLIP, encoded.sources)
-    return xr.DataArray(values, coords, features.dims, features.name, features.attrs)
+    filled = {name: storable(coord) for name, coord in coords.items()}
+    return xr.DataArray(values, filled, features.dims, features.name, features.attrs)
 
 
 def _filled_coord(coord: xr.Variable, encoded: EncodedClips) -> xr.Variable:

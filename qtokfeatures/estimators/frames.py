@@ -12,6 +12,7 @@ import xarray as xr
 from qtokfeatures.estimators.base import CodeTransformer
 from qtokfeatures.estimators.embedding import embedding_dim
 from qtokfeatures.labelled import CodeSequence, schema
+from qtokfeatures.labelled.features import storable
 from qtokfeatures.labelled.views import clip_coords
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class FrameFeatures(CodeTransformer):
         coords = {
             schema.CLIP_INDEX: clip_index.variable,
             schema.TIME: ds[schema.TIME].variable,
-            schema.CLIP: (schema.FRAME, ds[schema.CLIP].values[clip_index.values]),
+            schema.CLIP: xr.Variable(schema.FRAME, ds[schema.CLIP].values[clip_index.values]),
         }
         return self._labelled(values, (schema.FRAME, schema.FEATURE), coords)
 
@@ -108,9 +109,8 @@ class FrameFeatures(CodeTransformer):
         self, values: npt.NDArray[np.float32], dims: tuple[str, ...], coords: dict[Any, Any]
     ) -> xr.DataArray:
         own = {
-            schema.FEATURE: np.array(self._feature_names(), dtype=str),
-            "dimension": (schema.FEATURE, np.arange(self.embedding_dim_)),
+            schema.FEATURE: xr.Variable(schema.FEATURE, np.array(self._feature_names(), dtype=str)),
+            "dimension": xr.Variable(schema.FEATURE, np.arange(self.embedding_dim_)),
         }
-        return xr.DataArray(
-            values, dims=dims, coords={**coords, **own}, attrs=self.spec_.to_attrs()
-        )
+        stored = {name: storable(coord) for name, coord in {**coords, **own}.items()}
+        return xr.DataArray(values, dims=dims, coords=stored, attrs=self.spec_.to_attrs())

@@ -68,13 +68,13 @@ def feature_array(
     return xr.DataArray(
         array,
         dims=(schema.CLIP, schema.FEATURE),
-        coords={name: _storable(coord) for name, coord in coords.items()},
+        coords={name: storable(coord) for name, coord in coords.items()},
         attrs=attrs,
         name="features",
     )
 
 
-def _storable(coord: xr.Variable) -> xr.Variable:
+def storable(coord: xr.Variable) -> xr.Variable:
     """Have xarray write text at any width, for which version 3 of Zarr has a specification."""
     if coord.dtype.kind == "U" and sys.version_info >= (3, 11):  # where zarr is version 3
         coord = coord.copy(deep=False)

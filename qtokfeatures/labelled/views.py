@@ -18,10 +18,11 @@ Array = npt.NDArray[Any]
 
 def clip_coords(ds: xr.Dataset) -> dict[str, xr.Variable]:
     """Return every variable (clip,), as coordinates of another array of the same clips."""
+    names = [schema.CLIP, *(name for name in ds.variables if name != schema.CLIP)]
     return {
-        str(name): value.to_base_variable()
-        for name, value in ds.variables.items()
-        if value.dims == (schema.CLIP,) and name != schema.CLIP_NUMBER
+        str(name): ds.variables[name].to_base_variable()
+        for name in names
+        if ds.variables[name].dims == (schema.CLIP,) and name != schema.CLIP_NUMBER
     }
 
 
