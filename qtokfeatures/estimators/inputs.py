@@ -63,9 +63,12 @@ def clip_count(X: Any) -> int | None:
 def clip_labels(X: Any) -> dict[str, Array]:
     """Return the coordinates of a DataArray along its first dimension, by name.
 
-    ``"clip"`` holds ids, where that dimension has text for an index. Names that the schema of codes
-    reserves are left out.
+    ``"clip"`` holds ids, where that dimension, or a pandas Series or DataFrame, has text for an
+    index. Names that the schema of codes reserves are left out.
     """
+    if isinstance(X, (pd.Series, pd.DataFrame)):
+        is_text = pd.api.types.infer_dtype(X.index) == "string"
+        return {schema.CLIP: np.asarray(X.index, dtype=object)} if is_text else {}
     if not isinstance(X, xr.DataArray) or not X.dims:
         return {}
     rows = X.dims[0]

@@ -95,9 +95,13 @@ class QTokenizer(TransformerMixin, CodecHolder):
     -----
     X may be a list of paths, URLs, bytes, ``(y, sr)`` pairs, arrays or AudioClips, also mixed; a
     pandas Series or one-column DataFrame of paths; an array of paths; a 2-D float array of clips
-    of equal length; or codes, a Dataset or CodeSequence, which are not encoded again. A
-    DataArray of clips keeps its coordinates along the first dimension: a text index becomes the ids
-    of the clips, the others become labels.
+    of equal length; or codes, a Dataset or CodeSequence, which are not encoded again. An item
+    ``(file, start_s, end_s)`` is an excerpt; :class:`qtokfeatures.audio.Excerpt` also selects a
+    channel, where the others average all.
+
+    Ids of clips are the shortest unique ends of their paths. A text index of a Series, DataFrame or
+    DataArray replaces them; the other coordinates of a DataArray become labels.
+    ``set_output(transform="pandas")`` indexes tables by the ids, or as X is if that is pandas.
 
     Examples
     --------

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 import xarray as xr
 
-from qtokfeatures.audio import load_audio
+from qtokfeatures.audio import Excerpt, load_audio, write_audio
 from qtokfeatures.estimators import OutOfDomainDetector, QTokenizer, TokenHistogram
 from qtokfeatures.exceptions import AudioError, InputError
 from qtokfeatures.labelled import CodeSequence
@@ -78,6 +78,33 @@ class TestWhatXMayBe:
             rest = tokenizer.set_params(on_error="nan").fit_transform(silent)
         assert rest["clip"].values.tolist() == ["a", "b", "c"]
         assert rest["player"].values.tolist() == ["Ann", "", "Ann"]
+
+    def test_excerpts_and_channels_are_clips(self, tokenizer, tmp_path) -> None:
+        rng = np.random.default_rng(0)
+        stereo = rng.normal(0, 0.1, (48000, 2)) * [1, 0.01]
+        path = str(write_audio(tmp_path / "stereo.wav", stereo.T, 24000, subtype="FLOAT"))
+        X = [(path, 0.5, 1.0), Excerpt(path, 1.5), Excerpt(path, channel=1), (path, 0.5, 1.0)]
+        features = tokenizer.fit_transform(X)
+        np.testing.assert_allclose(features.duration, [0.5, 0.5, 2.0, 0.5])
+        assert features["clip"].values.tolist() == [
+            "stereo.wav#t=0.5,1",
+            "stereo.wav#t=1.5",
+            "stereo.wav#channel=1",
+            "stereo.wav#t=0.5,1#2",
+        ]
+        mix = stereo.mean(axis=1).astype(np.float32)
+        pairs = [(mix[12000:24000], 24000), (mix[36000:], 24000)]
+        pairs += [(stereo[:, 1].astype(np.float32), 24000)]
+        self.same_rows(tokenizer, pairs, features[:3])
+
+    def test_a_text_index_names_the_clips(self, tokenizer, files) -> None:
+        series = pd.Series(files[:2], index=["first", "second"])
+        for X in (series, series.to_frame()):
+            assert tokenizer.encode(X)["clip"].values.tolist() == ["first", "second"]
+        repeated = series.iloc[[0, 1, 0]]
+        assert tokenizer.encode(repeated)["clip"].values.tolist() == ["first", "second", "first#2"]
+        numbered = pd.Series(files[:2], index=[7, 8])
+        assert tokenizer.encode(numbered)["clip"].values.tolist() == ["clip0.wav", "clip1.wav"]
 
     def test_codes_pass_straight_through(self, tokenizer, codes, band_codec) -> None:
         features = tokenizer.fit_transform(codes)
