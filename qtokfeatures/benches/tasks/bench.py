@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from qtokfeatures.benches.measured import AnyCodec
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "scikit-learn", "librosa", "opensmile")
-TOKENS: Final = "tokens"
 _RESAMPLES: Final = 1000
 _CLUSTER_RESAMPLES: Final = 300
 _CLUSTER_SCORES: Final = {"ari": adjusted_rand_score, "nmi": normalized_mutual_info_score}
@@ -60,25 +59,28 @@ def bench_tasks(
         features[key], missing = _features(codec, own, token_features, usable)
         skipped |= missing
     learnt = {task.name: _learn(task, features[id(task.sounds)], watch) for task in classified}
-    families = {TOKENS: tuple(token_features), **FAMILIES}
-    best = {family: _best(learnt, names) for family, names in families.items()}
-    chosen = best.pop(TOKENS)
-    bases = [name for name in best.values() if name]
-    rows = {}
+    computed = next(iter(learnt.values()))
+    chosen = _best(learnt, tuple(token_features))
+    families = [[name for name in own if name in computed] for own in FAMILIES.values()]
+    bases = [_best(learnt, names) for names in families if names]
+    rows, perturbed = {}, {}
     for task in tasks:
-        if task.splits:
-            rows[task.name] = _compared(task, learnt[task.name], bases)
-        else:
+        if not task.splits:
             rows[task.name] = _clustered(task, features[id(task.sounds)], bases, watch)
+            continue
+        by_feature, tested = learnt[task.name], np.concatenate([test for _, test in task.splits])
+        instances = task.sounds.instances[tested]
+        rows[task.name] = _classified(by_feature, bases, {"accuracy": CLEAN}, instances)
+        if usable:
+            names = {name: name for name in (CLEAN, *(each.name for each in usable))}
+            perturbed[task.name] = _classified(by_feature, bases, names, instances)
     return TaskResult(
         **identify(codec, _PACKAGES),
         tasks=rows,
         about={task.name: task.sounds.about for task in tasks},
-        chosen=str(chosen),
+        chosen=chosen,
         skipped=skipped,
-        perturbed={
-            task.name: _perturbed(task, learnt[task.name], bases) for task in classified if usable
-        },
+        perturbed=perturbed,
     )
 
 
@@ -127,21 +129,27 @@ def _learn(task: Task, features: ByFeature, watch: Progress) -> dict[str, Learnt
     return {name: classify(task, matrices) for name, matrices in items}
 
 
-def _best(learnt: Mapping[str, Mapping[str, Learnt]], names: Sequence[str]) -> str | None:
-    """The feature with the best mean accuracy within the training folds of all tasks, if any."""
-    known = [name for name in names if all(name in own for own in learnt.values())]
-    if not known:
-        return None
-    return max(known, key=lambda name: np.mean([own[name].tuning for own in learnt.values()]))
+def _best(learnt: Mapping[str, Mapping[str, Learnt]], names: Sequence[str]) -> str:
+    """The feature with the best mean accuracy within the training folds of all tasks."""
+    return max(names, key=lambda name: np.mean([own[name].tuning for own in learnt.values()]))
 
 
-def _compared(task: Task, learnt: Mapping[str, Learnt], bases: Sequence[str]) -> Rows:
+def _classified(
+    learnt: Mapping[str, Learnt],
+    bases: Sequence[str],
+    conditions: Mapping[str, str],
+    instances: npt.NDArray[Any],
+) -> Rows:
+    """Accuracies by name of a score and its condition, with differences to the baselines."""
     return tuple(
         Compared(
             name,
-            {"accuracy": float(own.right[CLEAN].mean())},
+            {score: float(own.right[each].mean()) for score, each in conditions.items()},
             {
-                base: {"accuracy": _gain_in_accuracy(task, own, learnt[base], CLEAN)}
+                base: {
+                    score: _gain_in_accuracy(own, learnt[base], each, instances)
+                    for score, each in conditions.items()
+                }
                 for base in bases
                 if base != name
             },
@@ -152,32 +160,12 @@ def _compared(task: Task, learnt: Mapping[str, Learnt], bases: Sequence[str]) ->
     )
 
 
-def _perturbed(task: Task, learnt: Mapping[str, Learnt], bases: Sequence[str]) -> Rows:
-    """Accuracies in every condition, with their differences to the baselines."""
-    return tuple(
-        Compared(
-            name,
-            {condition: float(right.mean()) for condition, right in own.right.items()},
-            {
-                base: {
-                    condition: _gain_in_accuracy(task, own, learnt[base], condition)
-                    for condition in own.right
-                }
-                for base in bases
-                if base != name
-            },
-        )
-        for name, own in learnt.items()
-    )
-
-
-def _gain_in_accuracy(task: Task, own: Learnt, base: Learnt, condition: str) -> Interval:
-    tested = np.concatenate([test for _, test in task.splits])
+def _gain_in_accuracy(
+    own: Learnt, base: Learnt, condition: str, instances: npt.NDArray[Any]
+) -> Interval:
     gain = own.right[condition].astype(float) - base.right[condition]
     return grouped_interval(
-        task.sounds.instances[tested],
-        lambda drawn: float(gain[drawn].mean()),
-        n_resamples=_RESAMPLES,
+        instances, lambda drawn: float(gain[drawn].mean()), n_resamples=_RESAMPLES
     )
 
 
