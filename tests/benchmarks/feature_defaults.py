@@ -1,12 +1,12 @@
-"""Which features should be the default? The tables of ``docs/feature-defaults.md``.
+"""Comparison of features for the default: the tables of ``docs/feature-defaults.md``.
 
     python tests/benchmarks/feature_defaults.py [--codec mini] [--only bins codebooks …]
 
 Real recordings of the split ``train`` only, in the folder that ``QTOK_SHARED`` names. Each cell is
 "accuracy / clustering" in per cent: the balanced accuracy of scikit-learn's ``SVC()`` across groups
 that share no speaker, pitch or piano, and the adjusted mutual information of k-means with the
-labels, mean of five seeds. "Spread" is how unlike the distances between clips are: their standard
-deviation over their mean, averaged over the tasks; near 0, every clip is as far from every other.
+labels, mean of five seeds. "Spread" is the standard deviation of the distances between clips over
+their mean, averaged over the tasks; near 0, all clips are equally far from each other.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SEEDS = range(5)
 
 @dataclass(frozen=True)
 class Task:
-    """Clips, what is to be told apart, and how to split them."""
+    """Clips, their label, and splits."""
 
     name: str
     table: pd.DataFrame
@@ -47,7 +47,7 @@ class Task:
 
 
 def tasks(manifest: pd.DataFrame) -> Iterator[Task]:
-    """Yield the tasks, most telling first."""
+    """Yield the tasks, the most informative first."""
     yield instruments(manifest)
     yield digits(manifest)
     yield environments(manifest)
@@ -55,7 +55,7 @@ def tasks(manifest: pd.DataFrame) -> Iterator[Task]:
 
 
 def instruments(manifest: pd.DataFrame) -> Task:
-    """Instruments at pitches never heard before; pianos never heard before."""
+    """Instruments at pitches, and pianos, that are not in training."""
     table = manifest[(manifest.kind == "instrument") & (manifest.pitch != "")]
     table = table[table.instance != "sms-piano"]
     pitches = table.groupby("instrument").pitch.transform("nunique")
@@ -67,7 +67,7 @@ def instruments(manifest: pd.DataFrame) -> Task:
 
 
 def digits(manifest: pd.DataFrame) -> Task:
-    """Spoken digits of speakers never heard before: four speakers, 15 takes a digit."""
+    """Spoken digits of speakers that are not in training: four speakers, 15 takes per digit."""
     table = manifest[manifest.path.str.contains("/fsdd/")]
     table = table.groupby(["speaker", "digit"]).head(15)
     splits = list(LeaveOneGroupOut().split(table, groups=table.speaker))

@@ -1,10 +1,10 @@
-"""Qwen3-TTS-Tokenizer-12Hz on a GPU: right, beside its reference, and in bounded memory.
+"""Qwen3-TTS-Tokenizer-12Hz on a GPU: correctness, speed beside its reference, memory.
 
     python tests/benchmarks/qwen3_gpu.py [--reference FOLDER] [--budget-s 140] [--tiny --device cpu]
 
 Both sides run one untrained checkpoint of the official sizes. FOLDER is where pip has put
 `qwen-tts` 0.1.1 and `transformers` 4.57.3 (``pip install --no-deps --target``); only a process of
-the reference's own looks into it. Every part stands alone: one that fails leaves the others.
+the reference's own imports from it. Parts are independent: one that fails leaves the others.
 Results go to ``gpu.json`` in ``$OUT``, or in ``--folder``.
 """
 
@@ -237,9 +237,9 @@ class Bench:
             streamed = np.concatenate([*parts, stream.flush()], axis=1)
         found["codes as a stream of frames, %"] = 100 * float((streamed == codes[0]).mean())
         with self.codec.stream_decoder() as stream:
-            heard = [stream.push(codes[0][:, i : i + 1]) for i in range(codes[0].shape[1])]
+            streamed = [stream.push(codes[0][:, i : i + 1]) for i in range(codes[0].shape[1])]
         found["audio as a stream of frames, largest difference"] = float(
-            np.abs(np.concatenate(heard) - y).max()
+            np.abs(np.concatenate(streamed) - y).max()
         )
         fast: dict[str, Any] = {}
         self.compare(self.fast, fast, encode=False)

@@ -2,9 +2,9 @@
 
     python tests/benchmarks/qwen3_speed.py [--threads 2] [--processor-time] [--memory-s 3600]
 
-Both run the same untrained checkpoint of the official sizes, in processes of their own and on the
-same torch. The first run writes the checkpoint (682 MB) and installs the reference, `qwen-tts`
-0.1.1 and the `transformers` that it pins, into a folder that only its own process looks into.
+Both run the same untrained checkpoint of the official sizes, in separate processes and on the same
+torch. The first run writes the checkpoint (682 MB) and installs the reference, `qwen-tts`
+0.1.1 and the `transformers` that it pins, into a folder that only its own process imports from.
 """
 
 from __future__ import annotations

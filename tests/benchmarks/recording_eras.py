@@ -1,9 +1,9 @@
-"""Which features tell simulated recording eras? The table of ``docs/pipelines.md``.
+"""Simulated recording eras classified by several features: the table of ``docs/pipelines.md``.
 
     python tests/benchmarks/recording_eras.py [--codec mini]
 
 The bundled sounds go through every chain of ``RECORDING_CHAINS``; all versions of a sound are left
-out together. Synthetic: it says nothing of real recordings.
+out together. Results on real recordings may differ.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What does QTokenizer cost once all codes are in the cache? At most 1.5 times reading the files.
+"""Cost of QTokenizer with all codes cached: at most 1.5 times reading the files.
 
     python tests/benchmarks/warm_cache.py [--clips 400] [--rounds 5] [--codec mini] [--cold]
 
