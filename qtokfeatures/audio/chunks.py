@@ -6,7 +6,15 @@ from itertools import pairwise
 from typing import BinaryIO, Literal
 
 from qtokfeatures.audio.mpeg import mpeg_parts
-from qtokfeatures.audio.splicing import Part, bytes_at, patched, size_of, window
+from qtokfeatures.audio.splicing import (
+    MOST_IN_A_ROW,
+    Part,
+    bytes_at,
+    patched,
+    size_of,
+    too_many,
+    window,
+)
 from qtokfeatures.exceptions import AudioError
 
 _MPEG_TAGS = (0x50, 0x55)  # wFormatTag of MPEG layers I and II, and of MP3
@@ -38,8 +46,10 @@ def chunk_parts(handle: BinaryIO, *, source: str) -> list[Part] | None:
         if isinstance(found, list):
             return found
         following = _next_file(handle, magic, found, end, source)
-        if following is None:
+        if following is None or following <= starts[-1]:  # as forged sizes say
             break
+        if len(starts) == MOST_IN_A_ROW:
+            raise too_many(source)
         starts.append(following)
     if len(starts) == 1:
         return [Part(handle)]

@@ -234,7 +234,7 @@ def _parts(handle: BinaryIO, source: str) -> list[Part]:
     if head == b"OggS":
         return ogg_parts(handle, source=source)
     if head == b"fLaC":
-        return flac_parts(handle)
+        return flac_parts(handle, source=source)
     parts = chunk_parts(handle, source=source)
     if parts is None and (
         head.startswith(b"ID3") or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")

@@ -5,18 +5,29 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, BinaryIO
 
-from qtokfeatures.audio.splicing import Part, bytes_at, find_bytes, patched, size_of, window
+from qtokfeatures.audio.splicing import (
+    MOST_IN_A_ROW,
+    Part,
+    bytes_at,
+    find_bytes,
+    patched,
+    size_of,
+    too_many,
+    window,
+)
 
 _BEGIN = b"fLaC\x00\x00\x00\x22"  # a file starts with a STREAMINFO block of 34 bytes
 _TAIL = 2**17  # bytes looked through for the last frame; a frame of CD audio has 10 to 20 kB
 _BLOCK_SIZES = {1: 192} | {n: 144 << n for n in range(2, 6)} | {n: 1 << n for n in range(8, 16)}
 
 
-def flac_parts(handle: BinaryIO) -> list[Part]:
+def flac_parts(handle: BinaryIO, *, source: str) -> list[Part]:
     """Return the FLAC files in a row, each with the samples of all its frames."""
     end = size_of(handle)
     starts = [0]
     while (found := find_bytes(handle, _BEGIN, _audio_start(handle, starts[-1]), end)) > 0:
+        if len(starts) == MOST_IN_A_ROW:
+            raise too_many(source)
         starts.append(found)
     return [_part(handle, start, stop, end) for start, stop in pairwise([*starts, end])]
 

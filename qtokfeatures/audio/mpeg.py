@@ -8,9 +8,19 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
-from qtokfeatures.audio.splicing import Part, bytes_at, patched, size_of, spliced, window
+from qtokfeatures.audio.splicing import (
+    MOST_IN_A_ROW,
+    Part,
+    bytes_at,
+    patched,
+    size_of,
+    spliced,
+    too_many,
+    window,
+)
 from qtokfeatures.exceptions import AudioError
 
 _KBITS = {  # (is version 1, layer)
@@ -62,9 +72,12 @@ def mpeg_parts(
     stop = size_of(handle) if end is None else end
     audio_start = _after_tags(handle, start)
     first = _first_frame(handle, audio_start, stop)
-    if first is None:
+    found = iter(()) if first is None else _chains(handle, first, stop, source)
+    chains = list(islice(found, MOST_IN_A_ROW + 1))
+    if not chains:
         return []
-    chains = list(_chains(handle, first, stop, source))
+    if len(chains) > MOST_IN_A_ROW:
+        raise too_many(source)
     is_plain = first == audio_start and (start, stop) == (0, size_of(handle))
     is_plain = is_plain and audio_start == after_id3(handle, start)
     if len(chains) == 1 and is_plain:
@@ -150,9 +163,10 @@ def _resume(handle: BinaryIO, position: int, stop: int, like: _Frame) -> int | N
     """Return the next frame behind tags or junk; None where there is none."""
     after = _after_tags(handle, position)
     frame = _frame(bytes_at(handle, after, 4))
-    if frame is not None and _frame(bytes_at(handle, after + frame.size, 4)) is not None:
+    follows = frame and _frame(bytes_at(handle, after + frame.size, 4))
+    if after > position and follows:
         return after
-    found = _first_frame(handle, after, min(stop, after + _JUNK))
+    found = _first_frame(handle, after + 1, min(stop, after + _JUNK))
     if found is None:
         return None
     frame = _frame(bytes_at(handle, found, 4))

@@ -5,11 +5,18 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from qtokfeatures.audio.splicing import Part, bytes_at, find_bytes, patched, size_of
+from qtokfeatures.audio.splicing import (
+    MOST_IN_A_ROW,
+    Part,
+    bytes_at,
+    find_bytes,
+    patched,
+    size_of,
+    too_many,
+)
 from qtokfeatures.exceptions import AudioError
 
 _BEGINS, _ENDS, _CONTINUES = 2, 4, 1  # flags of a page
@@ -18,6 +25,7 @@ _CODECS = {
     b"OpusHead": "Opus", b"\x01vorbis": "Vorbis", b"\x7fFLAC": "FLAC", b"Speex   ": "Speex",
     b"\x80theora": "Theora", b"fishead\0": "Skeleton", b"CELT    ": "CELT", b"PCM     ": "PCM",
 }  # fmt: skip
+_MOST_EARLY = 4096  # pages of comments, with pictures in them, before the audio
 _READ = ("Opus", "Vorbis")
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -34,23 +42,48 @@ class _Page:
     def body(self) -> int:
         return self.start + 27 + len(self.lengths)
 
+    @property
+    def end(self) -> int:
+        return self.start + self.size
+
+
+@dataclass
+class _Link:
+    """A stream of a chain: the pages that tell about it, not all of them."""
+
+    begins: list[_Page] = field(default_factory=list)  # one page for each codec in it
+    early: list[_Page] = field(default_factory=list)  # to the first on which audio ends
+    last: _Page | None = None
+
+    def add(self, page: _Page) -> None:
+        if page.flags & _BEGINS:
+            self.begins.append(page)
+        elif not self.has_audio and len(self.early) < _MOST_EARLY:
+            self.early.append(page)
+        self.last = page
+
+    @property
+    def has_audio(self) -> bool:
+        return bool(self.early) and 0 < self.early[-1].granule < _NO_PACKET
+
 
 def ogg_parts(handle: BinaryIO, *, source: str) -> list[Part]:
     """Return the streams chained in an Ogg file; raise for codecs that libsndfile does not read."""
-    pages = list(_pages(handle))
-    begins = [
-        index
-        for index, page in enumerate(pages)
-        if page.flags & _BEGINS and (index == 0 or not pages[index - 1].flags & _BEGINS)
-    ]
-    if not begins or begins[0] != 0:
-        return [Part(handle)]  # libsndfile has a word for it
-    links = [pages[first:last] for first, last in pairwise([*begins, len(pages)])]
-    return [_part(handle, link, len(links) == 1, source) for link in links]
+    links: list[_Link] = []
+    for page in _pages(handle):
+        follows_begin = bool(links) and links[-1].last is links[-1].begins[-1]
+        if page.flags & _BEGINS and not follows_begin:
+            if len(links) == MOST_IN_A_ROW:
+                raise too_many(source)
+            links.append(_Link())
+        elif not links:
+            return [Part(handle)]  # libsndfile has a word for it
+        links[-1].add(page)
+    return [_part(handle, link, len(links) == 1, source) for link in links] or [Part(handle)]
 
 
-def _pages(handle: BinaryIO) -> Iterator[_Page]:
-    end, position = size_of(handle), 0
+def _pages(handle: BinaryIO, start: int = 0, end: int | None = None) -> Iterator[_Page]:
+    position, end = start, size_of(handle) if end is None else end
     while 0 <= position < end:
         head = bytes_at(handle, position, 27 + 255)
         if len(head) >= 27 and head.startswith(b"OggS"):
@@ -63,21 +96,21 @@ def _pages(handle: BinaryIO) -> Iterator[_Page]:
             position = find_bytes(handle, b"OggS", position + 1, end)
 
 
-def _part(handle: BinaryIO, pages: list[_Page], is_whole: bool, source: str) -> Part:
-    codecs = [_codec(handle, page) for page in pages if page.flags & _BEGINS]
+def _part(handle: BinaryIO, link: _Link, is_whole: bool, source: str) -> Part:
+    codecs = [_codec(handle, page) for page in link.begins]
     if not any(name in _READ for name in codecs):
         raise AudioError(
             f"{source}: Ogg {' and '.join(codecs)}, which libsndfile does not read; convert it, "
             "for example with ffmpeg",
             source=source,
         )
-    start, end = pages[0].start, pages[-1].start + pages[-1].size
-    sign = _end_sign(pages[-1], size_of(handle))
-    patches = _opus_patches(handle, pages) if codecs == ["Opus"] else {}
-    if is_whole and start == 0 and not patches:
+    first, last = link.begins[0], link.last or link.begins[0]
+    sign = _end_sign(last, size_of(handle))
+    patches = _opus_patches(handle, link, last) if codecs == ["Opus"] else {}
+    if is_whole and first.start == 0 and not patches:
         return Part(handle, sign=lambda _file, _n: sign)
-    end = min(end, size_of(handle))
-    return Part(patched(handle, start, end, patches), sign=lambda _file, _n: sign)
+    end = min(last.end, size_of(handle))
+    return Part(patched(handle, first.start, end, patches), sign=lambda _file, _n: sign)
 
 
 def _codec(handle: BinaryIO, page: _Page) -> str:
@@ -86,39 +119,37 @@ def _codec(handle: BinaryIO, page: _Page) -> str:
 
 
 def _end_sign(page: _Page, file_size: int) -> str | None:
-    if page.start + page.size > file_size:
+    if page.end > file_size:
         return "it ends inside an Ogg page"
     return None if page.flags & _ENDS else "its last Ogg page has no end mark"
 
 
-def _opus_patches(handle: BinaryIO, pages: list[_Page]) -> dict[int, bytes]:
-    """Return changed headers: a rate of 0 means 48 kHz, and positions count from 0."""
+def _opus_patches(handle: BinaryIO, link: _Link, last: _Page) -> dict[int, bytes]:
+    """Return changed pages: a rate of 0 means 48 kHz, and positions count from 0."""
+    head = link.begins[0]
     patches = {}
-    rate_at = pages[0].body + 12
-    if bytes_at(handle, rate_at, 4) == bytes(4):
+    if bytes_at(handle, head.body + 12, 4) == bytes(4):
         # The input rate is informative and 0 "unspecified" (RFC 7845, 5.1); libsndfile decodes at
         # the least rate that it allows, 8 kHz.
-        patches.update(_changed(handle, pages[0], {rate_at: struct.pack("<I", 48_000)}))
-    first = _first_sample(handle, pages)
+        patches.update(_changed(handle, head, {head.body + 12: struct.pack("<I", 48_000)}))
+    first = _first_sample(handle, link)
     if first > 0:
-        # A stream that was joined while it ran does not begin at 0 (RFC 7845, 4.3); libsndfile
-        # would take the difference for samples to skip.
-        for page in pages:
+        # A stream that was joined while it ran does not begin at 0 (RFC 7845, 4.3).
+        for page in _pages(handle, head.start, last.end):
             if 0 < page.granule < _NO_PACKET:
                 granule = struct.pack("<Q", max(0, page.granule - first))
                 patches.update(_changed(handle, page, {page.start + 6: granule}))
     return patches
 
 
-def _first_sample(handle: BinaryIO, pages: list[_Page]) -> int:
-    """Return the position of the first sample, from the first audio page on which a packet ends."""
-    audio = [page for page in pages if 0 < page.granule < _NO_PACKET]
-    if not audio:
+def _first_sample(handle: BinaryIO, link: _Link) -> int:
+    """Return the position of the first sample, from the first page on which audio ends."""
+    if not link.has_audio:
         return 0
-    headers_end = max((page.start for page in pages if page.granule == 0), default=-1)
-    before = [page for page in pages if headers_end < page.start < audio[0].start]
-    samples = sum(_page_samples(handle, page) for page in [*before, audio[0]])
-    return audio[0].granule - samples  # negative where the only page is cut at its end
+    headers_end = max((page.start for page in link.early if page.granule == 0), default=-1)
+    audio = [page for page in link.early if page.start > headers_end]
+    # Negative where the only page is cut at its end.
+    return link.early[-1].granule - sum(_page_samples(handle, page) for page in audio)
 
 
 def _page_samples(handle: BinaryIO, page: _Page) -> int:

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, BinaryIO, cast
 
+from qtokfeatures.exceptions import AudioError
+
+MOST_IN_A_ROW = 10_000  # files; a forged one could consist of a million, each with its memory
+_FARTHEST = 2**62  # no file is longer, and seek takes no more than 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Part:
@@ -88,9 +93,18 @@ def patched(handle: BinaryIO, start: int, end: int, patches: dict[int, bytes]) -
 
 
 def bytes_at(handle: BinaryIO, position: int, size: int) -> bytes:
-    """Read bytes at a position; fewer at the end of the file."""
+    """Read bytes at a position; fewer at the end of the file, none at a forged position."""
+    if position > _FARTHEST:
+        return b""
     handle.seek(position)
-    return handle.read(size)
+    return handle.read(max(0, size))
+
+
+def too_many(source: str) -> AudioError:
+    """Return the error for a file of too many files in a row."""
+    return AudioError(
+        f"{source}: consists of more than {MOST_IN_A_ROW} files in a row; split it", source=source
+    )
 
 
 def size_of(handle: BinaryIO) -> int:

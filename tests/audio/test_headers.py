@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from qtokfeatures.audio import load_audio, load_many, ogg
+from qtokfeatures.audio import chunks, flac, load_audio, load_many, ogg
 from qtokfeatures.exceptions import AudioError
 
 RATE = 48_000
@@ -316,3 +316,13 @@ def ogg_of(packet: bytes) -> bytes:
 )
 def test_format_that_is_not_read_is_named(data, name):
     fails(data, rf"<bytes>: {name}, which .*(ffmpeg|notes)")
+
+
+@pytest.mark.parametrize(("format_", "subtype"), [("AU", None), ("WAV", None), ("FLAC", None)])
+def test_more_files_in_a_row_than_anybody_joins(format_, subtype, monkeypatch):
+    for module in (chunks, flac):
+        monkeypatch.setattr(module, "MOST_IN_A_ROW", 5)
+    data = encode(np.zeros(8), format_, subtype)
+    assert load_audio(data * 5).n_samples == 40
+    with pytest.raises(AudioError, match=r"consists of more than \d+ files in a row"):
+        load_audio(data * 6)
