@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
+from qtokfeatures.audio.resampling import checked_rate
 from qtokfeatures.evaluation.signals import FloatArray, check_mono
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.parameters import whole
+from qtokfeatures.parameters import number, whole
 
 # Mean correlation above which a codec counts as one that preserves the waveform. Resynthesised
 # phases stay far below it, waveform codecs far above.
@@ -79,7 +80,8 @@ def find_common_lag(
     Raises
     ------
     InputError
-        If there is no pair, or a signal is not mono, empty or not finite.
+        If there is no pair, a signal is not mono, empty or not finite, or `sr` or `max_lag_s` is
+        out of range.
 
     Examples
     --------
@@ -92,7 +94,8 @@ def find_common_lag(
     pairs = list(pairs)
     if not pairs:
         raise InputError("no pair of signals; estimating a lag needs at least one (y, y_hat)")
-    max_lag = round(max_lag_s * sr)
+    sr = checked_rate(sr)
+    max_lag = round(number("max_lag_s", max_lag_s, at_least=0, unit="seconds") * sr)
     waveforms = _mean_correlation(pairs, max_lag)
     if waveforms.max() >= CLEAR_PEAK:
         return _best_lag(waveforms)
@@ -140,6 +143,7 @@ def align(y_hat: npt.ArrayLike, lag: int, length: int) -> FloatArray:
     >>> align([0, 0, 1, 2], 2, 3)
     array([1., 2., 0.], dtype=float32)
     """
+    lag, length = whole("lag", lag), whole("length", length, at_least=0, unit="samples")
     y_hat = np.asarray(y_hat, dtype=np.float32)
     shifted = y_hat[lag:] if lag >= 0 else np.pad(y_hat, (-lag, 0))
     aligned = np.zeros(length, dtype=np.float32)

@@ -12,6 +12,8 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from qtokfeatures.parameters import share, whole
+
 N_RESAMPLES: Final = 2000
 
 Interval = tuple[float, float]
@@ -51,6 +53,11 @@ def bootstrap_interval(
     high : float
         Upper end; NaN with fewer than two defined values.
 
+    Raises
+    ------
+    InputError
+        If `level` or `n_resamples` is out of range.
+
     References
     ----------
     Efron, Tibshirani: An Introduction to the Bootstrap, 1993, chapter 13.
@@ -61,6 +68,8 @@ def bootstrap_interval(
     >>> bootstrap_interval([2.0, 2.0, 2.0])
     (2.0, 2.0)
     """
+    level = share("level", level, above=0, below=1)
+    n_resamples = whole("n_resamples", n_resamples, at_least=1)
     defined = without_nan(values)
     if defined.size < 2:
         return _UNDEFINED

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio.acoustic import mel_filters
+from qtokfeatures.audio.resampling import checked_rate
 from qtokfeatures.evaluation.signals import FloatArray, check_pair
+from qtokfeatures.parameters import number
 
 _HOP_S: Final = 0.001
 _WINDOW_S: Final = 0.0213  # 512 samples at 24 kHz: resolves 40 bands
@@ -94,7 +96,8 @@ def find_envelope_lag(
     Raises
     ------
     InputError
-        If a signal is empty, not mono or not finite, or the lengths differ.
+        If a signal is empty, not mono or not finite, the lengths differ, or `sr` or `max_lag_s` is
+        not above 0.
 
     References
     ----------
@@ -111,7 +114,8 @@ def find_envelope_lag(
     >>> round(lag.samples), lag.error < 2
     (17, True)
     """
-    y, y_hat = check_pair(y, y_hat)
+    y, y_hat, sr = *check_pair(y, y_hat), checked_rate(sr)
+    max_lag_s = number("max_lag_s", max_lag_s, above=0, unit="seconds")
     a, b = _envelopes(y, sr), _envelopes(y_hat, sr)
     if not (a.any() and b.any()):
         return Lag(0.0, math.inf)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import log_mel_distance, log_stft_distance, si_sdr
+from qtokfeatures.audio.resampling import checked_rate
 from qtokfeatures.evaluation.bootstrap import without_nan
 from qtokfeatures.evaluation.lag import find_envelope_lag
 from qtokfeatures.evaluation.signals import FloatArray, check_pair
@@ -165,7 +166,7 @@ def noise_floor_rise(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
     >>> round(noise_floor_rise(y, y + 1e-3 * np.cos(np.arange(48_000)), 24_000), 1)
     3.0
     """
-    y, y_hat = check_pair(y, y_hat)
+    y, y_hat, sr = *check_pair(y, y_hat), checked_rate(sr)
     level, level_hat = _levels_db(y, sr), _levels_db(y_hat, sr)
     silent = _long_segments(level <= level.max(initial=-np.inf) + SILENT_DB)
     if not silent.any():

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qtokfeatures.audio import resample
+from qtokfeatures.audio.resampling import checked_rate
 from qtokfeatures.evaluation.signals import UndefinedError, check_pair
 from qtokfeatures.exceptions import InputError, require
 
@@ -143,7 +144,7 @@ def pesq_nb(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int) -> float:
 
 def defined_stoi(y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int, *, extended: bool) -> float:
     """STOI, or UndefinedError with the reason."""
-    y, y_hat = check_pair(y, y_hat)
+    y, y_hat, sr = *check_pair(y, y_hat), checked_rate(sr)
     package = require("pystoi", purpose="STOI")
     if not y.any():
         raise UndefinedError("the reference is silent")
@@ -162,7 +163,7 @@ def defined_pesq(
     y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int, *, mode: Literal["wb", "nb"]
 ) -> float:
     """PESQ, or UndefinedError with the reason."""
-    y, y_hat = check_pair(y, y_hat)
+    y, y_hat, sr = *check_pair(y, y_hat), checked_rate(sr)
     package = require("pesq", purpose="PESQ")
     if not y.any():
         raise UndefinedError("the reference is silent")

@@ -13,7 +13,7 @@ from typing import Final
 import pandas as pd
 import soundfile
 
-from qtokfeatures.parameters import number, one_of
+from qtokfeatures.parameters import number, one_of, whole
 from qtokfeatures.rendering.clips import Rendered
 from qtokfeatures.rendering.drums import render_drums
 from qtokfeatures.rendering.instruments import render_instruments
@@ -78,7 +78,7 @@ def render_corpus(
     Raises
     ------
     InputError
-        If a renderer is unknown, or minutes are negative or not finite.
+        If a renderer is unknown, minutes are negative or not finite, or `jobs` is below 1.
     ToolMissingError
         If a program or the soundfont is not installed.
     ToolError
@@ -95,6 +95,7 @@ def render_corpus(
     """
     minutes = MINUTES if minutes is None else minutes
     check_minutes(minutes)
+    jobs = whole("jobs", jobs, at_least=1)
     folder = Path(folder)
     wanted = [name for name in RENDERERS if minutes.get(name, 0) > 0]
     tasks = [(name, minutes[name], (i, jobs)) for name in wanted for i in range(jobs)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from qtokfeatures.parameters import number
+from qtokfeatures.parameters import number, whole
 
 STAGES = ("plain", "magnitude", "waveform", "adversarial", "anneal")
 
@@ -74,6 +74,11 @@ class Recipe:
     kind_weights : dict
         Share of each kind of sound in the batches.
 
+    Raises
+    ------
+    InputError
+        If a number of clips, frames or steps is out of range.
+
     Examples
     --------
     >>> from qtokfeatures.training import Recipe
@@ -118,6 +123,12 @@ class Recipe:
     speed_share: float = 0.5
     rendered_weight: float = 0.3
     kind_weights: dict[str, float] = field(default_factory=lambda: dict(KIND_WEIGHTS))
+
+    def __post_init__(self) -> None:
+        for name in ("clips", "frames", "judged_frames"):
+            whole(name, getattr(self, name), at_least=1)
+        for stage in STAGES:
+            whole(f"{stage}_steps", getattr(self, f"{stage}_steps"), at_least=0)
 
     @property
     def lengths(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import Any
 from qtokfeatures.codecs.devices import resolve_device
 from qtokfeatures.codecs.mini.config import MiniConfig
 from qtokfeatures.codecs.mini.weights import load_weights
+from qtokfeatures.parameters import whole
 from qtokfeatures.progress import Progress, ignore_progress
 from qtokfeatures.rendering.corpus import check_minutes
 from qtokfeatures.rendering.recordings import list_recordings
@@ -74,7 +75,7 @@ def train_mini(
     ------
     InputError
         If there is no training material, or the run in `folder` was started with other recordings,
-        minutes, recipe, sizes or start.
+        minutes, recipe, sizes or start, or `jobs` is below 1.
     CodecError
         If `start` or the checkpoint cannot be read, the device does not exist, or the disk is full.
 
@@ -90,6 +91,7 @@ def train_mini(
     >>> from qtokfeatures.training import Recipe, train_mini
     >>> train_mini(["recordings"], "run", recipe=Recipe().shortened(0.1))  # doctest: +SKIP
     """
+    jobs = whole("jobs", jobs, at_least=1)
     folder = Path(folder)
     where = str(resolve_device(device))
     resumes = stored_state(folder, "train") is not None

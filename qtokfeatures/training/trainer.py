@@ -18,6 +18,7 @@ from qtokfeatures.codecs.checkpoint import load_modules, load_optimizers, save_c
 from qtokfeatures.codecs.mini.config import MiniConfig
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import load_weights, save_weights
+from qtokfeatures.parameters import whole
 from qtokfeatures.progress import Progress, ignore_progress
 from qtokfeatures.training.adversary import Opponent
 from qtokfeatures.training.batches import Batch, BatchSource
@@ -103,13 +104,14 @@ class Trainer(Resumable):
         report: Callable[[str], None] = print,
         on_progress: Progress = ignore_progress,
     ) -> None:
+        self.save_every = whole("save_every", save_every, at_least=1)
         state = stored_state(folder, "train")
         self.begun_from = None if start is None else sha256(start.read_bytes()).hexdigest()
         self.recipe, self.config = recipe or Recipe(), config or MiniConfig()
         if state is not None:
             self._take_settings(state, folder, recipe, config)
         self.report, self.on_progress = report, on_progress
-        self.folder, self.device, self.save_every = folder, torch.device(device), save_every
+        self.folder, self.device = folder, torch.device(device)
         folder.mkdir(parents=True, exist_ok=True)
         self.step, self.stage = 0, STAGES[0]
         if state is not None:

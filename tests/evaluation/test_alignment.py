@@ -72,3 +72,12 @@ def test_nothing_to_align_is_refused():
         find_common_lag([], sr=SR)
     with pytest.raises(InputError, match="max_lag must be a whole number of samples of at least 0"):
         find_lag([1.0], [1.0], max_lag=-1)
+
+
+@pytest.mark.parametrize(
+    ("lag", "length", "message"),
+    [(1.5, 3, "lag must be a whole number"), (0, -1, "length must be a whole number of samples")],
+)
+def test_bad_shifts_are_refused(lag, length, message):
+    with pytest.raises(InputError, match=message):
+        align([0.0, 1.0], lag, length)

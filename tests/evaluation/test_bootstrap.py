@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from qtokfeatures.evaluation import bootstrap_interval
 from qtokfeatures.evaluation.bootstrap import grouped_interval, ratio_of_means
+from qtokfeatures.exceptions import InputError
 
 
 def test_an_interval_needs_two_defined_clips():
@@ -55,3 +56,10 @@ def test_an_interval_draws_whole_groups():
     gain = np.array([1.0, 1.0, 1.0, 0.0])
     groups = np.array(["a", "a", "a", "b"])
     assert grouped_interval(groups, lambda drawn: float(gain[drawn].mean())) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("options", [{"level": 1.0}, {"level": 95}, {"n_resamples": 0}])
+def test_bad_parameters_are_refused(options):
+    (name,) = options
+    with pytest.raises(InputError, match=f"{name} must be"):
+        bootstrap_interval([1.0, 2.0], **options)

@@ -99,3 +99,12 @@ def test_a_summary_counts_known_lags_and_those_beyond_the_limit():
     errors = [5.0, 12.0, math.inf, 1.0, 23.0]
     assert summarise_lags(lags, errors, limit=24.0) == (30.0, 3, 1)
     assert math.isnan(summarise_lags([1.0], [math.inf], limit=24.0).largest)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"sr": 0}, "sr"), ({"max_lag_s": 0}, "max_lag_s must be a number of seconds above 0")],
+)
+def test_bad_parameters_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        find_envelope_lag(np.ones(9), np.ones(9), **{"sr": 24_000, **options})

@@ -172,6 +172,11 @@ def test_unknown_renderer_is_named(tmp_path: Path):
         render_corpus(tmp_path, minutes={"whales": 1.0})
 
 
+def test_a_number_of_jobs_is_checked(tmp_path: Path):
+    with pytest.raises(InputError, match="jobs must be a whole number of at least 1, got 0"):
+        render_corpus(tmp_path, minutes={"textures": 0.1}, jobs=0)
+
+
 def test_missing_program_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ToolMissingError, match="espeak-ng is not installed"):

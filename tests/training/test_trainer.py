@@ -422,3 +422,10 @@ def test_a_recipe_cannot_be_shortened_to_nothing(share):
     with pytest.raises(InputError, match="share must be a number above 0"):
         Recipe().shortened(share)
     assert Recipe(plain_steps=500).shortened(0.01).plain_steps == 5
+
+
+@pytest.mark.parametrize("values", [{"clips": 0}, {"frames": 1.5}, {"anneal_steps": -1}])
+def test_a_recipe_is_checked(values):
+    (name,) = values
+    with pytest.raises(InputError, match=f"{name} must be a whole number"):
+        Recipe(**values)
