@@ -6,6 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -44,11 +45,13 @@ class LongClip:
         Longest clip accepted, in seconds.
     limits : Limits
         As for other audio.
+    sample_rate : int, default 0
+        Rate of the original in Hz, where it is known before reading.
 
     Attributes
     ----------
-    n_samples, sample_rate : int
-        Of the original; 0 samples until it has been read.
+    n_samples : int
+        Length of the original; 0 until it has been read.
     """
 
     def __init__(
@@ -60,16 +63,24 @@ class LongClip:
         limits: Limits,
         channel: int | None = None,
         max_duration_s: float | None = None,
+        sample_rate: int = 0,
     ) -> None:
-        self.source, self.n_samples, self.sample_rate = source, 0, 0
-        self._audio, self._target_sr, self._channel = audio, target_sr, channel
+        self.source, self.n_samples, self.sample_rate = source, 0, sample_rate
+        self.target_sr = target_sr
+        self._audio, self._channel = audio, channel
         self._limits, self._max_duration_s = limits, max_duration_s
+
+    def resampled(self, target_sr: int) -> LongClip:
+        """Return the same clip, to be read at another rate."""
+        clip = copy(self)
+        clip.target_sr = target_sr
+        return clip
 
     def __iter__(self) -> Iterator[Samples]:
         """Yield blocks of samples; each iteration reads the file again."""
         with open_audio(self._audio, source=self.source, limits=self._limits) as stream:
             chosen = stream if self._channel is None else stream.only(self._channel)
-            counted, blocks = read_blocks(chosen, self._target_sr, self._max_duration_s)
+            counted, blocks = read_blocks(chosen, self.target_sr, self._max_duration_s)
             yield from blocks
             self.n_samples, self.sample_rate = counted.n_samples, stream.sr
 
@@ -150,7 +161,7 @@ def load_or_open(
     items: Any,
     *,
     sr: int | None,
-    target_sr: int,
+    target_sr: int | None,
     on_error: OnError,
     long_s: float,
     channels: Channels = "mix",
@@ -165,8 +176,8 @@ def load_or_open(
         As for :func:`load_many`; so are `sr`, `on_error`, `channels` and `max_duration_s`.
     sr : int or None
         Rate in Hz of bare arrays.
-    target_sr : int
-        Rate wanted in Hz.
+    target_sr : int or None
+        Rate wanted in Hz. None keeps each clip's own.
     on_error : {"raise", "skip", "warn"}
         What to do with a clip that cannot be used. Errors while a long clip is read are the
         caller's.
@@ -285,6 +296,7 @@ class _Loader:
                 limits=self.limits,
                 channel=channel,
                 max_duration_s=self.max_duration_s,
+                sample_rate=stream.sr,
             )
         if isinstance(item, AudioClip):
             return replace(clip, n_samples=item.n_samples, sample_rate=item.sample_rate)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import soxr
 
-from qtokfeatures.audio.clip import Samples
+from qtokfeatures.audio.clip import AudioClip, Samples
 from qtokfeatures.exceptions import AudioError, InputError
 
 MIN_RATE, MAX_RATE = 100, 768_000  # Hz; a rate outside is a mistake or a damaged header
@@ -34,6 +35,13 @@ def checked_rate(rate: Any, *, source: str | None = None, name: str = "sr") -> i
 def _shortened(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:40]}… ({type(value).__name__})"
+
+
+def at_rate(clip: AudioClip, rate: int) -> AudioClip:
+    """Return a clip at another rate, with the facts about its original."""
+    if clip.sr == rate:
+        return clip
+    return replace(clip, y=resample(clip.y, orig_sr=clip.sr, target_sr=rate), sr=rate)
 
 
 def resampled_length(n: int, orig_sr: int, target_sr: int) -> int:

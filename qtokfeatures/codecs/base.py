@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 
 from qtokfeatures.audio import AudioClip, iter_blocks, load_audio, resample, resampled_length
-from qtokfeatures.audio.batches import OnError
+from qtokfeatures.audio.batches import Channels, OnError
 from qtokfeatures.codecs.batching import (
     decode_all,
     encode_blocks,
@@ -239,6 +239,8 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
         on_error: OnError = "raise",
         progress: bool | Callable[[float], None] = False,
         refine: int = 0,
+        channels: Channels = "mix",
+        cache: Any = None,
     ) -> xr.Dataset:
         """Encode many clips into one labelled Dataset.
 
@@ -257,6 +259,12 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
             with the seconds of audio that were encoded since its last call.
         refine : int, default=0
             As for :meth:`encode`; if not 0, stored as the label ``refine`` of the clips.
+        channels : {"mix", "separate"}, default="mix"
+            Average the channels of each item, or make each channel a clip of its own, with the
+            source ``talk.wav#channel=0``.
+        cache : "memory", path, CodeCache or None, default=None
+            Codes of the same audio and codec that were stored before are taken from there, and
+            others are added, as by ``QTokenizer(cache=)``, which shares them. None encodes all.
 
         Returns
         -------
@@ -270,7 +278,16 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
             If a clip cannot be used and ``on_error="raise"``.
         """
         steps = _steps(refine)
-        return encode_items(self, items, sr=sr, on_error=on_error, progress=progress, refine=steps)
+        return encode_items(
+            self,
+            items,
+            sr=sr,
+            on_error=on_error,
+            progress=progress,
+            refine=steps,
+            channels=channels,
+            cache=cache,
+        )
 
     def decode_many(
         self, ds: xr.Dataset | CodeSequence, *, original: bool = True, progress: bool = False

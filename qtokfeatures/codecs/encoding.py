@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from qtokfeatures.audio import AudioClip, LongClip, load_or_open
-from qtokfeatures.audio.batches import OnError, promised_s
+from qtokfeatures.audio.batches import Channels, OnError, promised_s
 from qtokfeatures.audio.clip import Samples
+from qtokfeatures.audio.resampling import at_rate
 from qtokfeatures.codecs.batching import encode_blocks, encode_waves
 from qtokfeatures.codecs.network import BATCH_S, CodecNetwork, Codes
 from qtokfeatures.exceptions import AudioError, SkippedClipWarning
-from qtokfeatures.labelled import build_codes, schema
+from qtokfeatures.labelled import CodeCache, NoCache, build_codes, resolve_cache, schema
 from qtokfeatures.progress import progress_bar
 
 LONG_S = 600.0  # longer files are encoded while they are read: bounds memory
@@ -31,14 +32,24 @@ def encode_items(
     on_error: OnError,
     progress: bool | Callable[[float], None],
     refine: int = 0,
+    channels: Channels = "mix",
+    cache: Any = None,
 ) -> xr.Dataset:
     """Load, encode and label `items`; see :meth:`Codec.encode_many`."""
-    rate = codec.spec.sample_rate
+    store = resolve_cache(cache)
     shown = bool(progress) and not callable(progress)
     total = sum(map(promised_s, items)) if shown and isinstance(items, Sequence) else None
     with progress_bar("encode", total=total or None, shown=shown, unit="s") as advance:
-        encoder = _Encoder(codec, refine, progress if callable(progress) else advance)
-        loaded = load_or_open(items, sr=sr, target_sr=rate, on_error=on_error, long_s=LONG_S)
+        encoder = _Encoder(codec, refine, store, progress if callable(progress) else advance)
+        loaded = load_or_open(
+            items,
+            sr=sr,
+            # Keys are of the audio at its own rate, as those of QTokenizer.
+            target_sr=None if encoder.is_cached else codec.spec.sample_rate,
+            on_error=on_error,
+            long_s=LONG_S,
+            channels=channels,
+        )
         for index, clip in loaded:
             if isinstance(clip, LongClip):
                 encoder.add_long(index, clip, on_error)
@@ -50,33 +61,50 @@ def encode_items(
 
 
 class _Encoder:
-    """Clips waiting to be encoded, and the codes and facts of those before."""
+    """Clips waiting to be encoded, and the codes and facts of all, by their position."""
 
     def __init__(
-        self, codec: CodecNetwork[Any, Any], refine: int, advance: Callable[[float], None]
+        self,
+        codec: CodecNetwork[Any, Any],
+        refine: int,
+        cache: CodeCache,
+        advance: Callable[[float], None],
     ) -> None:
-        self.codec, self.refine, self.advance = codec, refine, advance
-        self.waiting: list[AudioClip] = []
-        self.codes: list[Codes] = []
+        self.codec, self.refine, self.cache, self.advance = codec, refine, cache, advance
+        self.is_cached = not isinstance(cache, NoCache)
+        self.waiting: dict[int, AudioClip] = {}
+        self.keys: dict[int, str] = {}
+        self.codes: dict[int, Codes] = {}
         self.facts: list[tuple[str, int, int]] = []
         self.skipped: list[dict[str, Any]] = []
 
     def add(self, clip: AudioClip) -> None:
-        self.waiting.append(clip)
+        position = len(self.facts)
+        self._note(clip)
+        known = self._cached(position, [clip.y], clip.sr)
+        if known is not None:
+            self._keep(position, known)
+            self.advance(clip.duration_s)
+            return
+        self.waiting[position] = at_rate(clip, self.codec.spec.sample_rate)
         # Refining takes long and gains nothing from batches: the progress is seen clip by clip.
-        if self.refine or sum(each.duration_s for each in self.waiting) >= _WAITING_S:
+        waiting_s = sum(each.duration_s for each in self.waiting.values())
+        if self.refine or waiting_s >= _WAITING_S:
             self.encode_waiting()
 
     def encode_waiting(self) -> None:
-        clips, self.waiting = self.waiting, []
-        codes = encode_waves(self.codec, [clip.y for clip in clips], refine=self.refine)
-        self._keep(codes, clips)
-        self.advance(sum(clip.duration_s for clip in clips))
+        clips, self.waiting = self.waiting, {}
+        waves = [clip.y for clip in clips.values()]
+        for position, codes in zip(
+            clips, encode_waves(self.codec, waves, refine=self.refine), strict=True
+        ):
+            self._keep(position, codes)
+        self.advance(sum(clip.duration_s for clip in clips.values()))
 
     def add_long(self, index: int, clip: LongClip, on_error: OnError) -> None:
         self.encode_waiting()
         try:
-            codes = encode_blocks(self.codec, self._counted(clip), refine=self.refine)
+            codes = self._encode_long(clip)
         except AudioError as error:
             if on_error == "raise":
                 raise
@@ -84,7 +112,37 @@ class _Encoder:
                 warnings.warn(f"skipped {error}", SkippedClipWarning, stacklevel=2)
             self.skip(index, error)
         else:
-            self._keep([codes], [clip])
+            self._keep(len(self.facts), codes)
+            self._note(clip)
+
+    def _encode_long(self, clip: LongClip) -> Codes:
+        if not self.is_cached:
+            return encode_blocks(self.codec, self._counted(clip), refine=self.refine)
+        known = self._cached(len(self.facts), clip, clip.sample_rate)
+        if known is not None:
+            self.advance(clip.n_samples / clip.sample_rate)
+            return known
+        blocks = self._counted(clip.resampled(self.codec.spec.sample_rate))
+        return encode_blocks(self.codec, blocks, refine=self.refine)
+
+    def _cached(self, position: int, blocks: Iterable[Samples], sr: int) -> Codes | None:
+        if not self.is_cached:
+            return None
+        fingerprint = self.codec.spec.fingerprint
+        kind = f"{fingerprint} refine={self.refine}" if self.refine else fingerprint
+        self.keys[position] = self.cache.key_of_blocks(blocks, sr, kind)
+        known = self.cache.get(self.keys[position])
+        if known is not None:
+            del self.keys[position]
+        return known
+
+    def _keep(self, position: int, codes: Codes) -> None:
+        self.codes[position] = codes
+        if position in self.keys:
+            self.cache.put(self.keys.pop(position), codes)
+
+    def _note(self, clip: AudioClip | LongClip) -> None:
+        self.facts.append((clip.source, clip.n_samples, clip.sample_rate))
 
     def skip(self, index: int, error: Exception) -> None:
         source = getattr(error, "source", "")
@@ -95,14 +153,10 @@ class _Encoder:
             yield block
             self.advance(len(block) / self.codec.spec.sample_rate)
 
-    def _keep(self, codes: Sequence[Codes], clips: Sequence[AudioClip | LongClip]) -> None:
-        self.codes += codes
-        self.facts += [(clip.source, clip.n_samples, clip.sample_rate) for clip in clips]
-
     def dataset(self) -> xr.Dataset:
         self.encode_waiting()
         ds = build_codes(
-            self.codes,
+            [self.codes[position] for position in range(len(self.facts))],
             spec=self.codec.spec,
             sources=[source for source, _, _ in self.facts],
             n_samples=[n for _, n, _ in self.facts],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy.typing as npt
 import scipy.sparse
 import xarray as xr
 
-from qtokfeatures.audio import AudioClip, load_many, resample
+from qtokfeatures.audio import AudioClip, load_many
+from qtokfeatures.audio.resampling import at_rate
 from qtokfeatures.estimators.base import with_short_indices
 from qtokfeatures.exceptions import AudioError, InputError
 from qtokfeatures.labelled import build_codes, feature_array, schema
@@ -185,16 +186,10 @@ class _BatchEncoder:
 
     def _encode(self, clips: dict[str, AudioClip]) -> None:
         rate = self._codec.spec.sample_rate
-        encoded = self._codec.encode_clips([_at_rate(clip, rate) for clip in clips.values()])
+        encoded = self._codec.encode_clips([at_rate(clip, rate) for clip in clips.values()])
         for key, codes in zip(clips, encoded, strict=True):
             self._codes[key] = codes
             self._cache.put(key, codes)
-
-
-def _at_rate(clip: AudioClip, rate: int) -> AudioClip:
-    if clip.sr == rate:
-        return clip
-    return replace(clip, y=resample(clip.y, orig_sr=clip.sr, target_sr=rate), sr=rate)
 
 
 def _seconds(clips: dict[str, AudioClip]) -> float:

@@ -11,6 +11,7 @@ import uuid
 import warnings
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,14 @@ class CodeCache(ABC):
         >>> CodeCache.key(y, 24000, "0f3a") == CodeCache.key(y, 24000, "77aa")
         False
         """
+        return CodeCache.key_of_blocks([y], sr, fingerprint)
+
+    @staticmethod
+    def key_of_blocks(blocks: Iterable[npt.NDArray[Any]], sr: int, fingerprint: str) -> str:
+        """Return the key of audio in consecutive blocks (sample,), that of the whole."""
         digest = hashlib.sha256(f"qtok-codes\0{fingerprint}\0{int(sr)}\0".encode())
-        digest.update(np.ascontiguousarray(y, dtype="<f4").data)
+        for block in blocks:
+            digest.update(np.ascontiguousarray(block, dtype="<f4").data)
         return digest.hexdigest()
 
     @abstractmethod
