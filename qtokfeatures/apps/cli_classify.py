@@ -12,6 +12,7 @@ from qtokfeatures.apps.cli_console import Report
 from qtokfeatures.apps.cli_guard import JobCommand
 from qtokfeatures.apps.cli_options import (
     AsJson,
+    Cache,
     CodecName,
     Device,
     Features,
@@ -84,6 +85,7 @@ def train(
     ] = None,
     seed: Seed = 0,
     codec: CodecName = None,
+    cache: Cache = None,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -102,6 +104,7 @@ def train(
             report=report,
             seed=seed,
             codec=codec,
+            cache=cache,
             device=device,
             on_progress=on_progress,
         )
@@ -128,6 +131,7 @@ def predict(
         ),
     ] = None,
     codec: CodecName = None,
+    cache: Cache = None,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -136,7 +140,13 @@ def predict(
     console = Report(as_json=as_json, quiet=quiet)
     with console.job("there was nothing to predict", {"output": None, "clips": []}) as on_progress:
         done = studio.classify_files(
-            model, files, output=output, codec=codec, device=device, on_progress=on_progress
+            model,
+            files,
+            output=output,
+            codec=codec,
+            cache=cache,
+            device=device,
+            on_progress=on_progress,
         )
     clips = done.table.to_dict("records")
     console.finish(

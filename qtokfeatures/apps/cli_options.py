@@ -33,6 +33,24 @@ Device = Annotated[
         "--device", metavar="NAME", help="Device of the codec: auto, cpu, cuda, cuda:1, mps."
     ),
 ]
+Channels = Annotated[
+    str,
+    typer.Option(
+        "--channels",
+        metavar="mix|separate",
+        help="Average the channels of a file, or make each a clip of its own.",
+    ),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="DIR",
+        envvar="QTOK_CACHE",
+        help="Folder of codes, so that the same audio is encoded once; by default none.",
+        show_default=False,
+    ),
+]
 Features = Annotated[
     str,
     typer.Option("--features", metavar="histogram|embedding|both", help="Features of a clip."),

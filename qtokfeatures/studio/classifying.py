@@ -93,6 +93,7 @@ def train_classifier(
     report: str | os.PathLike[str] | None = None,
     seed: int = 0,
     codec: CodecLike | None = None,
+    cache: str | os.PathLike[str] | None = None,
     device: str = "auto",
     on_progress: Progress | None = None,
 ) -> TrainedClassifier:
@@ -124,6 +125,9 @@ def train_classifier(
         Seed of the folds.
     codec : str, path or Codec, optional
         Name or folder of a codec, or a loaded one; mini by default.
+    cache : "memory" or path, optional
+        Folder of codes, so that the same audio is encoded once, as in
+        :class:`~qtokfeatures.QTokenizer`; none by default.
     device : str, default="auto"
         Device of a codec that is loaded by name.
     on_progress : callable, optional
@@ -166,7 +170,7 @@ def train_classifier(
     refuse_to_overwrite(written, [source, *(one.path for one in listed.recordings)])
     _check_groups(listed, group_name, folds=folds, seed=seed)
     opened = open_codec(codec, device)
-    ds, kept, unreadable = _encode(opened, listed, on_progress)
+    ds, kept, unreadable = _encode(opened, listed, cache, on_progress)
     failures += unreadable
     check_usable(kept, failures)
     model, validation, tokens = _trained(
@@ -205,6 +209,7 @@ def classify_files(
     *,
     output: str | os.PathLike[str] | None = None,
     codec: CodecLike | None = None,
+    cache: str | os.PathLike[str] | None = None,
     device: str = "auto",
     on_progress: Progress | None = None,
 ) -> ClassifiedFiles:
@@ -220,6 +225,9 @@ def classify_files(
         Table to write: ``.csv``; nothing is written by default.
     codec : str, path or Codec, optional
         The classifier's codec, where it is not found under its own name.
+    cache : "memory" or path, optional
+        Folder of codes, so that the same audio is encoded once, as in
+        :class:`~qtokfeatures.QTokenizer`; none by default.
     device : str, default="auto"
         Device of a codec that is loaded by name.
     on_progress : callable, optional
@@ -259,7 +267,7 @@ def classify_files(
         refuse_to_overwrite([target], [Path(model), *file_names(files)])
     stored = load_classifier(model)
     opened = _codec_of(stored, codec, device)
-    gathered = gather_codes(files, codec=opened, on_progress=on_progress)
+    gathered = gather_codes(files, codec=opened, cache=cache, on_progress=on_progress)
     codes = CodeSequence(gathered.dataset)
     pipe = stored.pipeline.set_params(qtokenizer__codec=opened)
     probabilities = pipe.predict_proba(codes)
@@ -335,11 +343,15 @@ def _group_column(manifest: Path, group: str | None) -> str | None:
 
 
 def _encode(
-    codec: Codec, listed: Manifest, on_progress: Progress | None
+    codec: Codec,
+    listed: Manifest,
+    cache: str | os.PathLike[str] | None,
+    on_progress: Progress | None,
 ) -> tuple[xr.Dataset, list[int], list[Failure]]:
     """Encode recordings; return codes, rows of the usable ones, and failures by row."""
     recordings = listed.recordings
-    ds, _ = encode_sounds(codec, [one.path for one in recordings], on_progress=on_progress)
+    paths = [one.path for one in recordings]
+    ds, _ = encode_sounds(codec, paths, cache=cache, on_progress=on_progress)
     failed = {int(one["index"]): one["error"] for one in ds.qtok.skipped}
     failures = [Failure.of(recordings[row].place, error) for row, error in failed.items()]
     return ds, [row for row in range(len(recordings)) if row not in failed], failures

@@ -13,6 +13,7 @@ from qtokfeatures.exceptions import QtokError
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 from qtokfeatures.studio.failures import Failure, RequestError, check_choice
 from qtokfeatures.studio.inputs import (
+    CHANNELS,
     FEATURES,
     CodecLike,
     Files,
@@ -260,6 +261,8 @@ def cluster_files(
     prototype: str = "clip",
     seed: int = 0,
     codec: CodecLike | None = None,
+    channels: str = "mix",
+    cache: str | os.PathLike[str] | None = None,
     device: str = "auto",
     on_progress: Progress | None = None,
 ) -> ClusteredFiles:
@@ -293,6 +296,11 @@ def cluster_files(
         Seed of clustering and map.
     codec : str, path or Codec, optional
         By default the codec that made the codes files, or mini where there are none.
+    channels : {"mix", "separate"}, default="mix"
+        Average the channels of a file, or make each a clip of its own.
+    cache : "memory" or path, optional
+        Folder of codes, so that the same audio is encoded once, as in
+        :class:`~qtokfeatures.QTokenizer`; none by default.
     device : str, default="auto"
         Device of a codec that is loaded by name.
     on_progress : callable, optional
@@ -331,16 +339,17 @@ def cluster_files(
     )
     options.check()
     check_choice(prototype, PROTOTYPES, "prototype")
+    check_choice(channels, CHANNELS, "channels")
 
     def check(codes: Sequence[xr.Dataset], n_clips: int) -> None:
-        options.check(n_clips)
+        options.check(n_clips if channels == "mix" else None)
         check_color_by(color_by, codes)
 
     folder = output_folder(output)
     inputs = open_inputs(files, codec=codec, device=device, check=check)
     _refuse_to_overwrite(folder, [*file_names(files), *inputs.sources])
     pipe = options.pipeline(inputs.codec, inputs.n_codebooks)
-    gathered = inputs.encode(watch)
+    gathered = inputs.encode(watch, channels=channels, cache=cache)
     ds = gathered.dataset
     options.check(ds.sizes["clip"])
     run = cluster_codes(ds, gathered.codec, pipe, options.seed, kinds=known_kinds(ds, color_by))

@@ -12,6 +12,7 @@ from qtokfeatures.exceptions import MissingExtraError
 from qtokfeatures.progress import Progress, ignore_progress, with_progress
 from qtokfeatures.studio.failures import Failure, check_choice, check_usable
 from qtokfeatures.studio.inputs import (
+    CHANNELS,
     CODES_SUFFIXES,
     FEATURES,
     CodecLike,
@@ -46,6 +47,8 @@ def encode_files(
     *,
     output: str | os.PathLike[str] | None = None,
     codec: CodecLike | None = None,
+    channels: str = "mix",
+    cache: str | os.PathLike[str] | None = None,
     device: str = "auto",
     refine: int = 0,
     on_progress: Progress | None = None,
@@ -60,6 +63,11 @@ def encode_files(
         Codes file to write, ``.nc`` or ``.zarr``; nothing is written by default.
     codec : str, path or Codec, optional
         Name or folder of a codec, or a loaded one; mini by default.
+    channels : {"mix", "separate"}, default="mix"
+        Average the channels of a file, or make each a clip of its own.
+    cache : "memory" or path, optional
+        Folder of codes, so that the same audio is encoded once, as in
+        :class:`~qtokfeatures.QTokenizer`; none by default.
     device : str, default="auto"
         Device of a codec that is loaded by name.
     refine : int, default=0
@@ -87,13 +95,16 @@ def encode_files(
     >>> done.dataset.sizes["clip"], done.failures
     (2, [])
     """
+    check_choice(channels, CHANNELS, "channels")
     target = None if output is None else output_file(output, CODES_SUFFIXES)
     sounds, failures = find_sounds(files)
     check_usable(sounds, failures)
     if target is not None:
         refuse_to_overwrite([target], sounds)
     opened = open_codec(codec, device)
-    ds, unreadable = encode_sounds(opened, sounds, refine=refine, on_progress=on_progress)
+    ds, unreadable = encode_sounds(
+        opened, sounds, refine=refine, channels=channels, cache=cache, on_progress=on_progress
+    )
     failures += unreadable
     check_usable(ds.sizes["clip"], failures)
     if target is not None:
@@ -197,6 +208,8 @@ def compute_features(
     features: str = "histogram",
     codebooks: int | None = None,
     codec: CodecLike | None = None,
+    channels: str = "mix",
+    cache: str | os.PathLike[str] | None = None,
     device: str = "auto",
     on_progress: Progress | None = None,
 ) -> FileFeatures:
@@ -215,6 +228,11 @@ def compute_features(
         Only the first so many codebooks, the coarsest; by default as many as suit `features`.
     codec : str, path or Codec, optional
         By default the codec that made the codes files, or mini where there are none.
+    channels : {"mix", "separate"}, default="mix"
+        Average the channels of a file, or make each a clip of its own.
+    cache : "memory" or path, optional
+        Folder of codes, so that the same audio is encoded once, as in
+        :class:`~qtokfeatures.QTokenizer`; none by default.
     device : str, default="auto"
         Device of a codec that is loaded by name.
     on_progress : callable, optional
@@ -240,6 +258,7 @@ def compute_features(
     (('clip', 'feature'), 3)
     """
     check_choice(features, FEATURES, "features")
+    check_choice(channels, CHANNELS, "channels")
     target = None if output is None else output_file(output, TABLE_SUFFIXES)
     if target is not None:
         _check_parquet(target)
@@ -248,7 +267,7 @@ def compute_features(
     transformer = make_features(
         features, inputs.codec, codebooks=codebooks, n_codebooks=inputs.n_codebooks
     )
-    gathered = inputs.encode(on_progress)
+    gathered = inputs.encode(on_progress, channels=channels, cache=cache)
     table: xr.DataArray = transformer.fit_transform(gathered.dataset)
     if target is not None:
         _write_features(table, target)

@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from qtokfeatures.exceptions import QtokError
 from qtokfeatures.progress import Progress, ignore_progress
-from qtokfeatures.studio.failures import Failure, RequestError, check_usable
+from qtokfeatures.studio.failures import Failure, RequestError, check_choice, check_usable
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from qtokfeatures.audio.batches import Channels
     from qtokfeatures.codecs import Codec
 
 
@@ -24,6 +25,7 @@ Files: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
 
 CODES_SUFFIXES = (".nc", ".zarr")
 DEFAULT_CODEC = "mini"
+CHANNELS = ("mix", "separate")
 _ENCODE = "encode (seconds)"
 FEATURES = ("histogram", "embedding", "both")
 
@@ -51,6 +53,8 @@ def gather_codes(
     files: Files,
     *,
     codec: CodecLike | None = None,
+    channels: str = "mix",
+    cache: str | os.PathLike[str] | None = None,
     device: str = "auto",
     on_progress: Progress | None = None,
 ) -> EncodedFiles:
@@ -62,6 +66,11 @@ def gather_codes(
         Audio files, folders (searched), patterns and URLs, and codes files (.nc, .zarr).
     codec : str, path or Codec, optional
         By default the codec that made the codes files, or mini where there are none.
+    channels : {"mix", "separate"}, default="mix"
+        Average the channels of a file, or make each a clip of its own.
+    cache : "memory" or path, optional
+        Folder of codes, so that the same audio is encoded once, as in
+        :class:`~qtokfeatures.QTokenizer`; none by default.
     device : str, default="auto"
         Device of a codec that is loaded by name.
     on_progress : callable, optional
@@ -86,7 +95,9 @@ def gather_codes(
     >>> gathered.dataset.sizes["clip"], gathered.failures[0].error
     (1, 'missing.wav: no such file or folder')
     """
-    return open_inputs(files, codec=codec, device=device).encode(on_progress)
+    check_choice(channels, CHANNELS, "channels")
+    inputs = open_inputs(files, codec=codec, device=device)
+    return inputs.encode(on_progress, channels=channels, cache=cache)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,13 +119,25 @@ class Inputs:
         """Return the audio files, and those that the codes were encoded from."""
         return [*self.sounds, *(str(name) for ds in self.parts for name in ds["source"].values)]
 
-    def encode(self, on_progress: Progress | None) -> EncodedFiles:
+    def encode(
+        self,
+        on_progress: Progress | None,
+        *,
+        channels: str = "mix",
+        cache: str | os.PathLike[str] | None = None,
+    ) -> EncodedFiles:
         """Encode the audio files; raise NoUsableInputError if no clip remains."""
         from qtokfeatures.labelled import concat_codes
 
         parts, failures = list(self.parts), list(self.failures)
         if self.sounds:
-            encoded, unreadable = encode_sounds(self.codec, self.sounds, on_progress=on_progress)
+            encoded, unreadable = encode_sounds(
+                self.codec,
+                self.sounds,
+                channels=channels,
+                cache=cache,
+                on_progress=on_progress,
+            )
             failures += unreadable
             parts += [encoded] if encoded.sizes["clip"] else []
         check_usable(parts, failures)
@@ -198,7 +221,13 @@ def codec_of(ds: xr.Dataset, codec: CodecLike | None, device: str) -> Codec:
 
 
 def encode_sounds(
-    codec: Codec, sounds: Sequence[str], *, refine: int = 0, on_progress: Progress | None = None
+    codec: Codec,
+    sounds: Sequence[str],
+    *,
+    refine: int = 0,
+    channels: str = "mix",
+    cache: str | os.PathLike[str] | None = None,
+    on_progress: Progress | None = None,
 ) -> tuple[xr.Dataset, list[Failure]]:
     """Encode files; return the codes of the readable ones, and the others.
 
@@ -220,7 +249,14 @@ def encode_sounds(
             advance(0.0)
             yield sound
 
-    ds = codec.encode_many(announced(), on_error="skip", progress=advance, refine=refine)
+    ds = codec.encode_many(
+        announced(),
+        on_error="skip",
+        progress=advance,
+        refine=refine,
+        channels=cast("Channels", channels),
+        cache=cache,
+    )
     watch(_ENCODE, ceil(max(total, done)), ceil(max(total, done)))
     return ds, [Failure.of(one["source"], one["error"]) for one in ds.qtok.skipped]
 

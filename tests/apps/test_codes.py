@@ -82,6 +82,34 @@ def test_an_excerpt_of_a_file_is_encoded(qtok, sounds: Path, small_codec) -> Non
     assert "beyond the end" in ran.err
 
 
+def test_each_channel_can_be_a_clip(qtok, sounds: Path) -> None:
+    sf.write("two.wav", np.random.default_rng(0).normal(0, 0.1, (4800, 2)), 24000)
+    assert qtok("encode", "two.wav", sounds / "a.wav", "-o", "c.nc").code == 0
+    assert qt.load_codes("c.nc").sizes["clip"] == 2
+    ran = qtok("encode", "two.wav", sounds / "a.wav", "-o", "c.nc", "--channels", "separate")
+    assert ran.code == 0, ran.err
+    ids = qt.load_codes("c.nc")["clip"].values.tolist()
+    assert ids == ["two.wav#channel=0", "two.wav#channel=1", "a.wav"]
+    assert qtok("encode", "two.wav", "-o", "c.nc", "--channels", "left").code == 2
+    assert qtok("cluster", "two.wav", "-k", 2, "--channels", "separate", "-o", "out").code == 0
+
+
+def test_a_cache_saves_encoding_again(qtok, sounds: Path, monkeypatch) -> None:
+    assert qtok("encode", sounds, "-o", "a.nc", "--cache", "kept").code == 0
+    assert len(list(Path("kept").glob("*/*.codes"))) == 5
+
+    def refuse(*args: object, **kwargs: object) -> list[object]:
+        waves = args[1]
+        assert not waves, "encoded again"
+        return []
+
+    monkeypatch.setattr("qtokfeatures.codecs.encoding.encode_waves", refuse)
+    monkeypatch.setenv("QTOK_CACHE", "kept")
+    assert qtok("encode", sounds, "-o", "b.nc").code == 0
+    assert qtok("features", sounds, "-o", "f.csv").code == 0
+    assert qt.load_codes("a.nc").identical(qt.load_codes("b.nc"))
+
+
 def test_failures_are_in_the_json(qtok, sounds: Path, broken: Path) -> None:
     ran = qtok("encode", sounds, broken, "-o", "c.nc", "--json")
     assert ran.code == 1
