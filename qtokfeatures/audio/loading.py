@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -263,8 +264,17 @@ def _warn_of_rows(audio: Any) -> None:
             'one clip; pass channel="mix" if they are, or give a batch of clips to load_many or '
             "encode_many",
             ChannelsWarning,
-            stacklevel=4,
+            stacklevel=_levels_to_caller(),
         )
+
+
+def _levels_to_caller() -> int:
+    """Return the stacklevel at which a warning names the first line outside this package."""
+    frame, level = sys._getframe(1), 1  # noqa: SLF001
+    package = __name__.partition(".")[0]
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def read_blocks(

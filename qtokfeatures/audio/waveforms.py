@@ -96,7 +96,9 @@ def scaled_to_float(array: npt.NDArray[Any], *, source: str) -> Samples:
     """Return samples of any audio dtype as native float32, integers scaled to [-1, 1)."""
     kind, width = array.dtype.kind, array.dtype.itemsize
     if kind == "f":
-        with np.errstate(over="ignore"):  # found as infinite afterwards
+        # What underflows is silence, and what overflows is found as infinite afterwards: neither
+        # is for a caller's floating-point error state.
+        with np.errstate(all="ignore"):
             return np.asarray(array, dtype=np.float32)
     if kind == "i" and width <= 4:
         scale = 2.0 ** (8 * width - 1)
@@ -116,7 +118,8 @@ def checked_finite(
     """Return `samples`; raise with the count and first place of NaN, infinite or absurd values."""
     if _are_audio(samples):
         return samples
-    finite = np.abs(samples) <= _LOUDEST
+    with np.errstate(invalid="ignore"):
+        finite = np.abs(samples) <= _LOUDEST
     where = np.argwhere(~finite)[:, axis]
     first = int(where.min()) + before
     place = f"sample {first}" + (f" ({first / sr:.3f} s)" if sr else "")
@@ -136,7 +139,9 @@ def checked_finite(
 
 def _are_audio(samples: Samples) -> bool:
     """Return whether all are finite and within ±1e10; NaN compares as False."""
-    return bool(samples.max(initial=0.0) <= _LOUDEST and samples.min(initial=0.0) >= -_LOUDEST)
+    with np.errstate(invalid="ignore"):
+        highest, lowest = samples.max(initial=0.0), samples.min(initial=0.0)
+        return bool(highest <= _LOUDEST and lowest >= -_LOUDEST)
 
 
 def mean_of_channels(samples: Samples) -> Samples:
@@ -147,4 +152,5 @@ def mean_of_channels(samples: Samples) -> Samples:
     total = channels[0].astype(np.float64)
     for channel in channels[1:]:
         total += channel
-    return np.asarray(total / len(channels), dtype=np.float32)
+    with np.errstate(under="ignore"):
+        return np.asarray(total / len(channels), dtype=np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
 import stat
@@ -114,34 +115,14 @@ def _frames(y: Any, subtype: str, *, source: str) -> npt.NDArray[np.float32]:
 
 
 def _encode(
-    handle: Any, frames: npt.NDArray[np.float32], rate: int, format_: str, subtype: str
+    handle: BinaryIO, frames: npt.NDArray[np.float32], rate: int, format_: str, subtype: str
 ) -> None:
-    sink = _Sink(handle)
-    try:
-        with sf.SoundFile(sink, "w", rate, frames.shape[1], subtype, format=format_) as file:
-            for start in range(0, len(frames), _BLOCK):
-                file.write(np.ascontiguousarray(frames[start : start + _BLOCK]))
-    except Exception:  # an AssertionError of soundfile or any error of libsndfile
-        if sink.error is None:
-            raise
-    if sink.error is not None:
-        raise sink.error
-
-
-class _Sink:
-    """A file that keeps the error of a write, such as a full disk, which C would swallow."""
-
-    def __init__(self, handle: BinaryIO) -> None:
-        self.error: BaseException | None = None
-        self._handle = handle
-        self.read, self.seek, self.tell = handle.read, handle.seek, handle.tell
-
-    def write(self, data: bytes) -> int:
-        try:
-            return self._handle.write(data) if self.error is None else 0
-        except (OSError, KeyboardInterrupt) as error:
-            self.error = error
-            return 0
+    # In memory first: soundfile loses the error of a disk that is full.
+    encoded = io.BytesIO()
+    with sf.SoundFile(encoded, "w", rate, frames.shape[1], subtype, format=format_) as file:
+        for start in range(0, len(frames), _BLOCK):
+            file.write(np.ascontiguousarray(frames[start : start + _BLOCK]))
+    handle.write(encoded.getbuffer())
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], None]) -> None:

@@ -263,7 +263,8 @@ class ClipStatistics:
     @cached_property
     def _loudness(self) -> Values:
         """Weights of frames, proportional to their amplitude; their sum is 1 in each clip."""
-        weights = np.exp(self._levels - self._peaks)
+        with np.errstate(under="ignore"):  # of silence beside a loud frame
+            weights = np.exp(self._levels - self._peaks)
         totals = np.add.reduceat(weights, self._starts)
         return np.asarray(weights / np.repeat(totals, self._counts))
 

@@ -113,8 +113,11 @@ def test_rows_that_may_be_clips_are_averaged_with_a_warning(make, as_pair):
     y = make((2, 50))
     given_, sr = ((y, 1000), None) if as_pair else (y, 1000)
     for load in (load_audio, lambda *a, **k: list(iter_blocks(*a, **k))):
-        with pytest.warns(ChannelsWarning, match=r"2 rows .* shape \(2, 50\) are averaged"):
+        with pytest.warns(
+            ChannelsWarning, match=r"2 rows .* shape \(2, 50\) are averaged"
+        ) as warned:
             load(given_, sr=sr)
+        assert warned[0].filename == __file__
 
 
 @pytest.mark.parametrize(
@@ -175,6 +178,18 @@ def test_bad_values_are_counted_and_placed(bad, what):
     expected = rf"{len(bad)} of 4000 values are {what}, the first at sample 1500 \(1\.500 s\)"
     with pytest.raises(AudioError, match=expected):
         y_of(y)
+
+
+@pytest.mark.parametrize("value", [1e-300, 1e-42, 1e300, np.nan, np.inf])
+@pytest.mark.parametrize("shape", [(50,), (2, 50)])
+def test_a_callers_floating_point_state_does_not_matter(value, shape):
+    y = np.full(shape, value)
+    with np.errstate(all="raise"):
+        if value < 1:
+            assert not y_of(y).any() or value == 1e-42
+        else:
+            with pytest.raises(AudioError, match=r"values are (NaN|infinite)"):
+                y_of(y)
 
 
 def test_bad_value_in_a_later_channel():

@@ -11,7 +11,7 @@ import re
 import numpy as np
 import pytest
 
-from qtokfeatures.audio import load_audio
+from qtokfeatures.audio import load_audio, load_many
 from qtokfeatures.exceptions import AudioError, InputError
 
 
@@ -196,3 +196,13 @@ def test_wrong_arguments(options, wav):
     with pytest.raises(InputError, match=name) as caught:
         load_audio(wav, **options)
     assert not isinstance(caught.value, AudioError)
+
+
+def test_audio_that_does_not_fit_into_memory(wav, monkeypatch):
+    def refuse(*_args, **_options):
+        raise MemoryError
+
+    monkeypatch.setattr("qtokfeatures.audio.loading.resample_blocks", refuse)
+    fails(wav, r"sound\.wav: does not fit into memory after 0 s; read it with iter_blocks")
+    [(_, error)] = load_many([wav], on_error="skip")
+    assert isinstance(error, AudioError)
