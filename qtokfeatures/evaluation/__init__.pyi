@@ -7,9 +7,7 @@ from .code_use import measure_code_use as measure_code_use
 from .comparison import evaluate as evaluate
 from .lag import Lag as Lag
 from .lag import find_envelope_lag as find_envelope_lag
-from .scores import ClipScore as ClipScore
 from .scores import noise_floor_rise as noise_floor_rise
-from .scores import score_reconstruction as score_reconstruction
 from .speech_metrics import pesq_nb as pesq_nb
 from .speech_metrics import pesq_wb as pesq_wb
 from .speech_metrics import stoi as stoi

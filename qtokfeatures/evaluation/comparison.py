@@ -149,20 +149,21 @@ def evaluate(
     _check_counts(references, estimates, ids)
     given: Literal["raise", "skip"] = "raise" if on_error == "raise" else "skip"
     rows = []
-    for (_, left), (_, right) in zip(
-        load_many(references, sr=sr, on_error=given),
-        load_many(estimates, sr=sr, on_error=given),
-        strict=True,
-    ):
-        results, problem = _scores(names, left, right, align=align, max_lag_s=max_lag_s)
-        if problem and on_error == "raise":
-            raise InputError(f"{left.source}: {problem}")
-        if problem:
-            warnings.warn(
-                f"{left.source} is not evaluated: {problem}", SkippedClipWarning, stacklevel=2
-            )
-        known = (0, math.nan) if isinstance(left, AudioError) else (left.sr, left.duration_s)
-        rows.append(_Row(left.source, right.source, *known, results))
+    with np.errstate(under="ignore"):  # NumPy's default; very quiet audio underflows
+        for (_, left), (_, right) in zip(
+            load_many(references, sr=sr, on_error=given),
+            load_many(estimates, sr=sr, on_error=given),
+            strict=True,
+        ):
+            results, problem = _scores(names, left, right, align=align, max_lag_s=max_lag_s)
+            if problem and on_error == "raise":
+                raise InputError(f"{left.source}: {problem}")
+            if problem:
+                warnings.warn(
+                    f"{left.source} is not evaluated: {problem}", SkippedClipWarning, stacklevel=2
+                )
+            known = (0, math.nan) if isinstance(left, AudioError) else (left.sr, left.duration_s)
+            rows.append(_Row(left.source, right.source, *known, results))
     return _as_dataset(names, rows, ids)
 
 
@@ -269,7 +270,7 @@ METRICS: Final[dict[str, _Definition]] = {
     "estoi": _Definition(
         "1", "higher", "Jensen, Taal 2016", partial(_stoi, extended=True), "pystoi"
     ),
-    "lag": _Definition("s", "zero", _ENVELOPES, lambda p: p.lag.samples / p.sr),
+    "lag": _Definition("s", "zero", _ENVELOPES, lambda p: p.lag.samples / p.sr + 0.0),
     "lag_error": _Definition("s", "lower", "Cramér–Rao bound", lambda p: p.lag.error / p.sr),
     "noise_floor": _Definition("dB", "zero", "median over silent frames of 20 ms", _noise_floor),
 }

@@ -54,17 +54,7 @@ METRICS: Final = (LOG_MEL, LOG_STFT, STOI, PESQ_WB, SI_SDR, FLOOR, LAG, LAG_ERRO
 
 @dataclass(frozen=True)
 class ClipScore:
-    """Scores of one clip.
-
-    Parameters
-    ----------
-    clip : str
-        Name of the clip.
-    kind : str
-        Kind of sound, such as ``"speech"``.
-    values : mapping of str to float
-        Metric key to value; NaN where the metric is undefined for this clip.
-    """
+    """Scores of one clip by metric key; NaN where a metric is undefined."""
 
     clip: str
     kind: str
@@ -74,43 +64,9 @@ class ClipScore:
 def score_reconstruction(
     y: npt.ArrayLike, y_hat: npt.ArrayLike, sr: int, *, speech: bool = False, lag: bool = False
 ) -> dict[str, float]:
-    """Compare a reconstruction with its original.
+    """Values of the metrics by key, for an aligned reconstruction of equal length.
 
-    Parameters
-    ----------
-    y : array_like, shape (sample,)
-        The original.
-    y_hat : array_like, shape (sample,)
-        Its reconstruction, aligned and of the same length.
-    sr : int
-        Sampling rate of both, in Hz.
-    speech : bool, default False
-        Add STOI and PESQ-WB, which need the extra ``eval``.
-    lag : bool, default False
-        Add the lag and its error, by :func:`~qtokfeatures.evaluation.find_envelope_lag`.
-
-    Returns
-    -------
-    dict of str to float
-        ``log_mel`` and ``log_stft`` (nepers, 0 for equal signals), ``si_sdr`` (dB, higher is
-        closer), ``noise_floor_db`` (dB above the original's, NaN without silent parts); with
-        `speech` also ``stoi`` and ``pesq_wb`` (higher is better); with `lag` also ``lag`` and
-        ``lag_error`` (samples), left out if the lag cannot be estimated.
-
-    Raises
-    ------
-    InputError
-        If a signal is empty, not mono or not finite, or the lengths differ.
-    MissingExtraError
-        If `speech` is true and pystoi or pesq is not installed.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from qtokfeatures.evaluation import score_reconstruction
-    >>> noise = np.random.default_rng(0).normal(size=24_000)
-    >>> score_reconstruction(noise, noise, 24_000)["log_mel"]
-    0.0
+    A lag that cannot be estimated is left out.
     """
     y, y_hat = check_pair(y, y_hat)
     values = {

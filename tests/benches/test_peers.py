@@ -10,7 +10,8 @@ import soundfile
 
 from qtokfeatures.benches import Codec2, GriffinLim, Opus
 from qtokfeatures.benches.peers import packet_sizes, run_tool
-from qtokfeatures.evaluation import align, find_lag, score_reconstruction
+from qtokfeatures.evaluation import align, find_lag
+from qtokfeatures.evaluation.scores import score_reconstruction
 from qtokfeatures.exceptions import CodecError, InputError
 
 SR = 24_000

@@ -234,3 +234,17 @@ def test_decoded_codes_are_compared_with_their_recordings():
     found = qt.evaluate(files, codec.decode_many(codec.encode_many(files)))
     assert not np.isnan(found.score.sel(metric=["log_mel", "stoi", "lag"])).any()
     assert (abs(found.score.sel(metric="lag")) < 0.01).all()
+
+
+def test_a_strict_floating_point_setting_does_not_matter(speech):
+    quiet = 1e-30 * speech
+    with np.errstate(all="raise"):
+        found = qt.evaluate(quiet, quiet, sr=SR)
+    assert score(found, "log_mel") == 0
+
+
+def test_a_reference_with_a_long_silence_has_a_noise_floor_and_no_pesq(speech):
+    y = np.concatenate([speech[:4000], np.zeros(SR)])
+    found = qt.evaluate(y, y, sr=SR, metrics=["noise_floor", "pesq_wb"])
+    assert score(found, "noise_floor") == 0
+    assert reason(found, "pesq_wb") == "PESQ finds no utterance in the reference"

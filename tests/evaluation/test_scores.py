@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from qtokfeatures.evaluation import pesq_wb, score_reconstruction, stoi
-from qtokfeatures.evaluation.scores import summarise
+from qtokfeatures.evaluation import pesq_wb, stoi
+from qtokfeatures.evaluation.scores import score_reconstruction, summarise
 from qtokfeatures.exceptions import InputError, MissingExtraError
 
 SR = 24_000
