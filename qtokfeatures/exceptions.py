@@ -59,7 +59,18 @@ class CodecError(QtokError, RuntimeError):
 
 
 class WriteError(QtokError, OSError):
-    """A file that cannot be written: no space left, no permission, a read-only or failing disk."""
+    """A file that cannot be written: no space left, no permission, a read-only or failing disk.
+
+    Parameters
+    ----------
+    errno : int
+        Number of the system's error, such as ``errno.ENOSPC``.
+    strerror : str
+        Which file cannot be written, and why.
+    """
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 class StreamClosedError(QtokError, RuntimeError):

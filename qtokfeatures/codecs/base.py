@@ -241,6 +241,7 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
         refine: int = 0,
         channels: Channels = "mix",
         cache: Any = None,
+        ids: Sequence[str] | None = None,
     ) -> xr.Dataset:
         """Encode many clips into one labelled Dataset.
 
@@ -265,6 +266,8 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
         cache : "memory", path, CodeCache or None, default=None
             Codes of the same audio and codec that were stored before are taken from there, and
             others are added, as by ``QTokenizer(cache=)``, which shares them. None encodes all.
+        ids : sequence of str, optional
+            Unique id of each item. By default the shortest tails of the sources that are unique.
 
         Returns
         -------
@@ -287,6 +290,7 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
             refine=steps,
             channels=channels,
             cache=cache,
+            ids=ids,
         )
 
     def decode_many(

@@ -15,10 +15,11 @@ from qtokfeatures.audio.clip import Samples
 from qtokfeatures.audio.resampling import at_rate
 from qtokfeatures.codecs.batching import encode_blocks, encode_waves
 from qtokfeatures.codecs.network import BATCH_S, CodecNetwork, Codes
-from qtokfeatures.exceptions import AudioError, SkippedClipWarning
+from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
 from qtokfeatures.labelled import CodeCache, NoCache, build_codes, resolve_cache, schema
 from qtokfeatures.progress import progress_bar
 
+CHANNEL = "#channel="  # ends the source of a clip that is one channel of an item
 LONG_S = 600.0  # longer files are encoded while they are read: bounds memory
 REFINE = "refine"  # label of clips with refined codes: the number of steps
 _WAITING_S = 4 * BATCH_S  # audio loaded before it is sorted by length and encoded
@@ -34,8 +35,10 @@ def encode_items(
     refine: int = 0,
     channels: Channels = "mix",
     cache: Any = None,
+    ids: Sequence[str] | None = None,
 ) -> xr.Dataset:
     """Load, encode and label `items`; see :meth:`Codec.encode_many`."""
+    ids = _checked_ids(ids, items)
     store = resolve_cache(cache)
     shown = bool(progress) and not callable(progress)
     total = sum(map(promised_s, items)) if shown and isinstance(items, Sequence) else None
@@ -54,10 +57,10 @@ def encode_items(
             if isinstance(clip, LongClip):
                 encoder.add_long(index, clip, on_error)
             elif isinstance(clip, AudioClip):
-                encoder.add(clip)
+                encoder.add(index, clip)
             else:
                 encoder.skip(index, clip)
-        return encoder.dataset()
+        return encoder.dataset(ids)
 
 
 class _Encoder:
@@ -75,12 +78,13 @@ class _Encoder:
         self.waiting: dict[int, AudioClip] = {}
         self.keys: dict[int, str] = {}
         self.codes: dict[int, Codes] = {}
+        self.items: list[int] = []
         self.facts: list[tuple[str, int, int]] = []
         self.skipped: list[dict[str, Any]] = []
 
-    def add(self, clip: AudioClip) -> None:
+    def add(self, index: int, clip: AudioClip) -> None:
         position = len(self.facts)
-        self._note(clip)
+        self._note(index, clip)
         known = self._cached(position, [clip.y], clip.sr)
         if known is not None:
             self._keep(position, known)
@@ -113,7 +117,7 @@ class _Encoder:
             self.skip(index, error)
         else:
             self._keep(len(self.facts), codes)
-            self._note(clip)
+            self._note(index, clip)
 
     def _encode_long(self, clip: LongClip) -> Codes:
         if not self.is_cached:
@@ -141,7 +145,8 @@ class _Encoder:
         if position in self.keys:
             self.cache.put(self.keys.pop(position), codes)
 
-    def _note(self, clip: AudioClip | LongClip) -> None:
+    def _note(self, index: int, clip: AudioClip | LongClip) -> None:
+        self.items.append(index)
         self.facts.append((clip.source, clip.n_samples, clip.sample_rate))
 
     def skip(self, index: int, error: Exception) -> None:
@@ -153,7 +158,7 @@ class _Encoder:
             yield block
             self.advance(len(block) / self.codec.spec.sample_rate)
 
-    def dataset(self) -> xr.Dataset:
+    def dataset(self, ids: list[str] | None) -> xr.Dataset:
         self.encode_waiting()
         ds = build_codes(
             [self.codes[position] for position in range(len(self.facts))],
@@ -162,8 +167,39 @@ class _Encoder:
             n_samples=[n for _, n, _ in self.facts],
             sample_rates=[sr for _, _, sr in self.facts],
             skipped=self.skipped,
+            clip_ids=None if ids is None else self._clip_ids(ids),
         )
         if not self.refine:
             return ds
         steps = np.full(len(self.codes), self.refine, dtype=np.int64)
         return ds.assign_coords({REFINE: (schema.CLIP, steps)})
+
+    def _clip_ids(self, ids: list[str]) -> list[str]:
+        """Return the ids of the clips that were encoded, and which channel of the item each is."""
+        seen = {*self.items, *(item["index"] for item in self.skipped)}
+        _check_id_count(ids, max(seen, default=-1) + 1)
+        channels = [source.rpartition(CHANNEL)[1:] for source, _, _ in self.facts]
+        return [
+            ids[index] + (mark + channel if mark else "")
+            for index, (mark, channel) in zip(self.items, channels, strict=True)
+        ]
+
+
+def _checked_ids(ids: Sequence[str] | None, items: Any) -> list[str] | None:
+    """Check ids before anything is encoded, their number where the items have one."""
+    if ids is None:
+        return None
+    if isinstance(ids, (str, bytes)) or not np.iterable(ids):
+        raise InputError(f"ids must be a list of texts, one for each item, got {ids!r}")
+    ids = [str(clip) for clip in ids]
+    if len(set(ids)) < len(ids):
+        repeated = next(clip for clip in ids if ids.count(clip) > 1)
+        raise InputError(f"ids must be unique, {repeated!r} repeats")
+    if hasattr(items, "__len__"):
+        _check_id_count(ids, len(items))
+    return ids
+
+
+def _check_id_count(ids: list[str], n_items: int) -> None:
+    if len(ids) != n_items:
+        raise InputError(f"ids must hold one id for each of the {n_items} items, got {len(ids)}")

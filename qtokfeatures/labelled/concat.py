@@ -123,10 +123,13 @@ def skipped_items(ds: xr.Dataset) -> list[dict[str, Any]]:
     text = ds.attrs.get(schema.SKIPPED_ATTR, "[]")
     try:
         items: list[dict[str, Any]] = json.loads(text)
-    except (TypeError, ValueError) as error:
+        is_valid = isinstance(items, list) and all(isinstance(item, dict) for item in items)
+    except (TypeError, ValueError, RecursionError):
+        is_valid = False
+    if not is_valid:
         raise SchemaError(
-            f"attribute {schema.SKIPPED_ATTR!r} must be a JSON list, got {text!r:.80}"
-        ) from error
+            f"attribute {schema.SKIPPED_ATTR!r} must be a JSON list of objects, got {text!r:.80}"
+        )
     return items
 
 

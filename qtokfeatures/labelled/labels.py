@@ -275,7 +275,11 @@ def _numbers(name: str, values: list[Any]) -> Array:
             check_exact_in_float(name, np.array([_EXACT_IN_FLOAT + 1]))
         filled = (np.nan if value is None else float(value) for value in values)
         return np.fromiter(filled, dtype=np.float64, count=len(values))
-    array = np.array(values)
+    is_unsigned = min(known) >= 0 and max(known) >= 2**63  # NumPy would make float64 of them
+    try:
+        array = np.array(values, dtype=np.uint64 if is_unsigned else None)
+    except OverflowError:
+        array = np.array(values, dtype=object)
     if array.dtype.kind not in "biu":
         raise InputError(f"label {name!r} holds a number that does not fit in 64 bits")
     return _native(array)

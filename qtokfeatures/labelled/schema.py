@@ -129,6 +129,10 @@ def validate_codes(ds: Any) -> None:
     validate_clips(ds)
     size = CodecSpec.from_attrs(ds.attrs).codebook_size
     counts = ds[FRAME_COUNT].values
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    time = (np.arange(len(starts)) - starts) / float(ds.attrs[SPEC_ATTRS["frame_rate"]])
+    if not np.allclose(ds[TIME].values, time, rtol=1e-9, atol=1e-9):
+        _refuse_frames(TIME)
     check_code_range(ds[CODES].values, size, clip_ids=ds[CLIP].values, frame_count=counts)
 
 
@@ -250,13 +254,14 @@ def _check_frame_order(ds: xr.Dataset, first: int) -> None:
     ):
         if not np.array_equal(found, expected):
             _refuse_frames(name)
-    starts = np.cumsum(counts) - counts
+    edges = np.cumsum(counts)
     begins = ends[clips] - ds[FRAME_COUNT].values[clips]
-    rate = float(ds.attrs[SPEC_ATTRS["frame_rate"]])
-    expected_time = (np.maximum(begins, first) - begins) / rate
     rises = np.diff(time) > 0
-    rises[starts[1:] - 1] = True
-    if not (rises.all() and np.allclose(time[starts], expected_time, rtol=1e-9, atol=1e-9 / rate)):
+    rises[edges[:-1] - 1] = True
+    found_at_edges = np.concatenate([time[edges - counts], time[edges - 1]])
+    at_edges = np.concatenate([np.maximum(begins, first), np.minimum(ends[clips], last) - 1])
+    at_edges = (at_edges - np.tile(begins, 2)) / float(ds.attrs[SPEC_ATTRS["frame_rate"]])
+    if not (rises.all() and np.allclose(found_at_edges, at_edges, rtol=1e-9, atol=1e-9)):
         _refuse_frames(TIME)
 
 

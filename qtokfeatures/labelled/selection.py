@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Set
 from typing import Any
 
@@ -16,6 +17,7 @@ from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.build import frame_coords, frame_number, number_coords
 from qtokfeatures.labelled.labels import plain_values, shortest_text, text_array
 from qtokfeatures.labelled.naming import unique_ids
+from qtokfeatures.labelled.spec import CodecSpec
 
 Array = npt.NDArray[Any]
 
@@ -53,6 +55,51 @@ def take_clips(ds: xr.Dataset, positions: Array) -> xr.Dataset:
     }
     text[schema.CLIP] = taken.variables[schema.CLIP].copy(data=shortest_text(ids))
     return with_variables(taken, {**text, **renumbered(taken)})
+
+
+def take_windows(ds: xr.Dataset, seconds: float, step: float) -> xr.Dataset:
+    """Return windows of the clips as clips; see ``CodeSequence.windows``."""
+    rate = CodecSpec.from_attrs(ds.attrs).frame_rate
+    length, hop = (
+        _whole_frames(name, value, rate) for name, value in (("seconds", seconds), ("step", step))
+    )
+    counts = ds[schema.FRAME_COUNT].values
+    per_clip = np.maximum(counts - length, 0) // hop + 1
+    clip = np.repeat(np.arange(len(counts)), per_clip)
+    first = hop * (np.arange(len(clip)) - np.repeat(np.cumsum(per_clip) - per_clip, per_clip))
+    n_frames = np.minimum(length, counts[clip])
+    starts = np.cumsum(n_frames) - n_frames
+    offset = (np.cumsum(counts) - counts)[clip] + first - starts
+    frames = np.arange(int(n_frames.sum())) + np.repeat(offset, n_frames)
+    taken = ds.drop_indexes(schema.CLIP, errors="ignore").isel(clip=clip, frame=frames)
+    ids = taken[schema.CLIP].values
+    names = [f"{name}@{start:.2f}" for name, start in zip(ids, first / rate, strict=True)]
+    sr = taken[schema.SAMPLE_RATE].values
+    begin, end = (
+        np.round(frame / rate * sr).astype(np.int64) for frame in (first, first + n_frames)
+    )
+    n_samples = np.maximum(np.minimum(end, taken[schema.N_SAMPLES].values) - begin, 1)
+    fresh = {
+        schema.FRAME_COUNT: n_frames,
+        schema.CLIP: text_array(unique_ids(names)),
+        schema.N_SAMPLES: n_samples,
+        schema.DURATION: n_samples / sr,
+        schema.TIME: frame_coords(n_frames, rate)[schema.TIME].values,
+    }
+    windows = with_variables(
+        taken, {name: taken.variables[name].copy(data=values) for name, values in fresh.items()}
+    )
+    windows = windows.assign_coords(
+        window_start=(schema.CLIP, first / rate, {"units": "s"}), window_clip=(schema.CLIP, ids)
+    )
+    return with_variables(windows, renumbered(windows))
+
+
+def _whole_frames(name: str, seconds: Any, rate: float) -> int:
+    is_number = isinstance(seconds, (int, float, np.number)) and not isinstance(seconds, bool)
+    if not is_number or not 0 < seconds < math.inf:
+        raise InputError(f"{name} must be a finite number of seconds above 0, got {seconds!r}")
+    return max(1, round(seconds * rate))
 
 
 def with_variables(ds: xr.Dataset, variables: Mapping[Any, xr.Variable]) -> xr.Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,12 +13,12 @@ import xarray as xr
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import schema
-from qtokfeatures.labelled.selection import clip_values, select_clips
+from qtokfeatures.labelled.selection import clip_values, select_clips, take_windows
 from qtokfeatures.labelled.spec import CodecSpec
 
 Array = npt.NDArray[Any]
 
-_ROWS_SHOWN = 5
+_ROWS_SHOWN, _LABELS_SHOWN, _CELL, _LINE = 5, 6, 40, 70  # of a repr, to fit a notebook's cell
 _FRAMES_READ_AT_ONCE = 2**16
 
 
@@ -117,40 +118,92 @@ class CodeSequence:
             return NotImplemented
         return _without_versions(self.dataset).identical(_without_versions(other.dataset))
 
+    def windows(self, seconds: float, step: float | None = None) -> CodeSequence:
+        """Cut the clips into windows of equal length, each a clip of its own.
+
+        An incomplete window at the end of a clip is left out; a clip shorter than one window
+        becomes one window of its own length.
+
+        Parameters
+        ----------
+        seconds : float
+            Length of a window in seconds, rounded to whole frames, at least one.
+        step : float, optional
+            Seconds from the start of a window to the next, rounded to whole frames, at least one.
+            By default `seconds`: no overlap and no gaps.
+
+        Returns
+        -------
+        CodeSequence
+            The windows of all clips in order, with the labels of their clips and two more:
+            ``window_start`` in seconds from the start of the clip, and ``window_clip``, the id of
+            the clip. A window's id is both, as in ``"a.wav@3.20"``.
+
+        Raises
+        ------
+        InputError
+            If `seconds` or `step` is not a finite number above 0.
+
+        Examples
+        --------
+        >>> import qtokfeatures as qt
+        >>> ds = qt.load_codec("mini").encode_many([np.zeros(48_000), np.zeros(6_000)], sr=24_000)
+        >>> windows = qt.CodeSequence(ds).windows(0.8, step=0.4)
+        >>> windows.dataset["window_start"].values.tolist()
+        [0.0, 0.4, 0.8, 1.2, 0.0]
+        """
+        return CodeSequence(take_windows(self.dataset, seconds, seconds if step is None else step))
+
     def __repr__(self) -> str:
-        counts = self.dataset[schema.FRAME_COUNT].values
-        lines = [
-            f"<CodeSequence of {len(self)} clips, {int(counts.sum())} frames: {self._codec()}>"
-        ]
-        ids = self.dataset[schema.CLIP].values[:_ROWS_SHOWN]
-        width = max((len(str(clip)) for clip in ids), default=0)
-        lines += [
-            f"  {clip!s:<{width}}  {count} frames" for clip, count in zip(ids, counts, strict=False)
-        ]
+        ds = self.dataset
+        sizes = f"{ds.sizes[schema.FRAME]} frames, {ds.sizes[schema.CODEBOOK]} codebooks"
+        lines = [f"<CodeSequence: {len(self)} clips, {sizes}>", f"codec: {self._codec()}"]
+        ids = [_cut(clip) for clip in ds[schema.CLIP].values[:_ROWS_SHOWN]]
+        width = max(map(len, ids), default=0)
+        counts = ds[schema.FRAME_COUNT].values
+        lines += [f"  {clip:<{width}}  {n} frames" for clip, n in zip(ids, counts, strict=False)]
         if len(self) > _ROWS_SHOWN:
             lines.append(f"  … {len(self) - _ROWS_SHOWN} more")
-        if labels := schema.label_names(self.dataset):
-            lines.append(f"labels: {', '.join(labels)}")
+        if labels := schema.label_names(ds):
+            listed = textwrap.shorten(", ".join(map(_cut, labels)), _LINE, placeholder=" …")
+            lines.append(f"labels: {listed}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        names = [schema.FRAME_COUNT, schema.DURATION, *schema.label_names(self.dataset)]
+        labels = schema.label_names(self.dataset)
+        names = [schema.FRAME_COUNT, schema.DURATION, *labels[:_LABELS_SHOWN]]
         columns = [self.dataset[name].values[:_ROWS_SHOWN].tolist() for name in names]
         ids = self.dataset[schema.CLIP].values[:_ROWS_SHOWN].tolist()
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in [schema.CLIP, *names])
+        head = "".join(f"<th>{html.escape(_cut(name))}</th>" for name in [schema.CLIP, *names])
         rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>"
+            "<tr>" + "".join(f"<td>{html.escape(_cut(cell))}</td>" for cell in row) + "</tr>"
             for row in zip(ids, *columns, strict=True)
         )
-        more = f"<p>… {len(self) - _ROWS_SHOWN} more</p>" if len(self) > _ROWS_SHOWN else ""
+        left_out = [
+            f"{count} more {what}"
+            for count, what in (
+                (len(self) - _ROWS_SHOWN, "clips"),
+                (len(labels) - _LABELS_SHOWN, "labels"),
+            )
+            if count > 0
+        ]
+        more = f"<p>… {', '.join(left_out)}</p>" if left_out else ""
         return (
-            f"<div><p><b>CodeSequence</b> of {len(self)} clips, {html.escape(self._codec())}</p>"
+            "<div style='overflow-x: auto'>"
+            f"<p><b>CodeSequence</b> of {len(self)} clips, {html.escape(self._codec())}</p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}</div>"
         )
 
     def _codec(self) -> str:
-        spec, n_codebooks = self.spec, self.dataset.sizes[schema.CODEBOOK]
-        return f"{n_codebooks} codebooks of {spec.codebook_size} codes, {spec.describe()}"
+        spec = self.spec
+        return f"{_cut(spec.name)} (fingerprint {spec.fingerprint[:16]})"
+
+
+def _cut(value: Any) -> str:
+    """Return a value as text that fits a cell."""
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = " ".join(text.split())
+    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"
 
 
 def as_code_sequence(codes: Any) -> CodeSequence:

@@ -16,12 +16,12 @@ from filelock import FileLock, Timeout
 from qtokfeatures.exceptions import InputError, QtokError, WriteError
 from qtokfeatures.files import atomic_write, recover
 from qtokfeatures.labelled import schema
-from qtokfeatures.labelled.concat import OnDuplicate, concat_codes
+from qtokfeatures.labelled.concat import OnDuplicate, concat_codes, skipped_items
 from qtokfeatures.labelled.selection import with_variables
 from qtokfeatures.labelled.sequence import CodeSequence, as_code_sequence
 from qtokfeatures.labelled.store_checks import check_netcdf, check_zarr
 from qtokfeatures.labelled.stored_form import from_stored, to_stored
-from qtokfeatures.labelled.unchanged_store import guarded
+from qtokfeatures.labelled.unchanged_store import guarded, mark_store
 from qtokfeatures.labelled.zarr_append import append_to_zarr, can_append
 
 Format = Literal["netcdf", "zarr"]
@@ -139,6 +139,7 @@ def load_codes(path: str | os.PathLike[str], *, lazy: bool = False) -> xr.Datase
     except Exception as error:  # what HDF5 and Zarr raise on damage is not specified
         hint = ": it does not fit into memory" if isinstance(error, MemoryError) else ""
         raise InputError(f"{path} cannot be read as codes: {error}{hint}") from error
+    skipped_items(ds)
     if lazy:
         schema.validate_clips(ds)
         return guarded(ds, path)
@@ -286,6 +287,7 @@ def _write_zarr(stored: xr.Dataset, path: Path) -> None:
     }
     aligned = _aligned_to_chunks(stored)
     aligned.to_zarr(path, encoding=encoding, consolidated=True, **_zarr_format())
+    mark_store(path)
 
 
 def _aligned_to_chunks(stored: xr.Dataset) -> xr.Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from qtokfeatures.exceptions import CodesError, InputError
 from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.spec import CodecSpec
 
-Stamp = tuple[int, int]
+_MARK = ".qtok-store"
 
 
 def guarded(ds: xr.Dataset, path: Path) -> xr.Dataset:
@@ -33,7 +34,7 @@ def guarded(ds: xr.Dataset, path: Path) -> xr.Dataset:
     return guarded_ds
 
 
-def _guard(variable: xr.Variable, path: Path, stamp: Stamp, size: int | None) -> xr.Variable:
+def _guard(variable: xr.Variable, path: Path, stamp: str, size: int | None) -> xr.Variable:
     array: Any = indexing.LazilyIndexedArray(_GuardedArray(variable, path, stamp, size))
     cached: Any = indexing.MemoryCachedArray  # as xarray's own open_dataset has it
     cached = cached(indexing.CopyOnWriteArray(array))
@@ -44,7 +45,7 @@ class _GuardedArray(BackendArray):
     """Values of a lazily read variable, of one state of its store."""
 
     def __init__(
-        self, variable: xr.Variable, path: Path, stamp: Stamp, codebook_size: int | None
+        self, variable: xr.Variable, path: Path, stamp: str, codebook_size: int | None
     ) -> None:
         self.variable, self.path, self.stamp = variable, path, stamp
         self.codebook_size = codebook_size
@@ -69,13 +70,18 @@ class _GuardedArray(BackendArray):
         return values
 
 
-def _stamp(path: Path) -> Stamp:
-    """Return what identifies the store at `path`; appending to a Zarr store keeps it."""
-    for file in (path / ".zgroup", path / "zarr.json"):
-        if path.is_dir() and file.is_file():
-            path = file
+def mark_store(path: Path) -> None:
+    """Give a Zarr folder an identity, which appending keeps."""
+    (path / schema.CODES / _MARK).write_text(uuid.uuid4().hex)
+
+
+def _stamp(path: Path) -> str:
+    """Return what identifies the store at `path`, or "" if it was removed."""
     try:
+        if path.is_dir() and (path / schema.CODES / _MARK).is_file():
+            return (path / schema.CODES / _MARK).read_text()
         status = path.stat()
     except OSError:
-        return (0, 0)
-    return (status.st_ino, status.st_mtime_ns)
+        return ""
+    # A folder of an older version has an inode only, because its times change with every append.
+    return f"{status.st_ino}" if path.is_dir() else f"{status.st_ino} {status.st_mtime_ns}"

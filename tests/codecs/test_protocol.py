@@ -283,3 +283,26 @@ def test_progress_goes_to_standard_error(tiny, sweep, capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "encode" in shown.err
+
+
+def test_own_ids_name_the_clips(tiny, sweep):
+    waves = [sweep(0.2), sweep(0.3)]
+    assert tiny.encode_many(waves, sr=SR, ids=["b", "a"])["clip"].values.tolist() == ["b", "a"]
+    made = tiny.encode_many(iter(waves), sr=SR, ids=np.array(["b", "a"]))
+    assert made["clip"].values.tolist() == ["b", "a"]
+    items = [waves[0], "missing.wav", waves[1]]
+    left = tiny.encode_many(items, sr=SR, on_error="skip", ids=["x", "y", "z"])
+    assert left["clip"].values.tolist() == ["x", "z"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (["a"], "one id for each of the 2 items, got 1"),
+        (["a", "a"], "ids must be unique, 'a' repeats"),
+        ("ab", "ids must be a list of texts"),
+    ],
+)
+def test_ids_that_do_not_fit_are_refused_before_encoding(tiny, ids, message):
+    with pytest.raises(InputError, match=message):
+        tiny.encode_many(["missing.wav", "missing too.wav"], ids=ids)

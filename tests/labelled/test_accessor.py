@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from qtokfeatures.exceptions import CodecMismatchError, CodesError, InputError, SchemaError
-from qtokfeatures.labelled import unpad_codes
+from qtokfeatures.labelled import load_codes, unpad_codes
 
 
 class Decoder:
@@ -241,11 +241,63 @@ def test_columns_have_one_dtype_whichever_rows_are_used(codes):
         (pd.DataFrame({"p": ["clip0.wav"] * 2, "n": 1}), "p", "names clip 'clip0.wav' more than"),
         ({"n": [1] * 5}, "path", "needs a DataFrame"),
         (pd.DataFrame({"codes": range(5)}), None, "'codes' is a name of the codes schema"),
+        (pd.DataFrame([[1, 2]] * 5, columns=["a", "a"]), None, "table has two columns 'a'"),
+        (pd.DataFrame([[1, 2]] * 5, columns=["1", 1]), None, "table has two columns '1'"),
+        (pd.DataFrame({"n": range(5)})[::-1], None, "5 clips have no row in the table"),
+        (pd.Series(range(5)), None, "a Series of labels needs a name"),
+        ({"n": pd.Series(range(5))[::-1]}, None, "5 clips have no row in the table"),
+        ([1, 2, 3, 4, 5], None, "must be a mapping of names to values or a DataFrame"),
     ],
 )
 def test_tables_that_do_not_fit(codes, table, on, message):
     with pytest.raises(InputError, match=message):
         codes.qtok.with_labels(table, on=on)
+
+
+def test_labels_of_a_series_follow_its_index(codes):
+    backwards = pd.Series(range(5), index=ids(codes)[::-1], name="n")
+    for labels in ({"n": backwards}, backwards, backwards.to_frame()):
+        assert codes.qtok.with_labels(labels)["n"].values.tolist() == [4, 3, 2, 1, 0]
+    by_source = backwards.set_axis(codes["source"].values)
+    assert codes.qtok.with_labels({"n": by_source})["n"].values.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_labels_of_a_data_array_follow_its_ids(codes):
+    backwards = codes.qtok.sel_clips([4, 3, 2, 1, 0])["duration"]
+    more = codes.qtok.with_labels({"seconds": backwards})
+    assert more["seconds"].values.tolist() == codes["duration"].values.tolist()
+
+
+def test_labels_of_polars(codes):
+    pl = pytest.importorskip("polars")
+    table = pl.DataFrame({"file": ids(codes)[::-1], "n": range(5), "s": ["a", None, "c", "d", "e"]})
+    more = codes.qtok.with_labels(table, on="file")
+    assert more["n"].values.tolist() == [4, 3, 2, 1, 0]
+    assert more["s"].values.tolist() == ["e", "d", "c", "", "a"]
+    assert codes.qtok.with_labels(table.drop("file"))["n"].values.tolist() == [0, 1, 2, 3, 4]
+    assert codes.qtok.with_labels({"n": table["n"]})["n"].dtype == np.int64
+
+
+def test_a_name_that_may_mean_two_clips_is_refused(make_codes):
+    ds = make_codes([1, 2], sources=["x/a.wav", "y/a.wav"])
+    with pytest.raises(InputError, match=r"'a.wav' in the table may mean 'x/a.wav' or 'y/a.wav'"):
+        ds.qtok.with_labels(pd.DataFrame({"file": ["a.wav"], "n": [1]}), on="file")
+    twice = make_codes([1, 2], sources=["x/a.wav", "x/a.wav"])
+    labels = pd.DataFrame({"file": ["a.wav"], "n": [1]})
+    assert twice.qtok.with_labels(labels, on="file")["n"].values.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("dtype", ["str", "string", "category", "string[pyarrow]", "Int64"])
+def test_labels_that_xarray_keeps_as_pandas_arrays(codes, dtype, tmp_path):
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
+    values = [3, 1, 4, 1, 5] if dtype == "Int64" else list("abcde")
+    series = pd.Series(values, dtype=dtype)
+    ds = codes.assign_coords(x=("clip", series))
+    assert ds.qtok.sel_clips([2, 0])["x"].values.tolist() == [values[2], values[0]]
+    assert ids(ds.qtok.sel_clips(x=values[4])) == ["clip4.wav"]
+    assert ds.qtok.concat(ds)["x"].values.tolist() == values * 2
+    assert load_codes(ds.qtok.save(tmp_path / "x.zarr"))["x"].values.tolist() == values
 
 
 def test_decoding_is_the_codec_s(codes, spec):

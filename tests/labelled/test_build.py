@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date, datetime, time, timedelta, timezone
 
 import numpy as np
 import pandas as pd
@@ -223,3 +224,44 @@ def test_repeated_ids_never_collide_with_given_ones():
 def test_errors_are_value_errors(spec):
     with pytest.raises(ValueError, match=re.escape("codes must be integers")):
         build(spec, [np.zeros((4, 2))])
+
+
+LOST = "whole numbers beyond 2\\^53 beside missing values or fractions"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([date(1567, 5, 15), date(1900, 1, 1)], "holds the date 1567-05-15, outside 1677"),
+        ([datetime(2262, 4, 12), None], "holds the date 2262-04-12"),
+        (np.array(["1567-05-15", "2020-01-01"], "datetime64[s]"), "holds the date 1567-05-15"),
+        (pd.Series(["1567-05-15", None], dtype="datetime64[s]"), "holds the date 1567-05-15"),
+        ([np.datetime64("1567"), np.datetime64("2020-01")], "holds the date 1567"),
+        ([time(12, 30), time(1)], r"unsupported values \(time\)"),
+        ([datetime(2020, 1, 1, tzinfo=timezone.utc), None], "dates with a time zone"),
+        (pd.Series(pd.date_range("2020", periods=2, tz="Asia/Tokyo")), "dates with a time zone"),
+        ([timedelta(1), timedelta(2)], r"unsupported values \(timedelta\)"),
+        ([2**53 + 1, None], LOST),
+        ([2**60, 0.5], LOST),
+        ([-(2**62), np.nan], LOST),
+        (pd.array([2**53 + 1, None], dtype="Int64"), LOST),
+        ([2**64, 1], "does not fit in 64 bits"),
+    ],
+)
+def test_values_that_would_change_are_refused(spec, values, message):
+    with pytest.raises(InputError, match=f"label 'x' .*{message}"):
+        build(spec, [np.zeros((4, 1), int)] * 2, labels={"x": values})
+
+
+def test_dates_keep_every_nanosecond(spec):
+    values = [pd.Timestamp("2020-01-01T00:00:00.000000001"), np.datetime64("1999-12-31"), None]
+    ds = build(spec, [np.zeros((4, 1), int)] * 3, labels={"x": values})
+    expected = np.array(["2020-01-01T00:00:00.000000001", "1999-12-31", "NaT"], "datetime64[ns]")
+    np.testing.assert_array_equal(ds["x"], expected)
+
+
+@pytest.mark.parametrize("values", [[2**53, None], [2**62, -(2**62)], [2**64 - 1, 0], [1, 0.5]])
+def test_numbers_that_are_exact_are_kept(spec, values):
+    ds = build(spec, [np.zeros((4, 1), int)] * 2, labels={"x": values})
+    for found, value in zip(ds["x"].values.tolist(), values, strict=True):
+        assert found == value or (value is None and np.isnan(found))

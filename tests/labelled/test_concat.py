@@ -95,3 +95,13 @@ def test_nothing_to_concatenate(codes):
         concat_codes([])
     with pytest.raises(InputError, match="a list of Datasets"):
         concat_codes(codes)
+
+
+@pytest.mark.parametrize("other", [[0.5], None])
+def test_whole_numbers_that_float_does_not_hold_are_refused(make_codes, other):
+    one = make_codes([1], labels={"n": [2**53 + 1]})
+    two = make_codes([1], labels={} if other is None else {"n": other})
+    with pytest.raises(InputError, match=r"label 'n' holds whole numbers beyond 2\^53"):
+        one.qtok.concat(two)
+    same = make_codes([1], labels={"n": [2**60]})
+    assert one.qtok.concat(same)["n"].values.tolist() == [2**53 + 1, 2**60]

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
+import xarray as xr
 from sklearn.preprocessing import StandardScaler
 
 from qtokfeatures.exceptions import InputError
@@ -57,3 +60,15 @@ def test_what_does_not_fit(codes, values, options, message):
     given = {"feature_names": ["a", "b"], **options}
     with pytest.raises(InputError, match=message):
         feature_array(values, ds_or_clips=codes, **given)
+
+
+def test_features_are_written_to_zarr_without_warnings_about_text(codes, values, tmp_path):
+    codes = codes.drop_vars(["size (cm)", "recorded"])  # xarray warns about both
+    features = feature_array(values, ds_or_clips=codes, feature_names=["a", "b"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        features.to_zarr(tmp_path / "x.zarr", consolidated=False)
+    with xr.open_dataarray(tmp_path / "x.zarr", engine="zarr", consolidated=False) as again:
+        assert again.dtype == np.float32
+        np.testing.assert_array_equal(again["clip"], features["clip"])
+    features.to_netcdf(tmp_path / "x.nc", engine="h5netcdf")

@@ -106,7 +106,7 @@ def test_repeated_ids_choose_no_clip(codes):
 
 
 def test_skipped_items_must_be_json(codes):
-    with pytest.raises(SchemaError, match="'skipped' must be a JSON list, got 'none'"):
+    with pytest.raises(SchemaError, match="'skipped' must be a JSON list of objects, got 'none'"):
         codes.assign_attrs(skipped="none").qtok.skipped  # noqa: B018
 
 

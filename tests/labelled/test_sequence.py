@@ -12,7 +12,7 @@ from sklearn.utils import indexable, resample, shuffle
 from sklearn.utils.validation import _num_samples as num_samples
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.labelled import CodeSequence, as_code_sequence
+from qtokfeatures.labelled import CodeSequence, as_code_sequence, load_codes
 
 
 class MeanCode(TransformerMixin, BaseEstimator):
@@ -238,3 +238,62 @@ def test_grid_search(graded):
     search = GridSearchCV(pipeline, {"meancode__scale": [0.5, 2.0]}, cv=2).fit(sequence, y)
     assert search.best_score_ == 1.0
     assert clone(pipeline).fit(sequence, y).score(sequence, y) == 1.0
+
+
+def test_windows_are_the_frames_of_their_clips(codes):
+    sequence = CodeSequence(codes)
+    windows = sequence.windows(0.16, step=0.08)
+    windows.dataset.qtok.validate()
+    starts = [0, 1, 0, 0, 1, 2, 3, 0, 0, 1, 2]
+    clips = [0, 0, 1, 2, 2, 2, 2, 3, 4, 4, 4]
+    for window, start, clip in zip(windows, starts, clips, strict=True):
+        np.testing.assert_array_equal(window, sequence[clip][:, start : start + 2])
+    ds = windows.dataset
+    np.testing.assert_allclose(ds["window_start"], np.array(starts) * 0.08)
+    assert ds["window_clip"].values.tolist() == [f"clip{clip}.wav" for clip in clips]
+    assert ds["instrument"].values.tolist() == codes["instrument"].values[clips].tolist()
+    assert ds["clip"].values[:2].tolist() == ["clip0.wav@0.00", "clip0.wav@0.08"]
+    assert ds["n_samples"].values.tolist() == [3840, 3840, 1920, *[3840] * 8]
+
+
+def test_windows_leave_out_the_rest_and_keep_short_clips(codes):
+    assert lengths(CodeSequence(codes).windows(0.16)) == [2, 1, 2, 2, 2, 2, 2]
+    assert lengths(CodeSequence(codes).windows(0.16, step=0.4)) == [2, 1, 2, 2, 2]
+    assert lengths(CodeSequence(codes).windows(99)) == [3, 1, 5, 2, 4]
+    assert lengths(CodeSequence(codes).windows(0.001)) == [1] * 15
+
+
+def test_windows_of_recordings_count_the_samples_that_there_are(make_codes):
+    ds = make_codes([3, 2], n_samples=[5000, 2500], sample_rates=[22050, 16000])
+    windows = CodeSequence(ds).windows(0.16, step=0.08).dataset
+    assert windows["n_samples"].values.tolist() == [3528, 3236, 2500]
+    np.testing.assert_allclose(windows["duration"], windows["n_samples"] / windows["sample_rate"])
+
+
+def test_windows_of_nothing_and_lazily(codes, make_codes, tmp_path):
+    assert len(CodeSequence(make_codes([])).windows(1)) == 0
+    lazy = load_codes(codes.qtok.save(tmp_path / "x.zarr"), lazy=True)
+    whole = CodeSequence(codes).windows(0.16)
+    assert CodeSequence(lazy).windows(0.16) == whole
+
+
+@pytest.mark.parametrize("seconds", [0, -1, np.nan, np.inf, "1", None, True])
+def test_windows_need_a_length(sequence, seconds):
+    with pytest.raises(InputError, match="seconds must be a finite number of seconds above 0"):
+        sequence.windows(seconds)
+    if seconds is not None:
+        with pytest.raises(InputError, match="step must be a finite number of seconds above 0"):
+            sequence.windows(1, step=seconds)
+
+
+def test_reprs_fit_a_cell(make_codes):
+    ds = make_codes(
+        [1] * 9,
+        clip_ids=[f"{n} " + "long " * 99 for n in range(9)],
+        labels={f"label {n} {'x' * 50}": ["y\n" * 500] * 9 for n in range(40)},
+    )
+    sequence = CodeSequence(ds)
+    assert max(map(len, repr(sequence).splitlines())) <= 80
+    assert len(repr(sequence).splitlines()) == 9
+    assert len(sequence._repr_html_()) < 5000
+    assert "4 more clips, 34 more labels" in sequence._repr_html_()

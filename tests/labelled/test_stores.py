@@ -351,3 +351,47 @@ def test_interrupted_append_is_invisible_and_undone(
     else:
         append_codes(rest, zarr_path)
         assert_same(load_codes(zarr_path), codes)
+
+
+@pytest.mark.parametrize("kind", [{"n": [7]}, {"b": [True]}, {"n": [2**40], "x": ["s"]}])
+def test_appending_without_a_stored_whole_number_fills_it(make_codes, path, kind):
+    append_codes(make_codes([1], clip_ids=["a"], labels=kind), path)
+    append_codes(make_codes([2], clip_ids=["b"]), path)
+    append_codes(make_codes([3], clip_ids=["c"], labels=kind), path)
+    there = load_codes(path)
+    for name, (value,) in kind.items():
+        missing = "" if value == "s" else np.nan
+        assert there[name].values[[0, 2]].tolist() == [value, value]
+        np.testing.assert_array_equal(there[name].values[1], missing)
+
+
+def test_whole_numbers_that_float_does_not_hold_are_not_appended(make_codes, path):
+    append_codes(make_codes([1], clip_ids=["a"], labels={"n": [0.5]}), path)
+    with pytest.raises(InputError, match=r"label 'n' holds whole numbers beyond 2\^53"):
+        append_codes(make_codes([2], clip_ids=["b"], labels={"n": [2**53 + 1]}), path)
+    assert load_codes(path).qtok.n_clips == 1
+
+
+@pytest.mark.parametrize("born", ["1567-05-15", "2300-01-01"])
+def test_dates_that_nanoseconds_do_not_reach_are_refused(codes, path, born):
+    with warnings.catch_warnings():  # older xarray counts every date in nanoseconds
+        warnings.simplefilter("ignore")
+        dates = xr.Variable("clip", np.array([born] * 5, "datetime64[D]"))
+    if dates.dtype == "datetime64[ns]":
+        pytest.skip("this xarray has no other unit")
+    with pytest.raises(InputError, match=f"'born' holds the date {born}"):
+        save_codes(codes.assign_coords(born=dates), path)
+
+
+def test_one_long_text_does_not_widen_all(make_codes, path):
+    texts = ["x" * 100_000, *["short"] * 999]
+    ds = make_codes([1] * 1000, labels={"transcript": texts})
+    assert ds.nbytes < 10**7
+    save_codes(ds, path)
+    there = load_codes(path)
+    assert there.nbytes < 10**7
+    assert there["transcript"].values.tolist() == texts
+    assert there.identical(ds)
+    both = there.qtok.sel_clips(slice(1, None)).qtok.concat(there.qtok.sel_clips([0]))
+    assert both.nbytes < 10**7
+    assert both["transcript"].values[-1] == texts[0]
