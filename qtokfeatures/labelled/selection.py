@@ -99,7 +99,7 @@ def _whole_frames(name: str, seconds: Any, rate: float) -> int:
     is_number = isinstance(seconds, (int, float, np.number)) and not isinstance(seconds, bool)
     if not is_number or not 0 < seconds < math.inf:
         raise InputError(f"{name} must be a finite number of seconds above 0, got {seconds!r}")
-    return max(1, round(seconds * rate))
+    return max(1, round(float(seconds) * rate))
 
 
 def with_variables(ds: xr.Dataset, variables: Mapping[Any, xr.Variable]) -> xr.Dataset:
