@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -19,7 +20,6 @@ from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
 from qtokfeatures.labelled import CodeCache, NoCache, build_codes, resolve_cache, schema
 from qtokfeatures.progress import progress_bar
 
-CHANNEL = "#channel="  # ends the source of a clip that is one channel of an item
 LONG_S = 600.0  # longer files are encoded while they are read: bounds memory
 REFINE = "refine"  # label of clips with refined codes: the number of steps
 _WAITING_S = 4 * BATCH_S  # audio loaded before it is sorted by length and encoded
@@ -175,14 +175,17 @@ class _Encoder:
         return ds.assign_coords({REFINE: (schema.CLIP, steps)})
 
     def _clip_ids(self, ids: list[str]) -> list[str]:
-        """Return the ids of the clips that were encoded, and which channel of the item each is."""
+        """Return the ids of the clips that were encoded; channels of one item are numbered."""
         seen = {*self.items, *(item["index"] for item in self.skipped)}
         _check_id_count(ids, max(seen, default=-1) + 1)
-        channels = [source.rpartition(CHANNEL)[1:] for source, _, _ in self.facts]
-        return [
-            ids[index] + (mark + channel if mark else "")
-            for index, (mark, channel) in zip(self.items, channels, strict=True)
-        ]
+        n_clips = Counter(self.items)
+        channel: Counter[int] = Counter()
+        named = []
+        for index in self.items:
+            suffix = f"#channel={channel[index]}" if n_clips[index] > 1 else ""
+            named.append(ids[index] + suffix)
+            channel[index] += 1
+        return named
 
 
 def _checked_ids(ids: Sequence[str] | None, items: Any) -> list[str] | None:

@@ -293,6 +293,9 @@ def test_own_ids_name_the_clips(tiny, sweep):
     items = [waves[0], "missing.wav", waves[1]]
     left = tiny.encode_many(items, sr=SR, on_error="skip", ids=["x", "y", "z"])
     assert left["clip"].values.tolist() == ["x", "z"]
+    stereo = [(np.stack([waves[0], -waves[0]]), SR), (waves[1], SR)]
+    apart = tiny.encode_many(stereo, channels="separate", ids=["s", "m"])
+    assert apart["clip"].values.tolist() == ["s#channel=0", "s#channel=1", "m"]
 
 
 @pytest.mark.parametrize(
