@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -26,6 +27,8 @@ from qtokfeatures.progress import Progress, ignore_progress, with_progress
 
 if TYPE_CHECKING:
     from qtokfeatures.benches.measured import AnyCodec
+
+Codes = npt.NDArray[np.int16]
 
 _PACKAGES: Final = ("qtokfeatures", "numpy", "torch", "librosa", "pystoi", "pesq")
 
@@ -55,32 +58,27 @@ def bench_codec(
     running, skipped = split_peers(default_peers() if peers is None else peers)
     watch = on_progress or ignore_progress
     codes = [codec.encode(clip.y, sr=clip.sr) for clip in with_progress(clips, "encode", watch)]
-    systems = [_score_prefix(codec, clips, codes, k, watch, lag=k == prefixes[0]) for k in prefixes]
+    most, sr = prefixes[0], clips[0].sr
+    systems = [_score_prefix(codec, clips, codes, k, watch, lag=k == most) for k in prefixes]
     if refine:
-        systems.append(_score_refined(codec, clips, prefixes[0], refine, watch))
-    quiet = _score_quiet(codec, clips, prefixes[0], quiet_db, watch)
+        refined = (codec.encode(clip.y, sr=sr, refine=refine) for clip in clips)
+        system = _score_prefix(codec, clips, refined, most, watch, refine=refine, lag=True)
+        systems.append(replace(system, n_codebooks=None))
+    quiet = _score_quiet(codec, clips, most, quiet_db, watch)
     systems += [_score_peer(peer, clips, watch) for peer in running]
-    coders = {
-        f"{codec.spec.name}, {n} thread{'s' if n > 1 else ''}": on_threads(
-            _codec_coder(codec, clips[0].sr), n
-        )
-        for n in threads
-    }
-    if refine:
-        slow = _codec_coder(codec, clips[0].sr, refine)
-        coders[f"{refined_name(codec.spec.name, refine)}, 1 thread"] = on_threads(slow, 1)
-    coders |= {peer.name: _peer_coder(peer, clips[0].sr) for peer in running}
+    of_speech = [own for clip, own in zip(clips, codes, strict=True) if clip.kind == "speech"]
+    coders = _coders(codec, running, sr, refine=refine, threads=threads)
     return BenchResult(
         **identify(codec, _PACKAGES),
         kinds=Counter(clip.kind for clip in clips),
         duration_s=sum(clip.duration_s for clip in clips),
-        sr=clips[0].sr,
+        sr=sr,
         systems=tuple(systems),
         quiet=quiet,
         quiet_db=quiet_db,
         code_use=_code_use(codec, codes),
-        speech_code_use=_speech_code_use(codec, clips, codes),
-        speeds=measure_speed(coders, timing_signal(clips, duration_s=timed_s), clips[0].sr),
+        speech_code_use=_code_use(codec, of_speech) if of_speech else None,
+        speeds=measure_speed(coders, timing_signal(clips, duration_s=timed_s), sr),
         speed_duration_s=timed_s,
         skipped=skipped,
     )
@@ -89,19 +87,46 @@ def bench_codec(
 def _score_prefix(
     codec: AnyCodec,
     clips: Sequence[BenchClip],
-    codes: Sequence[npt.NDArray[np.int16]],
+    codes: Iterable[Codes],
     k: int,
     watch: Progress,
     *,
+    refine: int = 0,
     lag: bool,
 ) -> SystemScores:
     name = f"{codec.spec.name}, {k} codebook{'s' if k > 1 else ''}"
-    scores = []
-    for clip, clip_codes in zip(with_progress(clips, name, watch), codes, strict=True):
-        y_hat, _ = codec.decode(clip_codes[:k], sr=clip.sr, length=len(clip.y))
-        scores.append(_score(clip, y_hat, lag=lag))
+    name = refined_name(name, refine) if refine else name
+    scores = _score_codes(codec, clips, codes, k, name, watch, lag=lag)
     kbit_s = k * codec.spec.frame_rate * math.log2(codec.spec.codebook_size) / 1000
-    return SystemScores(name, tuple(scores), kbit_s=kbit_s, n_codebooks=k)
+    return SystemScores(name, scores, kbit_s=kbit_s, n_codebooks=k)
+
+
+def _score_quiet(
+    codec: AnyCodec, clips: Sequence[BenchClip], k: int, gain_db: float, watch: Progress
+) -> SystemScores:
+    name = f"{codec.spec.name} at {gain_db:g} dB"
+    gain = np.float32(10 ** (gain_db / 20))
+    codes = (codec.encode(gain * clip.y, sr=clip.sr) for clip in clips)
+    return SystemScores(name, _score_codes(codec, clips, codes, k, name, watch, gain=float(gain)))
+
+
+def _score_codes(
+    codec: AnyCodec,
+    clips: Sequence[BenchClip],
+    codes: Iterable[Codes],
+    k: int,
+    name: str,
+    watch: Progress,
+    *,
+    gain: float = 1.0,
+    lag: bool = False,
+) -> tuple[ClipScore, ...]:
+    """Scores of each clip decoded from its first `k` codebooks and divided by `gain`."""
+    scores = []
+    for clip, own in zip(with_progress(clips, name, watch), codes, strict=True):
+        y_hat, _ = codec.decode(own[:k], sr=clip.sr, length=len(clip.y))
+        scores.append(_score(clip, y_hat / np.float32(gain), lag=lag))
+    return tuple(scores)
 
 
 def refined_name(name: str, steps: int) -> str:
@@ -113,30 +138,6 @@ def check_refining(codec: AnyCodec, steps: int) -> None:
     """Raise if `steps` is no number of steps, or the codec cannot refine."""
     if whole("refine", steps, at_least=0):
         codec.start_refining()
-
-
-def _score_refined(
-    codec: AnyCodec, clips: Sequence[BenchClip], k: int, steps: int, watch: Progress
-) -> SystemScores:
-    name = refined_name(f"{codec.spec.name}, {k} codebooks", steps)
-    codes = [
-        codec.encode(clip.y, sr=clip.sr, refine=steps) for clip in with_progress(clips, name, watch)
-    ]
-    system = _score_prefix(codec, clips, codes, k, watch, lag=True)
-    return replace(system, name=name, n_codebooks=None)
-
-
-def _score_quiet(
-    codec: AnyCodec, clips: Sequence[BenchClip], k: int, gain_db: float, watch: Progress
-) -> SystemScores:
-    name = f"{codec.spec.name} at {gain_db:g} dB"
-    gain = np.float32(10 ** (gain_db / 20))
-    scores = []
-    for clip in with_progress(clips, name, watch):
-        codes = codec.encode(gain * clip.y, sr=clip.sr)
-        y_hat, _ = codec.decode(codes[:k], sr=clip.sr, length=len(clip.y))
-        scores.append(_score(clip, y_hat / gain))
-    return SystemScores(name, tuple(scores))
 
 
 def _score_peer(peer: Peer, clips: Sequence[BenchClip], watch: Progress) -> SystemScores:
@@ -159,16 +160,9 @@ def _score(clip: BenchClip, y_hat: FloatArray, *, lag: bool = False) -> ClipScor
     return ClipScore(clip.name, clip.kind, values)
 
 
-def _code_use(codec: AnyCodec, codes: Sequence[npt.NDArray[np.int16]]) -> CodeUse:
+def _code_use(codec: AnyCodec, codes: Sequence[Codes]) -> CodeUse:
     joined = np.concatenate(codes, axis=1)
     return measure_code_use(joined, codebook_size=codec.spec.codebook_size)
-
-
-def _speech_code_use(
-    codec: AnyCodec, clips: Sequence[BenchClip], codes: Sequence[npt.NDArray[np.int16]]
-) -> CodeUse | None:
-    of_speech = [own for clip, own in zip(clips, codes, strict=True) if clip.kind == "speech"]
-    return _code_use(codec, of_speech) if of_speech else None
 
 
 def _bit_rate(bits: Sequence[int | None], clips: Sequence[BenchClip]) -> float | None:
@@ -178,14 +172,22 @@ def _bit_rate(bits: Sequence[int | None], clips: Sequence[BenchClip]) -> float |
     return sum(counted) / sum(clip.duration_s for clip in clips) / 1000
 
 
-def _codec_coder(codec: AnyCodec, sr: int, refine: int = 0) -> Coder:
-    return Coder(
-        lambda y: codec.encode(y, sr=sr, refine=refine), lambda codes: codec.decode(codes, sr=sr)
-    )
+def _coders(
+    codec: AnyCodec, peers: Sequence[Peer], sr: int, *, refine: int, threads: Sequence[int]
+) -> dict[str, Coder]:
+    """The codec on several numbers of threads, refined, and the peers, to time in turns."""
 
+    def own(steps: int, n_threads: int) -> Coder:
+        plain = Coder(partial(codec.encode, sr=sr, refine=steps), partial(codec.decode, sr=sr))
+        return on_threads(plain, n_threads)
 
-def _peer_coder(peer: Peer, sr: int) -> Coder:
-    return Coder(lambda y: peer.encode(y, sr), lambda payload: peer.decode(payload, sr))
+    name = codec.spec.name
+    coders = {f"{name}, {n} thread{'s' if n > 1 else ''}": own(0, n) for n in threads}
+    if refine:
+        coders[f"{refined_name(name, refine)}, 1 thread"] = own(refine, 1)
+    for peer in peers:
+        coders[peer.name] = Coder(partial(peer.encode, sr=sr), partial(peer.decode, sr=sr))
+    return coders
 
 
 def _check_clips(clips: Sequence[BenchClip]) -> list[BenchClip]:

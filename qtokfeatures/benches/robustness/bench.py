@@ -22,10 +22,10 @@ from qtokfeatures.benches.robustness.flips import (
 )
 from qtokfeatures.benches.robustness.phones import (
     PAUSE,
-    SENTENCES,
     PhoneClip,
     missing_flite,
     speak_all,
+    standard_sentences,
 )
 from qtokfeatures.benches.robustness.result import PhoneInformation, RobustnessResult
 from qtokfeatures.evaluation.code_use import measure_code_use
@@ -53,7 +53,7 @@ def bench_robustness(
     *,
     clips: Sequence[BenchClip],
     talkers: Sequence[FloatArray],
-    sentences: Sequence[str] = SENTENCES,
+    sentences: Sequence[str] | None = None,
     on_progress: Progress | None = None,
 ) -> RobustnessResult:
     """Shares of changed codes under perturbations, codes used, and information on phones.
@@ -76,7 +76,7 @@ def bench_robustness(
     joined = np.concatenate(clean, axis=1)
     use = measure_code_use(joined, codebook_size=codec.spec.codebook_size)
     reason = missing_flite()
-    spoken = [] if reason else speak_all(sentences)
+    spoken = [] if reason else speak_all(sentences or standard_sentences())
     phones, entropy, n_phone_frames = _phones(codec, spoken, talkers, sr, watch)
     return RobustnessResult(
         **identify(codec, _PACKAGES),
