@@ -18,7 +18,7 @@ from qtokfeatures.audio.splicing import (
 from qtokfeatures.exceptions import AudioError
 
 _MPEG_TAGS = (0x50, 0x55)  # wFormatTag of MPEG layers I and II, and of MP3
-_LEAST_REST = 4096  # bytes; recorders write larger blocks, and taggers leave less
+_LEAST_REST = 256  # bytes; fewer are what taggers leave
 _UNKNOWN_64 = 2**63  # CAF writes -1 for an unknown size
 
 
@@ -35,9 +35,7 @@ def is_placeholder(size: int) -> bool:
 def chunk_parts(handle: BinaryIO, *, source: str) -> list[Part] | None:
     """Return the files in a row of a chunked format; None for other formats."""
     magic = bytes_at(handle, 0, 4)
-    find = {b"RIFF": _wav, b"RIFX": _wav, b"FORM": _aiff, b".snd": _au, b"riff": _w64}.get(magic)
-    if magic == b"caff":
-        return _caf_parts(handle)
+    find = _READERS.get(magic)
     if find is None:
         return None
     starts, end = [0], size_of(handle)
@@ -60,17 +58,19 @@ def _next_file(
     handle: BinaryIO, magic: bytes, behind: int | None, end: int, source: str
 ) -> int | None:
     """Return where another file of the format begins behind the audio; raise for other samples."""
-    order: Literal["little", "big"] = "little" if magic in (b"RIFF", b"riff") else "big"
+    order: Literal["little", "big"] = "little" if magic in (b"RIFF", b"RF64", b"riff") else "big"
+    wide = 4 if magic == b"caff" else 0  # more bytes of a size
     position = behind
     while position is not None and position < end:
-        head = bytes_at(handle, position, 8)
+        head = bytes_at(handle, position, 8 + wide)
         if head[:4] == magic:
             return position
         size = int.from_bytes(head[4:], order)
-        if magic in (b".snd", b"riff") or not _is_name(head) or position + 8 + size > end + 1:
+        following = position + 8 + wide + size + (0 if wide else size % 2)
+        if magic in (b".snd", b"riff") or not _is_name(head) or following > end + 1:
             _check_rest(handle, position, end, source)
             return None
-        position += 8 + size + size % 2
+        position = following
     return None
 
 
@@ -87,15 +87,17 @@ def _check_rest(handle: BinaryIO, position: int, end: int, source: str) -> None:
 
 
 def _is_name(head: bytes) -> bool:
-    return len(head) == 8 and all(0x20 <= byte < 0x7F for byte in head[:4])
+    return len(head) >= 8 and all(0x20 <= byte < 0x7F for byte in head[:4])
 
 
 def _wav(handle: BinaryIO, start: int, end: int, source: str) -> int | list[Part] | None:
     """Return where the samples end; None if unknown, and the parts of MP3 inside."""
     order: Literal["little", "big"] = "big" if bytes_at(handle, start, 4) == b"RIFX" else "little"
-    position, tag = start + 12, 0
+    position, tag, size_64 = start + 12, 0, None
     while _is_name(head := bytes_at(handle, position, 8)):
         size = int.from_bytes(head[4:], order)
+        if head[:4] == b"ds64":  # RF64: 64-bit sizes of the whole and of the data
+            size_64 = int.from_bytes(bytes_at(handle, position + 16, 8), order)
         if head[:4] == b"fmt ":
             tag = int.from_bytes(bytes_at(handle, position + 8, 2), order)
         if head[:4] != b"data":
@@ -105,7 +107,7 @@ def _wav(handle: BinaryIO, start: int, end: int, source: str) -> int | list[Part
         if tag in _MPEG_TAGS:
             stop = end if is_placeholder(size) else min(end, position + size)
             return mpeg_parts(handle, source=source, start=position, end=stop) or None
-        return _behind(handle, position, size, end, source)
+        return _behind(handle, position, size if size_64 is None else size_64, end, source)
     return None
 
 
@@ -134,8 +136,7 @@ def _behind(handle: BinaryIO, start: int, size: int, end: int, source: str) -> i
 def _au(handle: BinaryIO, start: int, end: int, source: str) -> int | None:
     head = bytes_at(handle, start, 12)
     offset, size = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
-    behind = start + offset + size
-    return None if is_placeholder(size) or behind > end else behind
+    return _behind(handle, start + offset, size, end, source)
 
 
 def _w64(handle: BinaryIO, start: int, end: int, source: str) -> int | None:
@@ -143,13 +144,50 @@ def _w64(handle: BinaryIO, start: int, end: int, source: str) -> int | None:
     return start + size if 0 < start + size <= end else None
 
 
-def _caf_parts(handle: BinaryIO) -> list[Part]:
-    """Return a CAF file, an unknown size replaced by that of the rest of the file."""
-    position, end = 8, size_of(handle)
-    while len(head := bytes_at(handle, position, 12)) == 12:
+def _caf(handle: BinaryIO, start: int, end: int, source: str) -> int | list[Part] | None:
+    """Return where the samples end; a size of -1, "unknown", is replaced by that of the rest."""
+    position = start + 8
+    while _is_name(head := bytes_at(handle, position, 12)):
         size = int.from_bytes(head[4:], "big")
         if head[:4] == b"data" and size >= _UNKNOWN_64:
             known = (end - position - 12).to_bytes(8, "big")
-            return [Part(patched(handle, 0, end, {position + 4: known}))]
+            return [Part(patched(handle, start, end, {position + 4: known}))]
+        if head[:4] == b"data":
+            return _behind(handle, position + 12, size, end, source)
         position += 12 + size
-    return [Part(handle)]
+    return None
+
+
+def unread_encoding(handle: BinaryIO) -> str | None:
+    """Return the encoding in a WAV, AIFF-C or CAF header where libsndfile does not read it."""
+    head = bytes_at(handle, 0, 2**16)
+    if head[:4] in (b"RIFF", b"RF64") and (place := head.find(b"fmt ")) > 0:
+        tag = int.from_bytes(head[place + 8 : place + 10], "little")
+        return (
+            None if tag in (0, *_READ_TAGS) else f"WAV of format 0x{tag:04x}{_NAMES.get(tag, '')}"
+        )
+    for magic, chunk, offset, name in (
+        (b"AIFC", b"COMM", 26, "AIFF-C of compression"),
+        (b"caff", b"desc", 20, "CAF of format"),
+    ):
+        place = head.find(chunk)
+        if magic in (head[:4], head[8:12]) and place > 0:
+            code = head[place + offset : place + offset + 4].decode("latin-1")
+            return None if code in _READ_CODES else f"{name} {code!r}"
+    return None
+
+
+_READERS = {
+    b"RIFF": _wav, b"RIFX": _wav, b"RF64": _wav, b"FORM": _aiff, b".snd": _au, b"riff": _w64,
+    b"caff": _caf,
+}  # fmt: skip
+_READ_TAGS = (0x01, 0x02, 0x03, 0x06, 0x07, 0x11, 0x14, 0x31, 0x40, 0x45, 0x50, 0x55, 0x64, 0xFFFE)
+_READ_CODES = {
+    "NONE", "sowt", "twos", "raw ", "fl32", "FL32", "fl64", "FL64", "ulaw", "ULAW", "alaw", "ALAW",
+    "in24", "ni24", "42ni", "in32", "ni32", "23ni", "DWVW", "GSM ", "ima4", "lpcm", "alac",
+}  # fmt: skip
+_NAMES = {
+    0x0092: " (AC-3)", 0x00FF: " (AAC)", 0x0160: " (WMA)", 0x0161: " (WMA)", 0x0162: " (WMA Pro)",
+    0x0163: " (WMA lossless)", 0x0270: " (ATRAC)", 0x2000: " (AC-3)", 0x2001: " (DTS)",
+    0x674F: " (Vorbis)", 0xF1AC: " (FLAC)",
+}  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile as sf
 
-from qtokfeatures.audio.chunks import chunk_parts, is_placeholder
+from qtokfeatures.audio.chunks import chunk_parts, is_placeholder, unread_encoding
 from qtokfeatures.audio.clip import Samples
 from qtokfeatures.audio.flac import flac_parts
 from qtokfeatures.audio.mpeg import after_id3, mpeg_parts
@@ -179,7 +179,7 @@ class ContainerReader:
         if part.sign is not None:
             sign = part.sign(self._file, there)
         else:
-            sign = _length_sign(int(self._file.frames), there) or _size_sign(self._file.extra_info)
+            sign = _length_sign(int(self._file.frames), there) or _size_sign(self._file)
         if sign is not None:
             raise AudioError(
                 f"{self.source}: truncated, {sign}; get the complete file, or convert what is "
@@ -194,10 +194,13 @@ def _length_sign(promised: int, there: int) -> str | None:
     return f"its header promises {promised} samples and {there} are there"
 
 
-def _size_sign(log: str) -> str | None:
+def _size_sign(file: Any) -> str | None:
     """Read libsndfile's remarks on the sizes in the header."""
-    for match in _DATA_SIZE.finditer(log):
+    is_padding = file.subtype.startswith(("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"))
+    for match in _DATA_SIZE.finditer(file.extra_info):
         promised, there = int(match[1]), int(match[2])
+        if is_padding and promised - there == 1:
+            continue  # of an odd size, which no sample needs
         if there < promised and not is_placeholder(promised):
             return f"its header promises {promised} bytes of data and {there} are there"
     return None
@@ -250,6 +253,7 @@ def _unrecognised(handle: BinaryIO, reason: str, *, source: str) -> AudioError:
     for (place, magic), name in _OTHERS.items():
         if head[place:].startswith(magic):
             other = name
+    other = other or unread_encoding(handle)
     if other is not None:
         what = f"{other}, which libsndfile does not read"
         advice = "convert it first, for example with ffmpeg"

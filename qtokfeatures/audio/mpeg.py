@@ -31,6 +31,7 @@ _KBITS = {  # (is version 1, layer)
     (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
+_TAGS = (b"Xing", b"Info", b"VBRI")
 _RATES = (44_100, 48_000, 32_000)
 _JUNK = 2**20  # bytes before the first frame, or between two, that are looked through
 _ENOUGH = 4  # frames in a row that no other kind of data has by chance
@@ -91,12 +92,13 @@ def mpeg_parts(
 
 def _part(handle: BinaryIO, chain: _Chain, start: int, end: int, *, is_whole: bool) -> Part:
     n_samples = chain.n_samples
-    if chain.tag is None:
+    if chain.counted == 0:
         # Without a count, libsndfile estimates the length from the first frame's bit rate.
         if len(chain.bit_rates) > 1:
             tag = _counting_frame(bytes_at(handle, chain.start, 4), chain)
-            return Part(spliced(handle, tag, (chain.start, end)), n_samples, _sign(chain))
-    elif 0 < chain.counted < chain.frames - 1:  # encoders disagree on whether the tag counts itself
+            first = chain.start if chain.tag is None else chain.start + chain.first.size
+            return Part(spliced(handle, tag, (first, end)), n_samples, _sign(chain))
+    elif chain.counted < chain.frames - 1:  # encoders disagree on whether the tag counts itself
         file = patched(handle, start, end, _recount(handle, chain))
         return Part(file, n_samples, _sign(chain))
     if is_whole:
@@ -247,17 +249,21 @@ def _frame(head: bytes) -> _Frame | None:
 
 
 def _tag_in(head: bytes, position: int, frame: _Frame) -> int | None:
-    """Return the position of a Xing or Info tag in a frame, behind the side information."""
-    if frame.layer != 3 or not (b"Xing" in head or b"Info" in head):
+    """Return the position of a Xing, Info or VBRI tag in a frame, behind the side information."""
+    if frame.layer != 3 or not any(name in head for name in _TAGS):
         return None
-    place = max(head.find(b"Xing", 4), head.find(b"Info", 4))
+    place = max(head.find(name, 4) for name in _TAGS)
     return position + place if 4 <= place < frame.size else None
 
 
 def _count_of(handle: BinaryIO, tag: int | None) -> int:
     """Return the frames that a Xing or Info tag counts; 0 where it does not."""
-    head = b"" if tag is None else bytes_at(handle, tag, 12)
-    return int.from_bytes(head[8:12], "big") if len(head) == 12 and head[7] & 1 else 0
+    head = b"" if tag is None else bytes_at(handle, tag, 18)
+    if len(head) < 18:
+        return 0
+    if head.startswith(b"VBRI"):
+        return int.from_bytes(head[14:], "big")
+    return int.from_bytes(head[8:12], "big") if head[7] & 1 else 0
 
 
 def _counting_frame(head: bytes, chain: _Chain) -> bytes:
@@ -276,6 +282,8 @@ def _counting_frame(head: bytes, chain: _Chain) -> bytes:
 def _recount(handle: BinaryIO, chain: _Chain) -> dict[int, bytes]:
     """Return the changed bytes of a tag that counts too few frames."""
     tag = chain.tag or 0
+    if bytes_at(handle, tag, 4) == b"VBRI":
+        return {tag + 14: struct.pack(">I", chain.frames)}
     patches = {tag + 8: struct.pack(">I", chain.frames)}
     flags = bytes_at(handle, tag + 7, 1)[0]
     lame = tag + 8 + 4 * (flags & 1) + 4 * (flags >> 1 & 1) + 100 * (flags >> 2 & 1)

@@ -19,7 +19,7 @@ from qtokfeatures.audio.splicing import (
 )
 from qtokfeatures.exceptions import AudioError
 
-_BEGINS, _ENDS, _CONTINUES = 2, 4, 1  # flags of a page
+_BEGINS, _ENDS = 2, 4  # flags of a page
 _NO_PACKET = 2**64 - 1  # granule position of a page on which no packet ends
 _CODECS = {
     b"OpusHead": "Opus", b"\x01vorbis": "Vorbis", b"\x7fFLAC": "FLAC", b"Speex   ": "Speex",
@@ -149,18 +149,22 @@ def _first_sample(handle: BinaryIO, link: _Link) -> int:
     headers_end = max((page.start for page in link.early if page.granule == 0), default=-1)
     audio = [page for page in link.early if page.start > headers_end]
     # Negative where the only page is cut at its end.
-    return link.early[-1].granule - sum(_page_samples(handle, page) for page in audio)
+    return link.early[-1].granule - _samples_on(handle, audio)
 
 
-def _page_samples(handle: BinaryIO, page: _Page) -> int:
-    """Return the 48 kHz samples in the packets that begin on a page."""
-    position, samples = page.body, 0
-    is_start = not page.flags & _CONTINUES
-    for length in page.lengths:
-        if is_start:
-            samples += _packet_samples(bytes_at(handle, position, 2))
-        position += length
-        is_start = length < 255
+def _samples_on(handle: BinaryIO, pages: list[_Page]) -> int:
+    """Return the 48 kHz samples in the packets that begin and end on some pages."""
+    samples = pending = 0
+    is_start = True
+    for page in pages:
+        position = page.body
+        for length in page.lengths:
+            if is_start:
+                pending = _packet_samples(bytes_at(handle, position, 2))
+            position += length
+            is_start = length < 255
+            if is_start:
+                samples, pending = samples + pending, 0
     return samples
 
 

@@ -81,7 +81,8 @@ def write_audio(
 def _checked_format(path: Path, subtype: str | None) -> tuple[str, str]:
     suffix = path.suffix.lower()
     format_ = _FORMATS.get(suffix, suffix[1:].upper())
-    if format_ not in sf.available_formats() or format_ == "RAW":
+    # RAW has no header, and SD2 keeps its own in a second file beside the first.
+    if format_ not in sf.available_formats() or format_ in ("RAW", "SD2"):
         raise InputError(
             f"{path}: the suffix {path.suffix!r} is not a format that can be written; "
             "use .wav, .flac, .ogg, .opus, .mp3, .aiff, …"

@@ -326,3 +326,57 @@ def test_more_files_in_a_row_than_anybody_joins(format_, subtype, monkeypatch):
     assert load_audio(data * 5).n_samples == 40
     with pytest.raises(AudioError, match=r"consists of more than \d+ files in a row"):
         load_audio(data * 6)
+
+
+@pytest.mark.parametrize(
+    ("tag", "name"), [(0x161, r"0x0161 \(WMA\)"), (0x2000, r"0x2000 \(AC-3\)"), (0x1234, "0x1234")]
+)
+def test_encoding_of_a_wav_that_is_not_read_is_named(tag, name, chirp):
+    data = bytearray(encode(chirp, "WAV"))
+    data[20:22] = struct.pack("<H", tag)
+    fails(bytes(data), rf"<bytes>: WAV of format {name}, which libsndfile does not read")
+
+
+def test_encoding_of_a_caf_that_is_not_read_is_named(chirp):
+    data = bytearray(encode(chirp, "CAF"))
+    data[28:32] = b"aac "
+    fails(bytes(data), "<bytes>: CAF of format 'aac ', which libsndfile does not read")
+
+
+@pytest.mark.parametrize("format_", ["CAF", "AU", "AIFF", "RF64"])
+def test_half_the_size_in_the_header(format_, chirp):
+    data = bytearray(encode(chirp, format_, "PCM_16"))
+    place, width = {
+        "CAF": (data.find(b"data") + 4, 8),
+        "AU": (8, 4),
+        "AIFF": (data.find(b"SSND") + 4, 4),
+        "RF64": (28, 8),
+    }[format_]
+    order = "little" if format_ == "RF64" else "big"
+    data[place : place + width] = (72_000).to_bytes(width, order)
+    fails(bytes(data), r"its header counts 7\d{4} bytes, and 7\d{4} more bytes follow")
+
+
+@pytest.mark.parametrize("format_", ["CAF", "AU", "WAV"])
+def test_size_of_0_in_the_header(format_, chirp):
+    data = bytearray(encode(chirp, format_, "PCM_16"))
+    place, width = {"CAF": (data.find(b"data") + 4, 8), "AU": (8, 4), "WAV": (40, 4)}[format_]
+    data[place : place + width] = bytes(width)
+    fails(bytes(data), r"its header counts no samples, and 1440\d\d bytes follow")
+
+
+def test_odd_size_that_counts_the_padding(chirp):
+    data = bytearray(encode(chirp, "WAV"))
+    data[40:44] = struct.pack("<I", 144_001)
+    np.testing.assert_array_equal(load_audio(bytes(data)).y, chirp)
+
+
+@pytest.mark.parametrize("change", ["count of 0", "no count"])
+def test_mp3_whose_tag_does_not_count(change, chirp):
+    data = bytearray(encode(chirp, "MP3", bitrate_mode="VARIABLE", compression_level=0.5))
+    tag = tag_of(data)
+    if change == "no count":
+        data[tag + 7] &= 0xFE
+    else:
+        data[tag + 8 : tag + 12] = bytes(4)
+    assert chirp.size <= load_audio(bytes(data)).n_samples <= chirp.size + 3 * 1152

@@ -150,7 +150,7 @@ def test_no_permission(tmp_path, sound):
         write_audio(tmp_path / "a.wav", sound, RATE)
 
 
-@pytest.mark.parametrize("name", ["a", "a.txt", "a.raw", ".wav"])
+@pytest.mark.parametrize("name", ["a", "a.txt", "a.raw", "a.sd2", ".wav"])
 def test_unknown_suffix(name, tmp_path, sound):
     with pytest.raises(InputError, match="is not a format that can be written; use"):
         write_audio(tmp_path / name, sound, RATE)
