@@ -99,4 +99,6 @@ def _score(learner: Any, features: Matrix, labels: Any, train: Any, test: Any) -
 
 
 def _fit(learner: Any, features: Matrix, labels: Any) -> Any:
-    return clone(learner).fit(features, labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # classes of one clip have no covariance
+        return clone(learner).fit(features, labels)
