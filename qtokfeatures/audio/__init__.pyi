@@ -1,6 +1,4 @@
-from .batches import LongClip as LongClip
 from .batches import load_many as load_many
-from .batches import load_or_open as load_or_open
 from .clip import AudioClip as AudioClip
 from .distances import log_mel_distance as log_mel_distance
 from .distances import log_stft_distance as log_stft_distance

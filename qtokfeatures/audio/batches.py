@@ -29,30 +29,7 @@ Channels = Literal["mix", "separate"]
 
 
 class LongClip:
-    """A long clip: iterating reads its blocks, after which its facts are known.
-
-    Parameters
-    ----------
-    audio : path, bytes, …
-        Audio that can be opened repeatedly.
-    source : str
-        Its name in errors and datasets.
-    target_sr : int, optional
-        Rate of the blocks in Hz; the file's own when None.
-    channel : int, optional
-        The one channel to keep; None averages all.
-    max_duration_s : float, optional
-        Longest clip accepted, in seconds.
-    limits : Limits
-        As for other audio.
-    sample_rate : int, default 0
-        Rate of the original in Hz, where it is known before reading.
-
-    Attributes
-    ----------
-    n_samples : int
-        Length of the original; 0 until it has been read.
-    """
+    """A long clip: iterating reads its blocks, and then sets `n_samples` and `sample_rate`."""
 
     def __init__(
         self,
@@ -168,42 +145,7 @@ def load_or_open(
     max_duration_s: float | None = None,
     allow_private: bool | None = None,
 ) -> Iterator[tuple[int, AudioClip | LongClip | AudioError]]:
-    """Load many clips as :func:`load_many` does, but return long ones unread.
-
-    Parameters
-    ----------
-    items : iterable of audio, or array
-        As for :func:`load_many`; so are `sr`, `on_error`, `channels` and `max_duration_s`.
-    sr : int or None
-        Rate in Hz of bare arrays.
-    target_sr : int or None
-        Rate wanted in Hz. None keeps each clip's own.
-    on_error : {"raise", "skip", "warn"}
-        What to do with a clip that cannot be used. Errors while a long clip is read are the
-        caller's.
-    long_s : float
-        Encoded audio of more seconds comes as a `LongClip`, whatever its header promises.
-    channels : {"mix", "separate"}, default "mix"
-        Average channels, or yield each as a clip.
-    max_duration_s : float, optional
-        Longest clip accepted, in seconds. None accepts any length, except two hours from a URL.
-    allow_private : bool, optional
-        Whether a URL may lead to a private address; see :func:`load_audio`.
-
-    Returns
-    -------
-    iterator of (int, AudioClip, LongClip or AudioError)
-        Position in `items` and clip.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from qtokfeatures.audio import load_or_open
-    >>> pair = (np.zeros(8000), 8000)
-    >>> [(_, clip)] = load_or_open([pair], sr=None, target_sr=24_000, on_error="raise", long_s=60)
-    >>> clip.y.shape
-    (24000,)
-    """
+    """Load many clips as :func:`load_many`; encoded audio of more than `long_s` s comes unread."""
     limits = Limits(allow_private=allow_private)
     loader = _Loader(sr, target_sr, channels, max_duration_s, limits, long_s)
     return _loaded(_checked_items(items), loader, _checked_on_error(on_error))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from qtokfeatures.audio import AudioClip, LongClip, load_or_open
-from qtokfeatures.audio.batches import Channels, OnError, promised_s
+from qtokfeatures.audio import AudioClip
+from qtokfeatures.audio.batches import Channels, LongClip, OnError, load_or_open, promised_s
 from qtokfeatures.audio.clip import Samples
 from qtokfeatures.audio.resampling import at_rate
 from qtokfeatures.codecs.batching import encode_blocks, encode_waves

@@ -13,15 +13,8 @@ from sklearn.feature_extraction.text import TfidfTransformer
 
 from qtokfeatures.estimators.base import ClipFeatures, with_short_indices
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.features import (
-    WEIGHTINGS,
-    TokenCounts,
-    count_tokens,
-    join_ngrams,
-    join_weights,
-    merge_codes,
-    weight_counts,
-)
+from qtokfeatures.features import WEIGHTINGS, count_tokens, join_ngrams, merge_codes, weight_counts
+from qtokfeatures.features.counts import TokenCounts, join_weights
 from qtokfeatures.labelled import CodeSequence, schema
 from qtokfeatures.parameters import one_of, optional, whole
 

@@ -1,16 +1,10 @@
 from .binning import merge_codes as merge_codes
 from .counts import WEIGHTINGS as WEIGHTINGS
-from .counts import TokenCounts as TokenCounts
-from .counts import change_probability as change_probability
 from .counts import count_tokens as count_tokens
 from .counts import join_ngrams as join_ngrams
-from .counts import join_weights as join_weights
-from .counts import mean_surprise as mean_surprise
-from .counts import token_bits as token_bits
 from .counts import weight_counts as weight_counts
 from .pooling import BY_LOUDNESS as BY_LOUDNESS
 from .pooling import LOUD_POOLINGS as LOUD_POOLINGS
 from .pooling import POOLINGS as POOLINGS
 from .pooling import SEGMENTED as SEGMENTED
-from .pooling import needs_levels as needs_levels
 from .pooling import pool_frames as pool_frames

@@ -19,27 +19,13 @@ WEIGHTINGS = ("count", "relative", "hellinger")
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """The counts that are not zero, ordered by clip, then by token.
+    """Counts above 0, ordered by clip, then by token; floats where tokens have weights."""
 
-    Parameters
-    ----------
-    clip : ndarray of int64, shape (entry,)
-        Index of the clip.
-    token : ndarray of int64, shape (entry,)
-        The token, ``0 … n_tokens - 1``.
-    count : ndarray of int64, shape (entry,)
-        Occurrences in the clip, at least 1; with weights, float64, their sum.
-    totals : ndarray of int64, shape (clip,)
-        Number of tokens of each clip; with weights, float64, their sum.
-    n_tokens : int
-        Size of the token alphabet.
-    """
-
-    clip: IntArray
-    token: IntArray
-    count: NumberArray
-    totals: NumberArray
-    n_tokens: int
+    clip: IntArray  # index of the clip, (entry,)
+    token: IntArray  # (entry,)
+    count: NumberArray  # occurrences of the token in the clip, (entry,)
+    totals: NumberArray  # tokens of each clip, (clip,)
+    n_tokens: int  # size of the alphabet
 
     def dense(self) -> NumberArray:
         """Spread the counts into an array of shape (clip, token)."""
@@ -155,27 +141,7 @@ def join_ngrams(
 def join_weights(
     weights: npt.ArrayLike, frame_count: npt.ArrayLike, *, ngram: int
 ) -> npt.NDArray[np.float64]:
-    """Weight each run of `ngram` successive tokens by the product of its tokens' weights.
-
-    Parameters
-    ----------
-    weights : array_like of float, shape (frame,)
-        Weight of each token.
-    frame_count : array_like of int, shape (clip,)
-        Frames of each clip.
-    ngram : int
-        Length of a run, at least 1.
-
-    Returns
-    -------
-    ndarray of float64, shape (run,)
-        For the runs of :func:`join_ngrams`, in their order.
-
-    Examples
-    --------
-    >>> join_weights([1.0, 0.5, 0.5, 1.0], [3, 1], ngram=2).tolist()
-    [0.5, 0.25]
-    """
+    """Weights (run,) of the runs of :func:`join_ngrams`: products of their tokens' weights."""
     weights = np.asarray(weights, dtype=np.float64)
     first, _ = _runs(np.asarray(frame_count, dtype=np.int64), ngram)
     return np.asarray(np.prod([weights[first + step] for step in range(ngram)], axis=0))
@@ -265,56 +231,14 @@ def _shares(counts: npt.NDArray[np.int64], totals: npt.ArrayLike) -> npt.NDArray
 
 
 def token_bits(counts: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Return the information of each token in bits, from how often it occurred.
-
-    Minus the base-2 logarithm of its probability by Laplace's rule, which adds one occurrence to
-    each token.
-
-    Parameters
-    ----------
-    counts : array_like of int, shape (codebook, code)
-        Occurrences.
-
-    Returns
-    -------
-    ndarray of float32, shape (codebook, code)
-        Bits; rare tokens have many.
-
-    Examples
-    --------
-    >>> token_bits([[6, 0]]).tolist()
-    [[0.19264507293701172, 3.0]]
-    """
+    """Information of each token in bits (codebook, code), from its count by Laplace's rule."""
     smoothed = np.asarray(counts, dtype=np.float64) + 1
     bits = -np.log2(smoothed / smoothed.sum(axis=1, keepdims=True))
     return np.asarray(bits, dtype=np.float32)
 
 
 def mean_surprise(codes: npt.ArrayLike, bits: npt.ArrayLike) -> float:
-    """Return the mean information of the tokens of a clip.
-
-    Parameters
-    ----------
-    codes : array_like of int, shape (codebook, frame)
-        Codes; those of codebooks that `bits` lacks are left out.
-    bits : array_like of float, shape (codebook, code)
-        Information of each token; see :func:`token_bits`.
-
-    Returns
-    -------
-    float
-        Cross-entropy in bits per token.
-
-    Raises
-    ------
-    InputError
-        If there are fewer codebooks than `bits` has, or no frames.
-
-    Examples
-    --------
-    >>> mean_surprise([[0, 0, 1]], [[1.0, 4.0]])
-    2.0
-    """
+    """Cross-entropy of codes (codebook, frame) in bits per token, given each token's bits."""
     codes, bits = np.asarray(codes), np.asarray(bits)
     if codes.ndim != 2 or len(codes) < len(bits) or not codes.shape[1]:
         raise InputError(
@@ -328,30 +252,7 @@ def mean_surprise(codes: npt.ArrayLike, bits: npt.ArrayLike) -> float:
 def change_probability(
     codes: npt.ArrayLike, changed: Sequence[npt.ArrayLike]
 ) -> npt.NDArray[np.float32]:
-    """Return the share of versions of a clip in which each token differs.
-
-    Parameters
-    ----------
-    codes : array_like of int, shape (codebook, frame)
-        Codes of the unchanged clip.
-    changed : sequence of array_like of int, shape (codebook, frame)
-        Codes of the clip with a small change, at least one.
-
-    Returns
-    -------
-    ndarray of float32, shape (codebook, frame)
-        0 where a token never changes, 1 where it always does.
-
-    Raises
-    ------
-    InputError
-        If there is no version, or one has another shape.
-
-    Examples
-    --------
-    >>> change_probability([[1, 2], [3, 4]], [[[1, 2], [3, 5]], [[1, 2], [7, 5]]]).tolist()
-    [[0.0, 0.0], [0.5, 1.0]]
-    """
+    """Share of versions of a clip in which each token differs, float32 (codebook, frame)."""
     codes = np.asarray(codes)
     versions = [np.asarray(each) for each in changed]
     if not versions or any(each.shape != codes.shape for each in versions):

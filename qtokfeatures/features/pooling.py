@@ -143,23 +143,7 @@ def pool_clips(
 
 
 def needs_levels(pooling: str | Sequence[str]) -> bool:
-    """Return whether a statistic of `pooling` weighs frames by their level.
-
-    Parameters
-    ----------
-    pooling : str or sequence of str
-        One or several of :data:`POOLINGS`, or quantiles.
-
-    Returns
-    -------
-    bool
-        True if :func:`pool_frames` needs `levels` for it.
-
-    Examples
-    --------
-    >>> needs_levels("loudest"), needs_levels(("mean", "std"))
-    (True, False)
-    """
+    """Return whether a statistic of `pooling` weighs frames by their level."""
     return any(name in LOUD_POOLINGS for name in check_pooling(pooling))
 
 

@@ -8,13 +8,12 @@ import soundfile as sf
 
 from qtokfeatures.audio import (
     Excerpt,
-    LongClip,
     find_audio,
     iter_blocks,
     load_audio,
     load_many,
-    load_or_open,
 )
+from qtokfeatures.audio.batches import LongClip, load_or_open
 from qtokfeatures.exceptions import AudioError, InputError
 
 RATE = 8000

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from qtokfeatures.audio import LongClip, load_audio, load_or_open
+from qtokfeatures.audio import load_audio
+from qtokfeatures.audio.batches import LongClip, load_or_open
 from qtokfeatures.codecs import encoding
 from qtokfeatures.codecs.mini import random_mini
 from qtokfeatures.exceptions import AudioError, SkippedClipWarning

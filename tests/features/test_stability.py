@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.features import (
+from qtokfeatures.features.counts import (
     change_probability,
     count_tokens,
     join_ngrams,
