@@ -16,6 +16,7 @@ import xarray as xr
 from qtokfeatures.audio import AudioClip, load_many, log_mel_distance, log_stft_distance, resample
 from qtokfeatures.audio import si_sdr as compute_si_sdr
 from qtokfeatures.audio.batches import item_list
+from qtokfeatures.audio.waveforms import is_array
 from qtokfeatures.evaluation.alignment import align as aligned
 from qtokfeatures.evaluation.alignment import find_common_lag
 from qtokfeatures.evaluation.lag import Lag, find_envelope_lag
@@ -107,8 +108,9 @@ def evaluate(
     Raises
     ------
     InputError
-        If the numbers of references, estimates and ids differ, there is none, or a parameter has a
-        wrong value; with ``on_error="raise"`` also if two lengths differ.
+        If the numbers of references, estimates and ids differ, there is none, an array comes
+        without `sr`, or a parameter has a wrong value; with ``on_error="raise"`` also if two
+        lengths differ.
     AudioError
         If audio cannot be read and ``on_error="raise"``.
     MissingExtraError
@@ -146,7 +148,9 @@ def evaluate(
     one_of("on_error", on_error, ("nan", "raise"))
     names = _checked_metrics(metrics)
     references, estimates = item_list(reference), item_list(estimate)
-    _check_counts(references, estimates, ids)
+    _check_pairs(references, estimates, ids)
+    if sr is None and any(is_array(item) for item in [*references, *estimates]):
+        raise InputError("an array has no sampling rate: pass sr=, or (y, sr) for each clip")
     given: Literal["raise", "skip"] = "raise" if on_error == "raise" else "skip"
     rows = []
     with np.errstate(under="ignore"):  # NumPy's default; very quiet audio underflows
@@ -156,12 +160,12 @@ def evaluate(
             strict=True,
         ):
             results, problem = _scores(names, left, right, align=align, max_lag_s=max_lag_s)
+            unread = isinstance(left, AudioError) or isinstance(right, AudioError)
+            named = problem if unread else f"{left.source}: {problem}"  # AudioErrors name the clip
             if problem and on_error == "raise":
-                raise InputError(f"{left.source}: {problem}")
+                raise InputError(named)
             if problem:
-                warnings.warn(
-                    f"{left.source} is not evaluated: {problem}", SkippedClipWarning, stacklevel=2
-                )
+                warnings.warn(f"not evaluated: {named}", SkippedClipWarning, stacklevel=2)
             known = (0, math.nan) if isinstance(left, AudioError) else (left.sr, left.duration_s)
             rows.append(_Row(left.source, right.source, *known, results))
     return _as_dataset(names, rows, ids)
@@ -351,7 +355,7 @@ def _checked_metrics(metrics: Iterable[str] | None) -> list[str]:
     return names
 
 
-def _check_counts(
+def _check_pairs(
     references: Sequence[Any], estimates: Sequence[Any], ids: Sequence[str] | None
 ) -> None:
     n_ids = len(references) if ids is None else len(ids)
@@ -362,6 +366,8 @@ def _check_counts(
         )
     if not references:
         raise InputError("reference holds no clip; at least one is needed")
+    if isinstance(ids, str) or not all(isinstance(name, str) for name in ids or []):
+        raise InputError(f"ids must be a list of strings, got {ids!r:.100}")
     if ids is not None and len(set(ids)) < len(ids):
         repeated = next(name for name in ids if list(ids).count(name) > 1)
         raise InputError(f"ids must be different, got {repeated!r} more than once")

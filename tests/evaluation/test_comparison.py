@@ -192,7 +192,10 @@ def test_a_missing_package_is_a_reason_or_an_error(monkeypatch, speech):
         ({"max_lag_s": 0}, "max_lag_s must be a number of seconds above 0"),
         ({"on_error": "skip"}, "on_error must be 'nan' or 'raise'"),
         ({"ids": ["a", "b"]}, "1 references, 1 estimates and 2 ids"),
+        ({"ids": "a"}, "ids must be a list of strings, got 'a'"),
+        ({"ids": [3]}, "ids must be a list of strings"),
         ({"sr": -1}, "sr"),
+        ({"sr": None}, "an array has no sampling rate: pass sr="),
     ],
 )
 def test_bad_parameters_are_refused(options, message):
