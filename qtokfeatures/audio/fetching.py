@@ -36,14 +36,15 @@ def fetch(
         on_error.callback(body.close)
         try:
             with _open(url, deadline, _Addresses(source, allow_private)) as response:
-                content_type = response.headers.get_content_type()
+                content_type = _printable(response.headers.get_content_type())
                 _copy(response, body, deadline, max_bytes, source)
         except AudioError:
             raise
         except urllib.error.HTTPError as error:
             error.close()
             raise AudioError(
-                f"{source}: the server answered {error.code} {error.reason}", source=source
+                f"{source}: the server answered {error.code} {_printable(error.reason)}",
+                source=source,
             ) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _unreachable(error, source, timeout_s) from error
@@ -60,6 +61,11 @@ def public_url(url: str) -> str:
         return url
     host = parts.netloc.rpartition("@")[2]
     return urllib.parse.urlunsplit(parts._replace(netloc=host))
+
+
+def _printable(text: object) -> str:
+    """Escape what a server sends for an error message, which a terminal may print."""
+    return str(text)[:200].encode("unicode_escape").decode("ascii")
 
 
 def _unreachable(error: Exception, source: str, timeout_s: float) -> AudioError:
@@ -152,7 +158,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
         target = urllib.parse.urljoin(req.full_url, headers.get("location") or "")
         if urllib.parse.urlsplit(target).scheme not in ("http", "https"):
-            raise self._refused(f"redirects to {target}, which is not http or https")
+            raise self._refused(f"redirects to {_printable(target)}, which is not http or https")
         if sum(getattr(req, "redirect_dict", {}).values()) >= _MAX_REDIRECTS:
             raise self._refused(f"redirects more than {_MAX_REDIRECTS} times")
         known = 307 if code == 308 else code  # the same; Python 3.10 does not know 308

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,10 +66,15 @@ def test_blocks_may_be_written_into(sound):
 
 
 def test_stopping_early_closes_the_file(wav):
+    descriptors = Path("/proc/self/fd")
+    if not descriptors.is_dir():
+        pytest.skip("needs /proc")
+    before = len(list(descriptors.iterdir()))
     blocks = iter_blocks(wav, block_s=0.1)
     next(blocks)
+    assert len(list(descriptors.iterdir())) == before + 1
     blocks.close()
-    wav.unlink()
+    assert len(list(descriptors.iterdir())) == before
 
 
 @pytest.mark.parametrize("block_s", [0, -1, float("nan"), float("inf"), "1", None])

@@ -196,6 +196,12 @@ def test_http_status(code, server):
     fails(server.url("/x"), rf"/x: the server answered {code} \w+")
 
 
+def test_reason_of_a_server_is_escaped(server):
+    server.routes["/x"] = lambda request: request.send_error(404, "\x1b[31mred\x07")
+    error = fails(server.url("/x"), r"answered 404 \\x1b\[31mred\\x07")
+    assert str(error).isprintable()
+
+
 def test_page_instead_of_audio(server):
     server.routes["/x"] = body(b"<html>Please log in</html>" * 20, kind="text/html; charset=utf-8")
     fails(server.url("/x"), "not audio .* the server calls it text/html")
