@@ -241,8 +241,9 @@ class FolderCache(CodeCache):
 
     def clear(self) -> None:
         """Delete every entry."""
-        for file in self.path.glob("??/*.codes"):
-            file.unlink(missing_ok=True)
+        for pattern in ("??/*.codes", "??/.*.tmp", "??/.*.lock"):  # with what killed processes left
+            for file in self.path.glob(pattern):
+                file.unlink(missing_ok=True)
 
     def _file(self, key: str) -> Path:
         return self.path / key[:2] / f"{key}.codes"

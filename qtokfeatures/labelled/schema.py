@@ -107,9 +107,9 @@ def label_names(ds: xr.Dataset) -> list[str]:
 
 
 def check_codes(ds: Any, *, frames_in_order: bool = False) -> None:
-    """Raise SchemaError unless clips and frames belong together; codes are not read.
+    """Raise SchemaError or CodesError unless clips, frames and codes in memory are valid.
 
-    ``frames_in_order=True`` skips the frames, which were checked before.
+    ``frames_in_order=True`` skips the frames and codes, which were checked before.
     """
     if not isinstance(ds, xr.Dataset):
         raise SchemaError(f"expected an xarray.Dataset of codes, got {type(ds).__name__}")
@@ -122,17 +122,24 @@ def check_codes(ds: Any, *, frames_in_order: bool = False) -> None:
     if not frames_in_order:
         for first in range(0, ds.sizes[FRAME], _FRAMES_CHECKED_AT_ONCE):
             _check_frame_order(ds, first)
+        if ds.variables[CODES]._in_memory:  # noqa: SLF001 - lazily opened codes are checked as read
+            _check_code_values(ds)
 
 
 def validate_codes(ds: Any) -> None:
     """Raise SchemaError or CodesError unless everything is valid, ids and codes included."""
     validate_clips(ds)
-    size = CodecSpec.from_attrs(ds.attrs).codebook_size
     counts = ds[FRAME_COUNT].values
     starts = np.repeat(np.cumsum(counts) - counts, counts)
     time = (np.arange(len(starts)) - starts) / float(ds.attrs[SPEC_ATTRS["frame_rate"]])
     if not np.allclose(ds[TIME].values, time, rtol=1e-9, atol=1e-9):
         _refuse_frames(TIME)
+    _check_code_values(ds)
+
+
+def _check_code_values(ds: xr.Dataset) -> None:
+    size = CodecSpec.from_attrs(ds.attrs).codebook_size
+    counts = ds[FRAME_COUNT].values
     check_code_range(ds[CODES].values, size, clip_ids=ds[CLIP].values, frame_count=counts)
 
 

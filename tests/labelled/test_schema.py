@@ -93,6 +93,14 @@ def test_complete_check_names_a_bad_code(codes):
         codes.qtok.validate()
 
 
+@pytest.mark.parametrize("code", [-1, 32, 2048])
+def test_every_use_refuses_codes_that_the_codec_lacks(codes, code):
+    codes["codes"][1, 4] = code
+    for use in (CodeSequence, lambda ds: ds.qtok.counts(), lambda ds: ds.qtok.clip(0)):
+        with pytest.raises(CodesError, match=f"clip 'clip2.wav': code {code} in codebook 1"):
+            use(codes.copy())
+
+
 def test_complete_check_names_a_repeated_id(codes):
     with pytest.raises(SchemaError, match="'clip' must hold unique ids, 'a' occurs 5 times"):
         schema.validate_codes(codes.assign_coords(clip=["a"] * 5))
