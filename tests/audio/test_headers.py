@@ -380,3 +380,11 @@ def test_mp3_whose_tag_does_not_count(change, chirp):
     else:
         data[tag + 8 : tag + 12] = bytes(4)
     assert chirp.size <= load_audio(bytes(data)).n_samples <= chirp.size + 3 * 1152
+
+
+def test_letters_of_a_tag_inside_audio_are_audio(chirp):
+    mp3 = bytearray(encode(chirp, "MP3", bitrate_mode="CONSTANT", compression_level=0.5))
+    size = mp3.index(mp3[:2], 4)
+    place = 30 * size + 21
+    mp3[place : place + 4] = b"Info"
+    assert load_audio(bytes(mp3)).n_samples == chirp.size
