@@ -61,8 +61,12 @@ class SpeechNetwork(nn.Module):
 
     def forward(self, frames: Tensor, counts: Tensor, masked: Tensor | None = None) -> Tensor:
         """Return log-probabilities; ``steps_of(counts)`` steps of each clip are valid."""
-        there = torch.arange(frames.shape[1], device=frames.device) < counts[:, None]
-        x = self._inputs(frames, masked) * there[..., None]
+        return self.log_probs(self.inputs(frames, masked), counts)
+
+    def log_probs(self, x: Tensor, counts: Tensor) -> Tensor:
+        """Return the log-probabilities for :meth:`inputs`."""
+        there = torch.arange(x.shape[1], device=x.device) < counts[:, None]
+        x = x * there[..., None]
         x = self.convolution(x.transpose(1, 2)).transpose(1, 2)
         x = self.drop(F.gelu(self.norm(x)))
         x = self.gru(x, self.steps_of(counts))
@@ -78,7 +82,8 @@ class SpeechNetwork(nn.Module):
         self.mean.copy_(torch.from_numpy(frames.mean(axis=0, dtype=np.float64)))
         self.scale.copy_(torch.from_numpy(np.where(scale > 1e-5, scale, 1.0)))
 
-    def _inputs(self, frames: Tensor, masked: Tensor | None) -> Tensor:
+    def inputs(self, frames: Tensor, masked: Tensor | None = None) -> Tensor:
+        """Return standardised features or embedded tokens, (clip, frame, width)."""
         if not self.config.token_count:
             x = (frames - self.mean) / self.scale
             x = torch.nan_to_num(x)  # padding may be NaN

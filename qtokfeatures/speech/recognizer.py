@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from qtokfeatures.exceptions import InputError, MissingExtraError, NotFittedError
 from qtokfeatures.parameters import number, optional, share, whole
-from qtokfeatures.speech.alignment import Targets, align_symbols, check_lengths, label_spans
+from qtokfeatures.speech.alignment import Targets, check_lengths, label_spans, symbol_spans
 from qtokfeatures.speech.decoding import LogProbs, Prefix, WordScorer, log_probs_of, spell
 from qtokfeatures.speech.frame_batch import IDENTITY, FrameBatch, as_frame_batch
 from qtokfeatures.speech.network import NetworkConfig
@@ -248,8 +248,8 @@ class CTCRecognizer(BaseEstimator):
         xarray.Dataset
             ``start`` and ``end`` (symbol) in seconds from the start of the clip, or in frames if
             the frame rate is unknown; coordinates ``symbol``, ``clip`` and ``clip_index`` (symbol).
-            CTC emits a symbol where it is recognised, which may be later and shorter than the
-            symbol itself.
+            A symbol extends over the frames that its probability depends on, without those of
+            its neighbours. With words, the edges deviate by about 0.1 s (``docs/robustness.md``).
         """
         batch = self._checked(X)
         stride = self.network_.config.stride
@@ -259,12 +259,10 @@ class CTCRecognizer(BaseEstimator):
         else:
             targets = _encoded(self.alphabet_, check_transcripts(y, batch.names), batch)
             check_lengths(batch, targets, unit=self.unit, stride=stride)
-        pairs = zip(log_probs, targets, strict=True)
         return label_spans(
-            [align_symbols(probs, symbols) for probs, symbols in pairs],
+            symbol_spans(self.network_, batch, log_probs, targets),
             [[self.alphabet_.symbols[k - 1] for k in target] for target in targets],
             clips=batch.names,
-            stride=stride,
             frame_rate=batch.frame_rate,
         )
 

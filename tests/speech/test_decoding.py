@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.speech.alignment import align_symbols, steps_needed
+from qtokfeatures.speech.alignment import _cuts, _extents, align_symbols, steps_needed
 from qtokfeatures.speech.decoding import WordScorer, beam_search, best_path
 from qtokfeatures.speech.ngram import NGram
 from qtokfeatures.speech.symbols import Alphabet, split
@@ -108,6 +108,38 @@ def test_an_alignment_is_the_most_probable_path(seed: int, n_steps: int, wanted:
         path[start:end] = symbol
     assert spelled(tuple(path.tolist())) == tuple(wanted)
     assert sum(probs[t, k] for t, k in enumerate(path)) == pytest.approx(best)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10_000), st.integers(1, 4), st.integers(0, 5))
+def test_extents_are_in_order_and_hold_the_most_weight(seed: int, count: int, more: int) -> None:
+    n_frames = count + more
+    weights = np.random.default_rng(seed).exponential(size=(count, n_frames)) ** 3
+    spans = _extents(weights)
+    assert (spans[:, 0] < spans[:, 1]).all()
+    assert (spans[1:, 0] >= spans[:-1, 1]).all()
+    assert spans[0, 0] >= 0
+    assert spans[-1, 1] <= n_frames
+    mass = np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
+    cuts = _cuts(mass)
+    padded = np.pad(mass, ((0, 0), (1, 0)))
+
+    def held(edges: tuple[int, ...]) -> float:
+        return sum(
+            padded[k, z] - padded[k, a] for k, (a, z) in enumerate(itertools.pairwise(edges))
+        )
+
+    every = [
+        held((0, *inner, n_frames))
+        for inner in itertools.combinations(range(1, n_frames), count - 1)
+    ]
+    assert held(tuple(cuts)) == pytest.approx(max(every))
+
+
+def test_extents_end_where_the_weights_do() -> None:
+    weights = np.array([[0, 1, 5, 5, 1, 0, 0, 0, 0], [0, 0, 0, 0.0, 0, 4, 4, 4, 0]])
+    assert _extents(weights).tolist() == [[1, 5], [5, 8]]
+    assert _extents(np.zeros((2, 3))).shape == (2, 2)
 
 
 class TestNGram:

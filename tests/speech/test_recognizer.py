@@ -34,6 +34,12 @@ def padded(frames: list[np.ndarray], **attrs: object) -> xr.DataArray:
     return xr.DataArray(values, dims=("clip", "frame", "feature"), coords=coords, attrs=attrs)
 
 
+def words_of(frames: np.ndarray) -> np.ndarray:
+    """Return first frame and end of each word of :func:`say`, (word, 2)."""
+    spoken = np.pad(frames.max(axis=1) > 1.5, 1).astype(int)
+    return np.stack([np.flatnonzero(np.diff(spoken) == step) for step in (1, -1)], axis=1)
+
+
 def changed(fitted: CTCRecognizer, **params: object) -> CTCRecognizer:
     """Return the same fitted recogniser with other parameters."""
     return copy.copy(fitted).set_params(**params)
@@ -167,8 +173,28 @@ class TestAlignment:
         for (start, end), times in zip(
             zip(ds.start.values, ds.end.values, strict=True), spoken, strict=True
         ):
-            assert start < times[-1] + 0.04
-            assert end > times[0]
+            assert abs(start - times[0]) <= 0.12
+            assert abs(end - times[-1] - 0.04) <= 0.12
+
+    @pytest.mark.parametrize("stride", [1, 2])
+    def test_alignments_overlap_the_words(self, speech, unheard, quick, stride: int) -> None:
+        frames, said = unheard
+        ds = quick.set_params(stride=stride).fit(*speech).predict_alignment(frames, said)
+        spoken = np.concatenate([words_of(each) for each in frames])
+        shared = np.minimum(ds.end, spoken[:, 1]) - np.maximum(ds.start, spoken[:, 0])
+        joint = np.maximum(ds.end, spoken[:, 1]) - np.minimum(ds.start, spoken[:, 0])
+        assert (shared / joint).mean() > 0.6
+        middles = (ds.start + ds.end).values / 2
+        assert ((spoken[:, 0] <= middles) & (middles <= spoken[:, 1])).mean() > 0.95
+
+    def test_alignments_end_with_the_clip(self, fitted) -> None:
+        """A word that is cut off ends in the clip's last frame, not after it."""
+        frames = say("one", 3)[:8]
+        ds = fitted.predict_alignment([frames], ["one"])
+        assert 0 <= ds.start.item() < ds.end.item() <= len(frames)
+
+    def test_nothing_said_has_no_times(self, fitted) -> None:
+        assert fitted.predict_alignment([np.zeros((5, 4), np.float32)]).sizes["symbol"] == 0
 
     def test_times_are_those_of_the_stride_it_was_fitted_with(self, fitted) -> None:
         before = fitted.predict_alignment([say("two one")])
