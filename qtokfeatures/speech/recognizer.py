@@ -248,8 +248,8 @@ class CTCRecognizer(BaseEstimator):
         xarray.Dataset
             ``start`` and ``end`` (symbol) in seconds from the start of the clip, or in frames if
             the frame rate is unknown; coordinates ``symbol``, ``clip`` and ``clip_index`` (symbol).
-            A symbol extends over the frames that its probability depends on, without those of
-            its neighbours. With words, the edges deviate by about 0.1 s (``docs/robustness.md``).
+            A symbol extends over the frames that its probability depends on. Edges of words
+            deviate by 0.1 to 0.2 s (``docs/robustness.md``).
         """
         batch = self._checked(X)
         stride = self.network_.config.stride
