@@ -388,3 +388,11 @@ def test_letters_of_a_tag_inside_audio_are_audio(chirp):
     place = 30 * size + 21
     mp3[place : place + 4] = b"Info"
     assert load_audio(bytes(mp3)).n_samples == chirp.size
+
+
+def test_large_flac_that_grows_is_looked_through_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(flac, "_LARGE", 0)
+    path, data = tmp_path / "a.flac", encode(np.zeros(4800), "FLAC")
+    for count in (1, 2, 3):
+        path.write_bytes(data * count)
+        assert [load_audio(path).n_samples for _ in range(2)] == [4800 * count] * 2
