@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,7 +12,13 @@ import numpy.typing as npt
 
 from qtokfeatures.rendering import midi
 from qtokfeatures.rendering.midi import Score
-from qtokfeatures.rendering.tools import FLUID, SAMPLE_RATE, Soundfont, synthesise
+from qtokfeatures.rendering.tools import (
+    FLUID,
+    SAMPLE_RATE,
+    Soundfont,
+    installed_soundfonts,
+    synthesise,
+)
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -90,6 +97,30 @@ class ScoreBatch:
         for name, start_s, end_s in self._cuts:
             start, end = (round(time_s * SAMPLE_RATE) for time_s in (start_s, end_s))
             yield name, _faded(y[start:end])
+
+
+def render_programs(
+    fill: Callable[[ScoreBatch, int, float, np.random.Generator], None],
+    programs: Sequence[int],
+    *,
+    minutes: float,
+    seed: tuple[int, int],
+    part: tuple[int, int],
+    largest_room: float,
+) -> Iterator[Rendered]:
+    """Render each program of every soundfont, about equally long, as `fill` writes it.
+
+    ``part=(i, n)`` renders every n-th of them from the i-th on, for n processes.
+    """
+    plan = list(product(enumerate(installed_soundfonts()), programs))
+    for (number, soundfont), program in plan[part[0] :: part[1]]:
+        rng = np.random.default_rng((*seed, program, number))
+        room = float(rng.uniform(0.1, largest_room))
+        batch = ScoreBatch(reverb_room=room, soundfont=soundfont)
+        fill(batch, program, minutes * 60 / len(plan), rng)
+        for name, y in batch.clips():
+            name, y = f"{soundfont.name}_{name}", at_level(y, rng)
+            yield Rendered(name, "instrument", y, soundfont.licence, soundfont.source)
 
 
 def at_level(y: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import product
 from typing import Final
 
 import numpy as np
 
 from qtokfeatures.rendering import midi
-from qtokfeatures.rendering.clips import Rendered, ScoreBatch, at_level
+from qtokfeatures.rendering.clips import Rendered, ScoreBatch, render_programs
 from qtokfeatures.rendering.midi import DRUM_CHANNEL, Score
-from qtokfeatures.rendering.tools import installed_soundfonts
 
 # Kits of the soundfonts, by program number on the drum channel.
 KITS: Final = {
@@ -47,19 +45,9 @@ def render_drums(
     *, minutes: float, seed: int = 0, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Rendered]:
     """Render hits and grooves of every kit of every soundfont, about equally long each."""
-    batches = list(product(enumerate(installed_soundfonts()), KITS))
-    for (number, soundfont), kit in batches[part[0] :: part[1]]:
-        rng = np.random.default_rng((seed, 2, kit, number))
-        batch = ScoreBatch(reverb_room=float(rng.uniform(0.1, 0.7)), soundfont=soundfont)
-        _fill(batch, kit, minutes * 60 / len(batches), rng)
-        for name, y in batch.clips():
-            yield Rendered(
-                f"{soundfont.name}_{name}",
-                "instrument",
-                at_level(y, rng),
-                soundfont.licence,
-                soundfont.source,
-            )
+    return render_programs(
+        _fill, list(KITS), minutes=minutes, seed=(seed, 2), part=part, largest_room=0.7
+    )
 
 
 def write_groove(

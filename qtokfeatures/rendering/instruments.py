@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import product
 from typing import Final
 
 import numpy as np
 
 from qtokfeatures.rendering import midi
-from qtokfeatures.rendering.clips import Rendered, ScoreBatch, at_level
+from qtokfeatures.rendering.clips import Rendered, ScoreBatch, render_programs
 from qtokfeatures.rendering.midi import Score
-from qtokfeatures.rendering.tools import installed_soundfonts
 
 N_PROGRAMS: Final = 128
 
@@ -73,23 +71,10 @@ Take = Callable[[Score, float, int, np.random.Generator], float]
 def render_instruments(
     *, minutes: float, seed: int = 0, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Rendered]:
-    """Render all 128 programs of every soundfont, about equally long each.
-
-    ``part=(i, n)`` renders every n-th program from the i-th on, for n processes.
-    """
-    batches = list(product(enumerate(installed_soundfonts()), range(N_PROGRAMS)))
-    for (number, soundfont), program in batches[part[0] :: part[1]]:
-        rng = np.random.default_rng((seed, 1, program, number))
-        batch = ScoreBatch(reverb_room=float(rng.uniform(0.1, 0.8)), soundfont=soundfont)
-        _fill(batch, program, minutes * 60 / len(batches), rng)
-        for name, y in batch.clips():
-            yield Rendered(
-                f"{soundfont.name}_{name}",
-                "instrument",
-                at_level(y, rng),
-                soundfont.licence,
-                soundfont.source,
-            )
+    """Render all 128 programs of every soundfont, about equally long each."""
+    return render_programs(
+        _fill, range(N_PROGRAMS), minutes=minutes, seed=(seed, 1), part=part, largest_room=0.8
+    )
 
 
 def pitch_range(program: int) -> tuple[int, int]:

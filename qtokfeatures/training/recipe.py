@@ -13,6 +13,8 @@ STAGES = ("plain", "magnitude", "waveform", "adversarial", "anneal")
 # Stages that train codebook 0 and the network before it.
 SEMANTIC_STAGES = ("plain", "magnitude", "waveform")
 
+_LR = dict(zip(STAGES, (8e-4, 8e-4, 8e-4, 5e-4, 3e-4), strict=True))
+_LR_FLOOR = dict(zip(STAGES, (1.0, 0.5, 0.6, 0.05, 0.02), strict=True))
 KIND_WEIGHTS = {
     "speech": 0.55,
     "instrument": 0.15,
@@ -94,24 +96,8 @@ class Recipe:
     waveform_steps: int = 5000
     adversarial_steps: int = 10_000
     anneal_steps: int = 3000
-    lr: dict[str, float] = field(
-        default_factory=lambda: {
-            "plain": 8e-4,
-            "magnitude": 8e-4,
-            "waveform": 8e-4,
-            "adversarial": 5e-4,
-            "anneal": 3e-4,
-        }
-    )
-    lr_floor: dict[str, float] = field(
-        default_factory=lambda: {
-            "plain": 1.0,
-            "magnitude": 0.5,
-            "waveform": 0.6,
-            "adversarial": 0.05,
-            "anneal": 0.02,
-        }
-    )
+    lr: dict[str, float] = field(default_factory=lambda: dict(_LR))
+    lr_floor: dict[str, float] = field(default_factory=lambda: dict(_LR_FLOOR))
     skip_lr_scale: float = 0.03
     discriminator_lr: float = 3e-4
     adversarial_pull: float = 0.4
