@@ -179,7 +179,10 @@ def roundtrip(
 def features(
     files: SoundsOrCodes,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="Table to write: .csv or .nc.")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Table to write: .csv, .nc or .parquet."
+        ),
     ],
     features: Features = "histogram",
     codebooks: Codebooks = None,

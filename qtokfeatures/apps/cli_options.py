@@ -9,7 +9,10 @@ import typer
 
 Sounds = Annotated[
     list[str],
-    typer.Argument(metavar="FILES...", help="Audio files, folders (searched), patterns or URLs."),
+    typer.Argument(
+        metavar="FILES...",
+        help="Audio files, folders (searched), patterns or URLs; a.wav#t=1,2 is an excerpt.",
+    ),
 ]
 SoundsOrCodes = Annotated[
     list[str],

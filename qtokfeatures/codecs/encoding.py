@@ -40,6 +40,8 @@ def encode_items(
     """Load, encode and label `items`; see :meth:`Codec.encode_many`."""
     ids = _checked_ids(ids, items)
     store = resolve_cache(cache)
+    if refine:
+        codec.start_refining()  # raises, before anything is read, if the codec cannot
     shown = bool(progress) and not callable(progress)
     total = sum(map(promised_s, items)) if shown and isinstance(items, Sequence) else None
     with progress_bar("encode", total=total or None, shown=shown, unit="s") as advance:

@@ -175,10 +175,11 @@ def speed_text(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def warm_up(codec: Codec) -> None:
-    """Let a codec do its first, slower run before it is timed."""
+def warm_up(codec: Codec, *, refine: int = 0) -> None:
+    """Let a codec do its first, slower run before it is timed; raise if it cannot refine."""
     silence = np.zeros(codec.spec.hop_length, dtype=np.float32)
-    codec.decode(codec.encode(silence, sr=codec.spec.sample_rate))
+    steps = min(refine, 1)
+    codec.decode(codec.encode(silence, sr=codec.spec.sample_rate, refine=steps))
 
 
 def _timed(work: Callable[[], Result]) -> tuple[Result, float]:

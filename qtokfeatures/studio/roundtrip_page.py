@@ -127,7 +127,7 @@ def roundtrip_files(
     refuse_to_overwrite([page_path, *(path for each in targets for path in each.values())], sounds)
     opened = open_codec(codec, device)
     check_codebooks(codebooks, opened.spec.n_codebooks)
-    warm_up(opened)
+    warm_up(opened, refine=refine)
     done, pictures = [], []
     work = list(zip(sounds, targets, strict=True))
     for sound, paths in with_progress(work, "encode and decode", on_progress or ignore_progress):
