@@ -10,10 +10,8 @@ from .clustering import Clustering as Clustering
 from .clustering import SilhouetteKMeans as SilhouetteKMeans
 from .clustering import find_clusters as find_clusters
 from .clustering import make_clustering_pipeline as make_clustering_pipeline
-from .clustering import rank_clusters as rank_clusters
 from .manifest import Manifest as Manifest
 from .manifest import Recording as Recording
-from .manifest import default_group as default_group
 from .manifest import folder_manifest as folder_manifest
 from .manifest import read_manifest as read_manifest
 from .prototypes import Prototype as Prototype

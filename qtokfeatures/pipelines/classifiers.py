@@ -9,6 +9,7 @@ from sklearn.svm import SVC
 
 from qtokfeatures.estimators import CodeEmbedding, Pipeline, QTokenizer, TokenHistogram
 from qtokfeatures.features import BY_LOUDNESS
+from qtokfeatures.parameters import one_of, whole
 from qtokfeatures.pipelines.calibrated import GroupCalibratedClassifier
 
 
@@ -52,6 +53,11 @@ def make_label_classifier(
         ``pipe.fit(files, labels, classifier__groups=instruments)`` to calibrate the probabilities
         on held-out instruments, speakers or tracks.
 
+    Raises
+    ------
+    InputError
+        If `method` or `n_splits` is invalid.
+
     See Also
     --------
     qtokfeatures.pipelines.validate_groups : Accuracy on new groups.
@@ -67,6 +73,8 @@ def make_label_classifier(
     >>> pipe.predict_proba(files).shape
     (8, 2)
     """
+    one_of("method", method, ("sigmoid", "isotonic"))
+    whole("n_splits", n_splits, at_least=2)
     steps: list[Any] = [
         ("qtokenizer", QTokenizer(codec, features=features, cache=cache, device=device))
     ]

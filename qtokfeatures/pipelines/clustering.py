@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from qtokfeatures.estimators import Pipeline, QTokenizer
 from qtokfeatures.estimators.inputs import clip_count
 from qtokfeatures.exceptions import InputError, MissingExtraError
+from qtokfeatures.parameters import one_of, optional, whole
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -47,8 +48,10 @@ class Clustering:
 
     Examples
     --------
-    >>> rank_clusters([7, 7, 2, -1], [[0.0], [2.0], [5.0], [9.0]]).n_clusters
-    2
+    >>> import numpy as np
+    >>> found = Clustering(np.array([0, 0, 1]), np.array([1.0, 0.5, 0.0]), np.eye(3), (4, 2))
+    >>> found.n_clusters, found.nearest(0), found.most_typical()
+    (2, [1, 0], [1, 2])
     """
 
     labels: npt.NDArray[np.int64]
@@ -137,7 +140,7 @@ def make_clustering_pipeline(
     Raises
     ------
     InputError
-        If `method` or `reduce` is unknown, or `n_clusters` is given to HDBSCAN.
+        If a parameter is invalid, or `n_clusters` is given to HDBSCAN.
     MissingExtraError
         If `reduce` is "umap" and UMAP is not installed.
 
@@ -206,25 +209,7 @@ def find_clusters(pipe: Pipeline, X: Any) -> Clustering:
 
 
 def rank_clusters(fitted: npt.ArrayLike, space: npt.ArrayLike) -> Clustering:
-    """Number clusters by size and measure the distance of each clip to its centre.
-
-    Parameters
-    ----------
-    fitted : array_like of int, shape (clip,)
-        Labels of a clustering estimator. Negative labels mean no cluster.
-    space : array_like, shape (clip, dimension)
-        Coordinates of the clips.
-
-    Returns
-    -------
-    Clustering
-        Cluster 0 is the largest.
-
-    Examples
-    --------
-    >>> rank_clusters([7, 7, 2, -1], [[0.0], [2.0], [5.0], [9.0]]).labels.tolist()
-    [0, 0, 1, -1]
-    """
+    """Number clusters by size and measure the distance of each clip to its centre."""
     given, table = np.asarray(fitted), np.asarray(space, dtype=np.float64)
     names, sizes = np.unique(given[given >= 0], return_counts=True)
     ranked = names[np.argsort(-sizes, kind="stable")]
@@ -249,6 +234,9 @@ def _check_count(clusterer: Any, n_clips: int | None) -> None:
 
 
 def _clusterer(method: str, n_clusters: int | None, min_cluster_size: int, seed: int) -> Any:
+    one_of("method", method, METHODS)
+    optional(whole, "n_clusters", n_clusters, at_least=1)
+    whole("min_cluster_size", min_cluster_size, at_least=2)
     if method == "hdbscan":
         if n_clusters is not None:
             raise InputError(
@@ -256,17 +244,15 @@ def _clusterer(method: str, n_clusters: int | None, min_cluster_size: int, seed:
                 "use method='kmeans', or min_cluster_size"
             )
         return HDBSCAN(min_cluster_size=min_cluster_size, copy=True)
-    if method != "kmeans":
-        raise InputError(f"method must be one of {', '.join(METHODS)}; got {method!r}")
     if n_clusters is None:
         return SilhouetteKMeans(random_state=seed)
     return KMeans(n_clusters, n_init=10, random_state=seed)
 
 
 def _reduction(reduce: str, n_components: int | None, seed: int) -> Any:
-    if reduce not in REDUCTIONS:
-        raise InputError(f"reduce must be None or one of {', '.join(REDUCTIONS)}; got {reduce!r}")
-    components = _COMPONENTS[reduce] if n_components is None else n_components
+    one_of("reduce", reduce, (None, *REDUCTIONS))
+    chosen = optional(whole, "n_components", n_components, at_least=1)
+    components = _COMPONENTS[reduce] if chosen is None else chosen
     if reduce == "svd":
         return TruncatedSVD(components, random_state=seed)
     try:

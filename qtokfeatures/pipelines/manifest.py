@@ -116,25 +116,7 @@ def manifest_columns(path: str | PathLike[str]) -> list[str]:
 
 
 def default_group(path: str | PathLike[str]) -> str | None:
-    r"""Return the column of a manifest that contains groups, judged by its name.
-
-    Parameters
-    ----------
-    path : str or path
-        CSV file with a header.
-
-    Returns
-    -------
-    str or None
-        First of "instance", "speaker", "track", "title", "composer" and "group" that is present.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> _ = Path("songs.csv").write_text("path,label,speaker\n")
-    >>> default_group("songs.csv")
-    'speaker'
-    """
+    """Return the first of :data:`GROUP_COLUMNS` that a manifest has, or None."""
     columns = manifest_columns(path)
     return next((name for name in GROUP_COLUMNS if name in columns), None)
 

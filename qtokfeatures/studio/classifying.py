@@ -327,8 +327,7 @@ def _check_groups(listed: Manifest, group: str, *, folds: int, seed: int) -> Non
 
 
 def _group_column(manifest: Path, group: str | None) -> str | None:
-    from qtokfeatures.pipelines import default_group
-    from qtokfeatures.pipelines.manifest import GROUP_COLUMNS, manifest_columns
+    from qtokfeatures.pipelines.manifest import GROUP_COLUMNS, default_group, manifest_columns
 
     if group == NO_GROUP:
         return None

@@ -197,7 +197,7 @@ def test_validation_predicts_each_clip_once(pipe, codes, labels, groups) -> None
 
 
 def test_validation_shows_when_only_the_instrument_was_learnt(paper, codes, labels, groups) -> None:
-    """Labels that belong to instruments, not to what is heard, do not carry over to new ones."""
+    """Labels that belong to instruments, not to sounds, do not carry over to new ones."""
     by_instrument = {name: ["a", "b"][i % 2] for i, name in enumerate(np.unique(groups))}
     arbitrary = np.array([by_instrument[name] for name in groups])
     found = validate_groups(make_label_classifier(paper), codes, arbitrary, groups)
@@ -210,6 +210,12 @@ def test_validation_does_not_warn_of_what_it_does_itself(pipe, codes, labels, gr
     with warnings.catch_warnings():
         warnings.simplefilter("error", SmallClassWarning)
         validate_groups(pipe, codes, labels, two)
+
+
+@pytest.mark.parametrize("wrong", [{"method": "platt"}, {"n_splits": 1}, {"n_splits": "5"}])
+def test_parameters_are_checked_before_anything_is_encoded(wrong: dict) -> None:
+    with pytest.raises(InputError, match=f"{next(iter(wrong))} must be"):
+        make_label_classifier(**wrong)
 
 
 def test_a_scaler_stands_behind_all_but_histograms(paper) -> None:
@@ -241,7 +247,7 @@ def test_the_planted_tokens_are_found(pipe, codes, labels, groups) -> None:
     assert all(one.share_here > 0.3 > one.share_elsewhere for one in first.values())
 
 
-def test_a_telling_token_is_where_it_is_said_to_be(pipe, codes, labels, groups) -> None:
+def test_a_characteristic_token_is_where_it_is_said_to_be(pipe, codes, labels, groups) -> None:
     pipe.fit(codes, labels)
     ids = codes.dataset["clip"].values.tolist()
     found = characteristic_tokens(pipe, codes, labels, groups, per_class=2, n_examples=4)

@@ -12,9 +12,9 @@ from qtokfeatures.pipelines import (
     SilhouetteKMeans,
     find_clusters,
     make_clustering_pipeline,
-    rank_clusters,
     sonify_medoid,
 )
+from qtokfeatures.pipelines.clustering import rank_clusters
 
 BLOBS = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], [5, 4, 3], axis=0)
 BLOBS += np.random.default_rng(0).normal(0, 0.3, BLOBS.shape)
@@ -76,8 +76,12 @@ def test_hdbscan_calls_what_is_alone_noise(paper, codes) -> None:
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"method": "gmm"}, "kmeans, hdbscan; got 'gmm'"),
-        ({"reduce": "tsne"}, "svd, umap; got 'tsne'"),
+        ({"method": "gmm"}, "'kmeans' or 'hdbscan', got 'gmm'"),
+        ({"reduce": "tsne"}, "'svd' or 'umap', got 'tsne'"),
+        ({"n_clusters": 0}, "n_clusters must be None or a whole number of at least 1, got 0"),
+        ({"n_clusters": 2.5}, "n_clusters must be None or a whole number"),
+        ({"min_cluster_size": 1}, "min_cluster_size must be a whole number of at least 2"),
+        ({"reduce": "svd", "n_components": 0}, "n_components must be None or a whole number"),
         ({"method": "hdbscan", "n_clusters": 3}, "determines the number of clusters itself"),
     ],
 )

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from qtokfeatures.exceptions import InputError
-from qtokfeatures.pipelines import default_group, folder_manifest, read_manifest
+from qtokfeatures.pipelines import folder_manifest, read_manifest
+from qtokfeatures.pipelines.manifest import default_group
 
 
 @pytest.fixture
