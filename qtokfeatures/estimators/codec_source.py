@@ -84,9 +84,7 @@ def _find_referenced(reference: CodecReference, device: str) -> Codec:
 
 
 def _load(name: str, revision: str | None, device: str) -> Codec:
-    from qtokfeatures.codecs.devices import resolve_device
-
-    return _load_onto(name, revision, str(resolve_device(device)), _files_at(name))
+    return _load_onto(name, revision, _resolved(device), _files_at(name))
 
 
 @lru_cache(maxsize=_LOADED_AT_ONCE)
@@ -94,6 +92,13 @@ def _load_onto(name: str, revision: str | None, device: str, files: Files) -> Co
     from qtokfeatures.codecs import load_codec
 
     return load_codec(name, revision=revision, device=device)
+
+
+@lru_cache
+def _resolved(device: str) -> str:
+    from qtokfeatures.codecs.devices import resolve_device
+
+    return str(resolve_device(device))
 
 
 def _files_at(name: str) -> Files:

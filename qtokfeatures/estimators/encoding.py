@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from qtokfeatures.audio import AudioClip, load_many
 from qtokfeatures.audio.resampling import at_rate
 from qtokfeatures.estimators.base import with_short_indices
 from qtokfeatures.exceptions import AudioError, InputError
-from qtokfeatures.labelled import build_codes, feature_array, schema
+from qtokfeatures.labelled import CodeSequence, build_codes, feature_array, schema
 from qtokfeatures.labelled.entry_locks import MAX_LOCKS, EntryLocks
 from qtokfeatures.labelled.features import storable
 from qtokfeatures.labelled.labels import missing_like
@@ -41,6 +42,11 @@ class EncodedClips:
     clip_ids: list[str]
     sources: list[str]
     errors: dict[int, AudioError] = field(default_factory=dict)
+
+    @cached_property
+    def sequence(self) -> CodeSequence:
+        """The codes as scikit-learn's samples, checked once."""
+        return CodeSequence(self.dataset)
 
     @classmethod
     def of_codes(cls, ds: xr.Dataset) -> EncodedClips:

@@ -13,7 +13,6 @@ from qtokfeatures.estimators.base import CodeTransformer
 from qtokfeatures.estimators.embedding import embedding_dim
 from qtokfeatures.labelled import CodeSequence, schema
 from qtokfeatures.labelled.features import storable
-from qtokfeatures.labelled.views import clip_coords
 
 if TYPE_CHECKING:
     from qtokfeatures.labelled import CodecSpec
@@ -104,7 +103,7 @@ class FrameFeatures(CodeTransformer):
         padded = np.full((*there.shape, values.shape[1]), np.nan, dtype=np.float32)
         padded[there] = values
         time = xr.Variable(schema.FRAME, np.arange(longest) / self.spec_.frame_rate)
-        coords = {**clip_coords(ds), schema.TIME: time}
+        coords = {**schema.clip_coords(ds), schema.TIME: time}
         return self._labelled(padded, (schema.CLIP, schema.FRAME, schema.FEATURE), coords)
 
     def _labelled(

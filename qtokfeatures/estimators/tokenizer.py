@@ -28,7 +28,7 @@ from qtokfeatures.estimators.inputs import (
 from qtokfeatures.estimators.presets import feature_transformer
 from qtokfeatures.estimators.resynthesis import Sonified, sounds_of_features
 from qtokfeatures.exceptions import InputError, SkippedClipWarning
-from qtokfeatures.labelled import CodeSequence, as_code_sequence, resolve_cache
+from qtokfeatures.labelled import as_code_sequence, resolve_cache
 from qtokfeatures.parameters import number, one_of
 
 if TYPE_CHECKING:
@@ -394,13 +394,13 @@ class QTokenizer(TransformerMixin, CodecHolder):
         features = feature_transformer(self.features, codec, encoded.dataset.sizes["codebook"])
         if y is not None:
             y = check_labels(y, len(encoded.clip_ids))[encoded.kept]
-        self.features_ = features.fit(CodeSequence(encoded.dataset), y)
+        self.features_ = features.fit(encoded.sequence, y)
         self.spec_ = codec.spec
         self.bank_ = FrameBank.of_codes(encoded.dataset, rows=encoded.kept, y=y)
         note_table_width(self, X)
 
     def _features(self, encoded: EncodedClips) -> Any:
-        values = self.features_.transform(CodeSequence(encoded.dataset))
+        values = self.features_.transform(encoded.sequence)
         labelled = label_rows(values, encoded.dataset, self.features_)
         return fill_missing_rows(labelled, encoded)
 

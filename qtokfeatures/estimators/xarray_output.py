@@ -24,7 +24,6 @@ from qtokfeatures.estimators.feature_table import (
 from qtokfeatures.exceptions import UnsupportedVersionError
 from qtokfeatures.labelled import CodeSequence, schema
 from qtokfeatures.labelled.labels import text_array
-from qtokfeatures.labelled.views import clip_coords
 
 # What set_output(transform=…) accepts once the adapter is registered.
 XARRAY = "xarray"
@@ -196,7 +195,7 @@ def _rows(X: Any) -> tuple[str, Any, dict[str, Any]] | None:
     if isinstance(X, CodeSequence):
         X = X.dataset
     if isinstance(X, xr.Dataset) and schema.CLIP in X.dims:
-        return schema.CLIP, clip_coords(X), {}
+        return schema.CLIP, schema.clip_coords(X), {}
     if isinstance(X, (pd.DataFrame, pd.Series)) and not isinstance(X.index, pd.RangeIndex):
         return schema.CLIP, {schema.CLIP: xr.Variable(schema.CLIP, text_array(X.index))}, {}
     return None

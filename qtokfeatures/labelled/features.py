@@ -15,7 +15,6 @@ from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.labels import text_array
 from qtokfeatures.labelled.sequence import CodeSequence
 from qtokfeatures.labelled.spec import SPEC_ATTRS
-from qtokfeatures.labelled.views import clip_coords
 
 
 def feature_array(
@@ -90,7 +89,7 @@ def _clips(
     if isinstance(ds_or_clips, CodeSequence):
         ds = ds_or_clips.dataset
         attrs = {name: ds.attrs[name] for name in SPEC_ATTRS.values()}
-        return clip_coords(ds), attrs
+        return schema.clip_coords(ds), attrs
     return {schema.CLIP: xr.Variable((schema.CLIP,), text_array(ds_or_clips))}, {}
 
 

@@ -106,6 +106,16 @@ def label_names(ds: xr.Dataset) -> list[str]:
     ]
 
 
+def clip_coords(ds: xr.Dataset) -> dict[str, xr.Variable]:
+    """Return every variable (clip,), as coordinates of another array of the same clips."""
+    names = [CLIP, *(name for name in ds.variables if name != CLIP)]
+    return {
+        str(name): ds.variables[name].to_base_variable()
+        for name in names
+        if ds.variables[name].dims == (CLIP,) and name != CLIP_NUMBER
+    }
+
+
 def check_codes(ds: Any, *, frames_in_order: bool = False) -> None:
     """Raise SchemaError or CodesError unless clips, frames and codes in memory are valid.
 

@@ -16,16 +16,6 @@ from qtokfeatures.labelled.spec import CodecSpec
 Array = npt.NDArray[Any]
 
 
-def clip_coords(ds: xr.Dataset) -> dict[str, xr.Variable]:
-    """Return every variable (clip,), as coordinates of another array of the same clips."""
-    names = [schema.CLIP, *(name for name in ds.variables if name != schema.CLIP)]
-    return {
-        str(name): ds.variables[name].to_base_variable()
-        for name in names
-        if ds.variables[name].dims == (schema.CLIP,) and name != schema.CLIP_NUMBER
-    }
-
-
 def pad_codes(ds: xr.Dataset) -> xr.DataArray:
     """Return int16 codes (clip, codebook, frame), −1 where a clip has no frame."""
     counts = ds[schema.FRAME_COUNT].values
@@ -39,7 +29,7 @@ def pad_codes(ds: xr.Dataset) -> xr.DataArray:
         values,
         dims=(schema.CLIP, schema.CODEBOOK, schema.FRAME),
         coords={
-            **clip_coords(ds),
+            **schema.clip_coords(ds),
             schema.CODEBOOK: ds.variables[schema.CODEBOOK].to_base_variable(),
             schema.TIME: time,
         },
@@ -119,7 +109,7 @@ def count_codes(ds: xr.Dataset) -> xr.DataArray:
     return xr.DataArray(
         counts,
         dims=(schema.CLIP, schema.CODEBOOK, "code"),
-        coords=clip_coords(ds),
+        coords=schema.clip_coords(ds),
         attrs=ds.attrs,
         name="counts",
     )

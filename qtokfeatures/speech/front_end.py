@@ -19,7 +19,6 @@ from qtokfeatures.exceptions import InputError, NotFittedError
 from qtokfeatures.labelled import CodeSequence, schema
 from qtokfeatures.labelled.labels import text_array
 from qtokfeatures.labelled.naming import clip_ids_from_sources
-from qtokfeatures.labelled.views import clip_coords
 from qtokfeatures.parameters import one_of, optional, whole
 from qtokfeatures.speech.frame_batch import FRAME_RATE, KIND, padded_frames, ragged_frames
 from qtokfeatures.speech.frame_sources import (
@@ -277,7 +276,11 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         sequence = CodeSequence(tokenizer.encode(X))
         find_codec(self.codec).spec.check_matches(sequence.spec)
         attrs = sequence.spec.to_attrs()
-        return [source.of_codes(codes) for codes in sequence], clip_coords(sequence.dataset), attrs
+        return (
+            [source.of_codes(codes) for codes in sequence],
+            schema.clip_coords(sequence.dataset),
+            attrs,
+        )
 
     def _frames_of_audio(
         self, X: Any, source: FrameSource

@@ -23,7 +23,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 MOST_MODULES = 40
-COUNTED = ("load_audio", "build_codes", "check_codes", "CodecSpec.from_attrs")
+COUNTED = ("read_clip", "build_codes", "check_codes", "CodecSpec.from_attrs")
 
 
 def counts() -> dict[str, int]:
