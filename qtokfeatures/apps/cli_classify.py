@@ -19,6 +19,7 @@ from qtokfeatures.apps.cli_options import (
     Quiet,
     Seed,
     SoundsOrCodes,
+    Threads,
 )
 
 if TYPE_CHECKING:
@@ -87,11 +88,12 @@ def train(
     codec: CodecName = None,
     cache: Cache = None,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a classifier, and measure it on groups left out of training."""
-    console = Report(as_json=as_json, quiet=quiet)
+    console = Report(as_json=as_json, quiet=quiet, threads=threads)
     with console.job("there was nothing to train on") as on_progress:
         done = studio.train_classifier(
             manifest,
@@ -133,11 +135,12 @@ def predict(
     codec: CodecName = None,
     cache: Cache = None,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Predict the label of recordings, with its probability."""
-    console = Report(as_json=as_json, quiet=quiet)
+    console = Report(as_json=as_json, quiet=quiet, threads=threads)
     with console.job("there was nothing to predict", {"output": None, "clips": []}) as on_progress:
         done = studio.classify_files(
             model,

@@ -34,10 +34,15 @@ class Report:
 
     as_json: bool = False
     quiet: bool = False
+    threads: int | None = None  # of torch, for all that follows in this process
 
     @contextmanager
     def stages(self) -> Iterator[Progress]:
         """Yield ``on_progress(stage, done, total)``, which draws a bar on a terminal."""
+        if self.threads is not None:
+            import torch
+
+            torch.set_num_threads(self.threads)
         if self.as_json or self.quiet or not sys.stderr.isatty():
             yield _watch_interrupts
             return

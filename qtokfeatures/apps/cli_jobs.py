@@ -26,6 +26,7 @@ from qtokfeatures.apps.cli_options import (
     Seed,
     Sounds,
     SoundsOrCodes,
+    Threads,
 )
 
 if TYPE_CHECKING:
@@ -48,11 +49,12 @@ def demo(
     seed: Seed = 0,
     codec: CodecName = None,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Cluster sounds by their tokens, draw the map, decode some, and write a page about it."""
-    report = Report(as_json=as_json, quiet=quiet)
+    report = Report(as_json=as_json, quiet=quiet, threads=threads)
     with report.job("nothing could be encoded") as on_progress:
         done = studio.run_demo(
             output=output,
@@ -88,13 +90,14 @@ def encode(
     channels: Channels = "mix",
     cache: Cache = None,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Encode audio into a file of codes."""
     from qtokfeatures.studio.descriptions import codes_line, describe_codes
 
-    report = Report(as_json=as_json, quiet=quiet)
+    report = Report(as_json=as_json, quiet=quiet, threads=threads)
     with report.job("nothing was encoded") as on_progress:
         done = studio.encode_files(
             files,
@@ -122,11 +125,12 @@ def decode(
     ] = "wav",
     codec: CodecName = None,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Decode a file of codes into one audio file per clip, at its original rate and length."""
-    report = Report(as_json=as_json, quiet=quiet)
+    report = Report(as_json=as_json, quiet=quiet, threads=threads)
     with report.stages() as on_progress:
         made = studio.decode_files(
             codes,
@@ -150,11 +154,12 @@ def roundtrip(
     refine: Refine = 0,
     codec: CodecName = None,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Encode and decode audio; write both versions, pictures, numbers and a page to compare."""
-    report = Report(as_json=as_json, quiet=quiet)
+    report = Report(as_json=as_json, quiet=quiet, threads=threads)
     with report.job("nothing was encoded", {"output": None, "clips": []}) as on_progress:
         done = studio.roundtrip_files(
             files,
@@ -190,11 +195,12 @@ def features(
     channels: Channels = "mix",
     cache: Cache = None,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Turn audio, or codes, into a table with one row of features per clip."""
-    report = Report(as_json=as_json, quiet=quiet)
+    report = Report(as_json=as_json, quiet=quiet, threads=threads)
     with report.job("there was nothing to make features of") as on_progress:
         done = studio.compute_features(
             files,
@@ -264,11 +270,12 @@ def cluster(
     channels: Channels = "mix",
     cache: Cache = None,
     device: Device = "auto",
+    threads: Threads = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Cluster sounds by their tokens; write tables, a map, and a page to look and listen."""
-    report = Report(as_json=as_json, quiet=quiet)
+    report = Report(as_json=as_json, quiet=quiet, threads=threads)
     with report.job("there was nothing to cluster") as on_progress:
         done = studio.cluster_files(
             files,

@@ -54,6 +54,16 @@ Cache = Annotated[
         show_default=False,
     ),
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        help="Most threads of the codec on a CPU; by default all cores.",
+        show_default=False,
+    ),
+]
 Features = Annotated[
     str,
     typer.Option("--features", metavar="histogram|embedding|both", help="Features of a clip."),

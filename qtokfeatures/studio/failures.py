@@ -48,7 +48,7 @@ class Failure:
 
     def line(self) -> str:
         """Return source and reason, the source once."""
-        named = self.error.startswith(self.source)
+        named = self.error.startswith(" ".join(self.source.split()))
         return self.error if named else f"{self.source}: {self.error}"
 
 

@@ -110,6 +110,15 @@ def test_a_cache_saves_encoding_again(qtok, sounds: Path, monkeypatch) -> None:
     assert qt.load_codes("a.nc").identical(qt.load_codes("b.nc"))
 
 
+def test_threads_can_be_chosen(qtok, sounds: Path, monkeypatch) -> None:
+    chosen: list[int] = []
+    monkeypatch.setattr("torch.set_num_threads", chosen.append)
+    assert qtok("encode", sounds, "-o", "c.nc", "--threads", 1).code == 0
+    assert qtok("encode", sounds, "-o", "c.nc").code == 0
+    assert chosen == [1]
+    assert qtok("encode", sounds, "-o", "c.nc", "--threads", 0).code == 2
+
+
 def test_failures_are_in_the_json(qtok, sounds: Path, broken: Path) -> None:
     ran = qtok("encode", sounds, broken, "-o", "c.nc", "--json")
     assert ran.code == 1
