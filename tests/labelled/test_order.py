@@ -111,9 +111,15 @@ def test_harmless_changes_are_allowed(ds):
         ds.isel(codebook=slice(2)),
         ds.assign_coords(clip=list("abcde")),
         ds.drop_vars("score"),
-        ds.chunk(),
     ):
         assert [int(codes[0, 0]) % 64 for codes in CodeSequence(same)] == [0, 1, 2, 3, 4]
+
+
+def test_codes_in_dask_arrays_are_checked(ds):
+    pytest.importorskip("dask")
+    assert [int(codes[0, 0]) % 64 for codes in CodeSequence(ds.chunk())] == [0, 1, 2, 3, 4]
+    with pytest.raises(SchemaError, match="'frame_number' disagrees"):
+        CodeSequence(ds.chunk().roll(frame=1))
 
 
 def test_a_frame_check_once_does_not_hide_later_changes(ds):

@@ -374,11 +374,10 @@ def test_whole_numbers_that_float_does_not_hold_are_not_appended(make_codes, pat
 
 @pytest.mark.parametrize("born", ["1567-05-15", "2300-01-01"])
 def test_dates_that_nanoseconds_do_not_reach_are_refused(codes, path, born):
-    with warnings.catch_warnings():  # older xarray counts every date in nanoseconds
-        warnings.simplefilter("ignore")
-        dates = xr.Variable("clip", np.array([born] * 5, "datetime64[D]"))
-    if dates.dtype == "datetime64[ns]":
-        pytest.skip("this xarray has no other unit")
+    try:
+        dates = xr.Variable("clip", np.array([born] * 5, "datetime64[s]"))
+    except (ValueError, UserWarning):
+        pytest.skip("this xarray counts every date in nanoseconds, and refuses others itself")
     with pytest.raises(InputError, match=f"'born' holds the date {born}"):
         save_codes(codes.assign_coords(born=dates), path)
 
