@@ -209,9 +209,14 @@ def _size_sign(file: Any) -> str | None:
 @contextmanager
 def open_container(handle: BinaryIO, *, source: str, hint: str = "") -> Iterator[ContainerReader]:
     """Open bytes as an audio file; the handle, seekable, stays open."""
-    if size_of(handle) == 0:
-        raise AudioError(f"{source}: is empty (0 bytes)", source=source)
-    parts = _parts(handle, source)
+    try:
+        if size_of(handle) == 0:
+            raise AudioError(f"{source}: is empty (0 bytes)", source=source)
+        parts = _parts(handle, source)
+    except OSError as error:
+        raise AudioError(
+            f"{source}: cannot be read ({error.strerror or error})", source=source
+        ) from error
     try:
         reader = ContainerReader(parts, source=source)
     except _OPEN_ERRORS as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from bisect import bisect_right
@@ -96,7 +97,12 @@ def bytes_at(handle: BinaryIO, position: int, size: int) -> bytes:
     """Read bytes at a position; fewer at the end of the file, none at a forged position."""
     if position > _FARTHEST:
         return b""
-    handle.seek(position)
+    try:
+        handle.seek(position)
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # beyond what the file system has
+            return b""
+        raise
     return handle.read(max(0, size))
 
 

@@ -14,9 +14,11 @@ import functools
 import io
 import struct
 import sys
+import tempfile
 import time
 import warnings
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import soundfile as sf
@@ -75,18 +77,29 @@ def mutated(number: int) -> bytes:
     return bytes(data)
 
 
-def outcome(data: bytes) -> str:
-    """Load a file; return what it came to."""
+def outcome(data: bytes, path: Path) -> str:
+    """Load bytes, and the same as a file on disk; return what they came to."""
+    path.write_bytes(data)
     start = time.monotonic()
-    try:
-        clip = load_audio(data, max_duration_s=LONGEST_S)
-    except AudioError as error:
-        result = "error" if str(error).startswith("<bytes>: ") else f"no source: {error}"
-    else:
-        is_sound = clip.y.dtype == np.float32 and clip.y.ndim == 1 and np.isfinite(clip.y).all()
-        result = "clip" if is_sound and clip.n_samples == len(clip.y) > 0 else f"odd: {clip!r}"
+    results = [loaded(data), loaded(path)]
     took_s = time.monotonic() - start
-    return result if took_s < SLOWEST_S else f"slow: {took_s:.0f} s"
+    if took_s > SLOWEST_S:
+        return f"slow: {took_s:.0f} s"
+    first, second = (result if isinstance(result, str) else "clip" for result in results)
+    if first != second or (first == "clip" and not np.array_equal(*results)):
+        return f"bytes and file differ: {first}, {second}"
+    return first
+
+
+def loaded(audio: bytes | Path) -> str | np.ndarray:
+    """Return the samples, "error" for an AudioError, or what is wrong."""
+    source = "<bytes>" if isinstance(audio, bytes) else str(audio)
+    try:
+        clip = load_audio(audio, max_duration_s=LONGEST_S)
+    except AudioError as error:
+        return "error" if str(error).startswith(f"{source}: ") else f"no source: {error}"
+    is_sound = clip.y.dtype == np.float32 and clip.y.ndim == 1 and np.isfinite(clip.y).all()
+    return clip.y if is_sound and clip.n_samples == len(clip.y) > 0 else f"odd: {clip!r}"
 
 
 def main() -> int:
@@ -104,13 +117,14 @@ def main() -> int:
         most = options.memory_mb * 2**20
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     outcomes: Counter[str] = Counter()
-    for number in range(options.first, options.first + options.count):
-        print(number, flush=True)
-        result = outcome(mutated(number))
-        outcomes[result] += 1
-        if result not in ("clip", "error"):
-            print(result, flush=True)
-            return 1
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(options.first, options.first + options.count):
+            print(number, flush=True)
+            result = outcome(mutated(number), Path(folder, "mutated"))
+            outcomes[result] += 1
+            if result not in ("clip", "error"):
+                print(result, flush=True)
+                return 1
     print(dict(outcomes))
     return 0
 
