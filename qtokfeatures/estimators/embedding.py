@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from qtokfeatures.estimators.base import ClipFeatures
 from qtokfeatures.features.pooling import needs_levels, pool_clips, pooled_blocks
-from qtokfeatures.labelled import CodeSequence, schema
+from qtokfeatures.labelled import CodeSequence
 from qtokfeatures.parameters import one_of
 
 if TYPE_CHECKING:
@@ -106,20 +106,17 @@ class CodeEmbedding(ClipFeatures):
 
     def _values(self, sequence: CodeSequence) -> npt.NDArray[np.float32]:
         codec, sums = self._find_codec(self.spec_), self._summed_codebooks()
-        clip_ids, size = sequence.dataset[schema.CLIP].values, self.spec_.codebook_size
         width = len(self._blocks()) * self.embedding_dim_
         values = np.empty((len(sequence), len(sums) * width), np.float32)
         done = 0
         for clips in _together(sequence):
             rows, done = slice(done, done + len(clips)), done + len(clips)
-            codes = np.concatenate(clips, axis=1)
-            counts = np.array([clip.shape[1] for clip in clips])
-            schema.check_code_range(codes, size, clip_ids=clip_ids[rows], frame_count=counts)
+            codes, counts = np.concatenate(clips, axis=1), [clip.shape[1] for clip in clips]
             levels = self._levels(codec, clips)
             for block, codebooks in enumerate(sums):
                 values[rows, block * width : (block + 1) * width] = pool_clips(
                     codec.embed(codes, codebooks=codebooks),
-                    counts.tolist(),
+                    counts,
                     self.pooling,
                     segments=self.segments,
                     levels=levels,

@@ -78,11 +78,9 @@ class FrameFeatures(CodeTransformer):
     def _features(self, sequence: CodeSequence) -> xr.DataArray:
         codec, ds = self._find_codec(self.spec_), sequence.dataset
         values = np.empty((ds.sizes[schema.FRAME], self.embedding_dim_), dtype=np.float32)
-        start, size = 0, self.spec_.codebook_size
-        for clip_id, codes in zip(ds[schema.CLIP].values, sequence, strict=True):
+        start = 0
+        for codes in sequence:
             stop = start + codes.shape[1]
-            length = np.array([codes.shape[1]])
-            schema.check_code_range(codes, size, clip_ids=[clip_id], frame_count=length)
             values[start:stop] = codec.embed(codes, codebooks=self.codebooks_)
             start = stop
         return self._padded(values, ds) if self.padded else self._ragged(values, ds)

@@ -15,7 +15,7 @@ from qtokfeatures.estimators.base import ClipFeatures, with_short_indices
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.features import WEIGHTINGS, count_tokens, join_ngrams, merge_codes, weight_counts
 from qtokfeatures.features.counts import TokenCounts, join_weights
-from qtokfeatures.labelled import CodeSequence, schema
+from qtokfeatures.labelled import CodeSequence
 from qtokfeatures.parameters import one_of, optional, whole
 
 if TYPE_CHECKING:
@@ -143,13 +143,6 @@ class TokenHistogram(ClipFeatures):
     def _values(self, sequence: CodeSequence) -> npt.NDArray[np.float32]:
         return self._dense(sequence) if self.tfidf_ is None else self._tfidf(sequence).toarray()
 
-    def _check_range(self, sequence: CodeSequence) -> None:
-        """Refuse codes that no codebook has: as indices of bins, negative ones would count."""
-        ds = sequence.dataset
-        counts, ids = ds[schema.FRAME_COUNT].values, ds[schema.CLIP].values
-        size = sequence.spec.codebook_size
-        schema.check_code_range(ds[schema.CODES].values, size, clip_ids=ids, frame_count=counts)
-
     def _count(self, sequence: CodeSequence, row: int) -> TokenCounts:
         """Count the tokens or runs of one codebook."""
         ds = sequence.dataset
@@ -183,7 +176,6 @@ class TokenHistogram(ClipFeatures):
 
     def _dense(self, sequence: CodeSequence) -> npt.NDArray[np.float32]:
         """Weight the counts of all codebooks, filling one array block by block."""
-        self._check_range(sequence)
         n_rows, width = len(self.codebooks_), self.n_tokens_**self.ngram
         values = np.empty((len(sequence), n_rows * width), dtype=np.float32)
         for row in range(n_rows):
@@ -193,7 +185,6 @@ class TokenHistogram(ClipFeatures):
         return values
 
     def _sparse(self, sequence: CodeSequence) -> scipy.sparse.csr_array:
-        self._check_range(sequence)
         blocks = []
         for row in range(len(self.codebooks_)):
             counts = self._count(sequence, row)
