@@ -31,7 +31,7 @@ def test_all_have_the_same_recogniser_and_choice() -> None:
 
 @pytest.mark.slow
 @pytest.mark.shared
-def test_it_runs(qtok, monkeypatch, tmp_path: Path) -> None:
+def test_it_runs(qtok, monkeypatch, tmp_path: Path, shared_audio: Path) -> None:
     pytest.importorskip("jiwer")
     pytest.importorskip("pyroomacoustics")
 
@@ -40,7 +40,18 @@ def test_it_runs(qtok, monkeypatch, tmp_path: Path) -> None:
         return [u for u in spoken if u.kind != "numbers"][::2] + spoken[-12:]
 
     monkeypatch.setattr(runs, "load_utterances", little)
-    options = ["--seeds", "1", "--epochs", "1", "--per-digit", "2", "--jobs", "1"]
+    options = [
+        "--data",
+        str(shared_audio.resolve()),
+        "--seeds",
+        "1",
+        "--epochs",
+        "1",
+        "--per-digit",
+        "2",
+        "--jobs",
+        "1",
+    ]
     card = tmp_path / "card.md"
     card.write_text("<!-- bench-asr:begin -->\n<!-- bench-asr:end -->\n")
     ran = qtok(
