@@ -13,6 +13,7 @@ import xarray as xr
 
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import schema
+from qtokfeatures.labelled.features import storable
 from qtokfeatures.speech.frame_batch import FrameBatch
 from qtokfeatures.speech.network import BLANK, SpeechNetwork
 
@@ -124,12 +125,13 @@ def label_spans(
     """Label the frames of symbols, (symbol, 2) per clip, with symbol, clip and time."""
     index = np.repeat(np.arange(len(symbols)), [len(own) for own in symbols])
     edges = np.concatenate([np.zeros((0, 2)), *spans]) / (frame_rate or 1)
+    every = np.array([symbol for own in symbols for symbol in own], dtype=str)
     attrs = {"units": "frame" if frame_rate is None else "s"}
     return xr.Dataset(
         {"start": ("symbol", edges[:, 0], attrs), "end": ("symbol", edges[:, 1], attrs)},
         coords={
-            "symbol": np.array([symbol for own in symbols for symbol in own], dtype=str),
-            schema.CLIP: ("symbol", np.array(clips, dtype=str)[index]),
+            "symbol": storable(xr.Variable("symbol", every)),
+            schema.CLIP: storable(xr.Variable("symbol", np.array(clips, dtype=str)[index])),
             schema.CLIP_INDEX: ("symbol", index.astype(np.int64)),
         },
     )

@@ -12,6 +12,7 @@ import xarray as xr
 
 from qtokfeatures.exceptions import CodecMismatchError, InputError
 from qtokfeatures.labelled import schema
+from qtokfeatures.labelled.features import storable
 
 Frames = npt.NDArray[Any]
 
@@ -170,57 +171,34 @@ def _check(name: str, frames: npt.NDArray[Any], batch: FrameBatch) -> None:
         raise InputError(f"{name}: tokens must be 0 or more, got {frames.min()}")
 
 
-def padded_frames(
+def labelled_frames(
     frames: Sequence[Frames],
     coords: dict[str, xr.Variable],
     names: npt.ArrayLike,
     attrs: dict[str, Any],
+    *,
+    is_padded: bool,
 ) -> xr.DataArray:
-    """Stack clips as (clip, frame, feature), padded with NaN, or with −1 for tokens."""
+    """Label frames as (clip, frame, feature), padded with NaN or −1, or as (frame, feature)."""
     counts = np.array([len(each) for each in frames], dtype=np.int64)
+    values, rate = np.concatenate(frames), float(attrs[FRAME_RATE])
     there = np.arange(counts.max()) < counts[:, None]
-    are_tokens = np.issubdtype(frames[0].dtype, np.integer)
-    fill = schema.PADDING if are_tokens else np.nan
-    values = np.full((*there.shape, frames[0].shape[1]), fill, dtype=frames[0].dtype)
-    values[there] = np.concatenate(frames)
-    return xr.DataArray(
-        values,
-        dims=(schema.CLIP, schema.FRAME, schema.FEATURE),
-        coords={
-            **coords,
-            schema.FRAME_COUNT: (schema.CLIP, counts),
-            schema.TIME: (schema.FRAME, _times(int(counts.max()), attrs), {"units": "s"}),
-            schema.FEATURE: np.asarray(names).astype(str),
-        },
-        attrs=attrs,
-    )
-
-
-def ragged_frames(
-    frames: Sequence[Frames],
-    coords: dict[str, xr.Variable],
-    names: npt.ArrayLike,
-    attrs: dict[str, Any],
-) -> xr.DataArray:
-    """Concatenate the frames of clips as (frame, feature), with clip, clip_index and time."""
-    counts = [len(each) for each in frames]
-    index = np.repeat(np.arange(len(frames)), counts)
-    return xr.DataArray(
-        np.concatenate(frames),
-        dims=(schema.FRAME, schema.FEATURE),
-        coords={
-            schema.CLIP_INDEX: (schema.FRAME, index),
-            schema.CLIP: (schema.FRAME, coords[schema.CLIP].values[index]),
-            schema.TIME: (
-                schema.FRAME,
-                np.concatenate([_times(count, attrs) for count in counts]),
-                {"units": "s"},
-            ),
-            schema.FEATURE: np.asarray(names).astype(str),
-        },
-        attrs=attrs,
-    )
-
-
-def _times(count: int, attrs: dict[str, Any]) -> npt.NDArray[np.float64]:
-    return np.arange(count) / float(attrs[FRAME_RATE])
+    clip_index, position = np.nonzero(there)
+    if is_padded:
+        dims: tuple[str, ...] = (schema.CLIP, schema.FRAME, schema.FEATURE)
+        fill = schema.PADDING if np.issubdtype(values.dtype, np.integer) else np.nan
+        padded = np.full((*there.shape, values.shape[1]), fill, dtype=values.dtype)
+        padded[there] = values
+        values, position = padded, np.arange(counts.max())
+        own = {**coords, schema.FRAME_COUNT: xr.Variable(schema.CLIP, counts)}
+    else:
+        dims = (schema.FRAME, schema.FEATURE)
+        clips = coords[schema.CLIP].values[clip_index]
+        own = {
+            schema.CLIP_INDEX: xr.Variable(schema.FRAME, clip_index),
+            schema.CLIP: xr.Variable(schema.FRAME, clips),
+        }
+    own[schema.TIME] = xr.Variable(schema.FRAME, position / rate, {"units": "s"})
+    own[schema.FEATURE] = xr.Variable(schema.FEATURE, np.asarray(names).astype(str))
+    stored = {name: storable(coord) for name, coord in own.items()}
+    return xr.DataArray(values, dims=dims, coords=stored, attrs=attrs)

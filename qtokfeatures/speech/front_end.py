@@ -20,7 +20,7 @@ from qtokfeatures.labelled import CodeSequence, schema
 from qtokfeatures.labelled.labels import text_array
 from qtokfeatures.labelled.naming import clip_ids_from_sources
 from qtokfeatures.parameters import one_of, optional, whole
-from qtokfeatures.speech.frame_batch import FRAME_RATE, KIND, padded_frames, ragged_frames
+from qtokfeatures.speech.frame_batch import FRAME_RATE, KIND, labelled_frames
 from qtokfeatures.speech.frame_sources import (
     ACOUSTIC_FEATURES,
     CODEC_FEATURES,
@@ -206,8 +206,8 @@ class ASRFrontEnd(TransformerMixin, CodecHolder, auto_wrap_output_keys=None):  #
         if self.output == "list":
             return frames
         attrs = {**attrs, KIND: self.features, FRAME_RATE: self.frame_rate_}
-        label = padded_frames if self.output == "padded" else ragged_frames
-        return label(frames, coords, self.get_feature_names_out(), attrs)
+        names, is_padded = self.get_feature_names_out(), self.output == "padded"
+        return labelled_frames(frames, coords, names, attrs, is_padded=is_padded)
 
     def stream(self) -> FrontEndStream:
         """Start a stream that yields the same frames as :meth:`transform`.

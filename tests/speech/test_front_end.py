@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -311,3 +312,13 @@ def test_arrays_that_were_put_behind_one_another(voices) -> None:
     batch = as_frame_batch(xr.concat([ragged, other], "frame"))
     assert len(batch) == 2
     assert batch.names[1] == "other.wav"
+
+
+@pytest.mark.parametrize("output", ["padded", "ragged"])
+def test_frames_go_to_zarr_without_a_warning_of_their_own(output: str, voices, tmp_path) -> None:
+    frames = ASRFrontEnd("embedding", output=output, sr=24000).fit_transform(voices)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frames.to_zarr(tmp_path / "frames.zarr", consolidated=False)
+    back = xr.open_zarr(tmp_path / "frames.zarr", consolidated=False)
+    assert back["clip"].values.tolist() == frames["clip"].values.tolist()
