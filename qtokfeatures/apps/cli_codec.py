@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qtokfeatures.apps import cli_train
-from qtokfeatures.apps.cli_console import print_json, print_table
+from qtokfeatures.apps.cli_console import print_json, print_table, say
 from qtokfeatures.apps.cli_options import AsJson
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def pull(
     if as_json:
         print_json({"name": name, "commit": commit, "folder": str(folder)})
         return
-    typer.echo(f"{name} (commit {commit}) is in {folder}")
+    say(f"{name} (commit {commit}) is in {folder}")
 
 
 def _downloaded_row(name: str) -> tuple[object, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qtokfeatures.apps.cli_console import Report
+from qtokfeatures.apps.cli_console import Report, say
 from qtokfeatures.apps.cli_options import AsJson, Device, Quiet
 
 if TYPE_CHECKING:
@@ -197,7 +196,7 @@ def _how_to_load(weights: Path) -> str:
 
 
 def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # above the bar, where there is one
+    say(line, err=True)  # above the bar, where there is one
 
 
 def _ignored(line: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,9 +74,9 @@ class TrainedClassifier:
         Recordings that could not be used.
     """
 
-    model: StoredClassifier
-    validation: Validation
-    tokens: list[CharacteristicToken]
+    model: StoredClassifier = field(repr=False)
+    validation: Validation = field(repr=False)
+    tokens: list[CharacteristicToken] = field(repr=False)
     files: list[Path]
     failures: list[Failure]
 
@@ -198,7 +198,7 @@ class ClassifiedFiles:
         Files that could not be used.
     """
 
-    table: pd.DataFrame
+    table: pd.DataFrame = field(repr=False)
     label: str
     failures: list[Failure]
 

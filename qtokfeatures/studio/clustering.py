@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -239,8 +239,8 @@ class ClusteredFiles:
         Files that could not be used.
     """
 
-    dataset: xr.Dataset
-    clustering: Clustering
+    dataset: xr.Dataset = field(repr=False)
+    clustering: Clustering = field(repr=False)
     page: Path
     files: list[Path]
     prototypes: list[Path]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -197,7 +197,7 @@ class FileFeatures:
         Files that could not be used.
     """
 
-    table: xr.DataArray
+    table: xr.DataArray = field(repr=False)
     failures: list[Failure]
 
 

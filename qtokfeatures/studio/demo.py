@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,10 +65,10 @@ class Demo:
         Files that could not be used.
     """
 
-    dataset: xr.Dataset
+    dataset: xr.Dataset = field(repr=False)
     n_clusters: int
     projection: str
-    roundtrips: list[Roundtrip]
+    roundtrips: list[Roundtrip] = field(repr=False)
     encode_s: float
     files: dict[str, Path]
     failures: list[Failure]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -44,7 +44,7 @@ class EncodedFiles:
         Files that could not be used.
     """
 
-    dataset: xr.Dataset
+    dataset: xr.Dataset = field(repr=False)
     codec: Codec
     failures: list[Failure]
 

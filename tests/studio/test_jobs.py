@@ -64,6 +64,11 @@ def test_nothing_usable_raises_with_the_reasons(job, tones: Path, small_codec) -
     assert [Path(failure.source).name for failure in got.value.failures] == ["broken.wav"]
 
 
+@each_job
+def test_results_are_short_in_a_notebook(job, tones: Path, small_codec) -> None:
+    assert len(repr(job(tones / "0.wav", codec=small_codec)).splitlines()) == 1
+
+
 def test_a_job_may_be_stopped_by_its_progress(tones: Path, small_codec) -> None:
     def stop(stage: str, done: int, total: int) -> None:
         if done == 2:
