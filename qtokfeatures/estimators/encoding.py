@@ -17,7 +17,7 @@ from qtokfeatures.audio.resampling import at_rate
 from qtokfeatures.estimators.base import with_short_indices
 from qtokfeatures.exceptions import AudioError, InputError
 from qtokfeatures.labelled import CodeSequence, build_codes, feature_array, schema
-from qtokfeatures.labelled.entry_locks import MAX_LOCKS, EntryLocks
+from qtokfeatures.labelled.cache import MAX_LOCKS, EntryLocks
 from qtokfeatures.labelled.features import storable
 from qtokfeatures.labelled.labels import missing_like
 from qtokfeatures.labelled.naming import clip_ids_from_sources
@@ -163,7 +163,7 @@ class _BatchEncoder:
 
     def _wait_with(self, key: str, clip: AudioClip) -> None:
         """Add a locked clip to the next batch, after encoding a full one."""
-        is_full = _seconds(self._waiting) + clip.duration_s > self._batch_s
+        is_full = _seconds({**self._waiting, key: clip}) > self._batch_s
         if self._waiting and (is_full or len(self._waiting) >= MAX_LOCKS):
             self._encode_waiting()
         self._waiting[key] = clip
@@ -199,7 +199,7 @@ class _BatchEncoder:
 
 
 def _seconds(clips: dict[str, AudioClip]) -> float:
-    return sum(clip.duration_s for clip in clips.values())
+    return sum(len(clip.y) / clip.sr for clip in clips.values())
 
 
 def label_rows(values: Any, ds: xr.Dataset, transformer: Any) -> Any:

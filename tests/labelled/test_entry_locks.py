@@ -7,7 +7,7 @@ import time
 import pytest
 
 from qtokfeatures.labelled import FolderCache, MemoryCache, NoCache
-from qtokfeatures.labelled.entry_locks import FolderLocks
+from qtokfeatures.labelled.cache import FolderLocks
 
 KEY, OTHER = "ab" * 32, "cd" * 32
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 SAMPLE_RATE = 24_000
@@ -40,12 +41,12 @@ class MiniConfig:
         """Dimensions of semantic part, shape and level."""
         return self.semantic_dim + self.shape_dim + 1
 
-    @property
+    @cached_property
     def shape_count(self) -> int:
         """Shapes of codebook 1 at each level."""
         return self.codebook_size // self.level_count
 
-    @property
+    @cached_property
     def entry_counts(self) -> tuple[int, ...]:
         """Shapes of each codebook."""
         rest = (self.codebook_size,) * (self.n_codebooks - 2)
