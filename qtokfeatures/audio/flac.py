@@ -63,7 +63,7 @@ def _part(handle: BinaryIO, start: int, end: int, size: int) -> Part:
     if promised and _last_sample(handle, start, end, block_size) > promised:
         # 0 is "unknown", at which libFLAC decodes to the end.
         file = patched(handle, start, end, {start + 21: bytes([head[21] & 0xF0, 0, 0, 0, 0])})
-        return Part(file, promised, _sign(promised))
+        return Part(file, sign=_sign(promised))
     return Part(handle if (start, end) == (0, size) else window(handle, start, end))
 
 

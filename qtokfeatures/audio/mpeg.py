@@ -58,6 +58,7 @@ class _Chain:
     tag: int | None = None  # position of its Xing or Info tag, whose frame is silent
     counted: int = 0  # frames that the tag counts
     frames: int = 0  # whole frames, without the one of the tag
+    is_broken: bool = False  # by junk, behind which a decoder may find other frames
     ends_inside: bool = False
     bit_rates: set[int] = field(default_factory=set)
 
@@ -91,7 +92,7 @@ def mpeg_parts(
 
 
 def _part(handle: BinaryIO, chain: _Chain, start: int, end: int, *, is_whole: bool) -> Part:
-    n_samples = chain.n_samples
+    n_samples = None if chain.is_broken else chain.n_samples
     if chain.counted == 0:
         # Without a count, libsndfile estimates the length from the first frame's bit rate.
         if len(chain.bit_rates) > 1:
@@ -131,6 +132,7 @@ def _chains(handle: BinaryIO, first: int, stop: int, source: str) -> Iterator[_C
             if chain is None:
                 return
             chain.ends_inside = frame is not None and position < stop
+            chain.is_broken |= frame is None and _after_tags(handle, position) < stop
             position = _resume(handle, position, stop, chain.first) if frame is None else None
             continue
         tag = _tag_in(head, position, frame)
