@@ -164,6 +164,8 @@ def open_inputs(
     if check is not None:
         check(parts, len(sounds) + sum(ds.sizes["clip"] for ds in parts))
     opened = codec_of(parts[0], codec, device) if parts else open_codec(codec, device)
+    for ds in parts[1:]:
+        opened.spec.check_matches(ds.qtok.spec)
     return Inputs(parts, sounds, opened, failures)
 
 

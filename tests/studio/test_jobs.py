@@ -16,6 +16,7 @@ from numpydoc.validate import validate
 
 import qtokfeatures as qt
 from qtokfeatures import studio
+from qtokfeatures.codecs.mini import random_mini
 
 JOBS: dict[str, Callable[..., Any]] = {
     "encode": lambda files, **options: studio.encode_files(files, **options),
@@ -113,6 +114,14 @@ def test_features_of_audio_and_of_its_codes_are_equal(tones: Path, small_codec) 
     of_codes = studio.compute_features("codes.nc", codec=small_codec, features="both")
     assert encoded.dataset.sizes["clip"] == of_audio.table.sizes["clip"] == 4
     np.testing.assert_array_equal(of_audio.table, of_codes.table)
+
+
+def test_codes_of_two_codecs_are_refused_before_encoding(tones: Path, small_codec, monkeypatch):
+    studio.encode_files(tones / "0.wav", output="one.nc", codec=small_codec)
+    studio.encode_files(tones / "1.wav", output="two.nc", codec=random_mini(seed=1))
+    monkeypatch.setattr(type(small_codec), "encode_many", None)
+    with pytest.raises(qt.CodecMismatchError):
+        studio.gather_codes(["one.nc", "two.nc", str(tones / "2.wav")], codec=small_codec)
 
 
 def test_roundtrips_have_numbers_and_files(tones: Path, small_codec) -> None:
