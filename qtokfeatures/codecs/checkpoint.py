@@ -16,7 +16,10 @@ from torch import Tensor, nn
 from qtokfeatures.exceptions import CodecError
 from qtokfeatures.files import atomic_write
 
+Shape = tuple[int, ...]
+
 _SLOT = ".optimizer."
+_LISTED = 50  # tensors named in an error
 
 
 def save_checkpoint(
@@ -131,3 +134,23 @@ def _in_order(content: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # values begin at a multiple of 8 bytes
     return len(text).to_bytes(8, "little") + text + content[8 + size :]
+
+
+def misfits(found: Mapping[str, Shape], expected: Mapping[str, Shape]) -> str:
+    """List tensors that are missing, unexpected or of another shape; empty if all fit."""
+    wrong = {
+        "missing": sorted(set(expected) - set(found)),
+        "unexpected": sorted(set(found) - set(expected)),
+        "of another shape": [
+            f"{name} {list(found[name])} instead of {list(expected[name])}"
+            for name in sorted(set(found) & set(expected))
+            if found[name] != expected[name]
+        ],
+    }
+    return "; ".join(f"{len(names)} {kind}: {few(names)}" for kind, names in wrong.items() if names)
+
+
+def few(names: list[str]) -> str:
+    """Join the first names, and count the rest."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more

@@ -31,7 +31,7 @@ def model_type(config: Path) -> str | None:
     """Read ``model_type`` of a ``config.json``."""
     try:
         fields = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CodecError(f"{config} is not a readable JSON file: {error}") from error
     kind = fields.get("model_type") if isinstance(fields, dict) else None
     return kind if isinstance(kind, str) else None
@@ -41,7 +41,7 @@ def read_index(path: Path) -> dict[str, str]:
     """Read an index of weights: tensor name → file name in the same folder."""
     try:
         files = dict(json.loads(path.read_text(encoding="utf-8"))["weight_map"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CodecError(f"{path} is not an index of safetensors files: {error!r}") from error
     if not files:
         raise CodecError(f"{path} names no file of weights: its weight_map is empty")

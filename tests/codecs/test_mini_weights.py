@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import resource
 import shutil
 
 import numpy as np
@@ -104,3 +106,48 @@ def test_equal_tensors_give_equal_files(tmp_path):
     with safe_open(tmp_path / "x", framework="pt") as file:
         assert file.metadata() == notes
         assert all(torch.equal(file.get_tensor(name), value) for name, value in tensors.items())
+
+
+FORGED = {
+    "depth": {"encoder_fast": [16, 10**6, 1]},
+    "width": {"decoder_slow": [10**6, 1, 1]},
+    "expansion": {"meaning_slow": [16, 1, 10**9]},
+    "codebooks": {"n_codebooks": 10**8},
+    "entries": {"codebook_size": 2**40},
+    "entries beyond int64": {"codebook_size": 2**80},
+    "levels": {"level_count": 2**30, "codebook_size": 2**30},
+    "no levels": {"level_count": 0},
+    "a negative size": {"shape_dim": -80},
+    "no width": {"decoder_fast": [0, 1, 1]},
+    "a text": {"meaning_dim": "32"},
+    "a fraction": {"meaning_dim": 32.5},
+    "a short stack": {"encoder_slow": [16]},
+    "no stack": {"encoder_slow": 16},
+    "an unknown field": {"colour": 1},
+}
+
+
+@pytest.mark.parametrize("changes", FORGED.values(), ids=FORGED)
+def test_forged_sizes_are_refused_without_their_memory(saved, tmp_path, changes):
+    with safe_open(saved[1], framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    config = {**json.loads(metadata["config"]), **changes}
+    path = tmp_path / "forged.safetensors"
+    save_file(tensors, path, metadata={**metadata, "config": json.dumps(config)})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CodecError, match=r"forged\.safetensors (has no valid|does not fit its)"):
+        load_codec(path, device="cpu")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+@pytest.mark.parametrize("config", [None, "", "[]", "1", "[" * 100_000])
+def test_a_configuration_that_is_none_is_refused(saved, tmp_path, config):
+    with safe_open(saved[1], framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    del metadata["config"]
+    path = tmp_path / "forged.safetensors"
+    save_file(tensors, path, metadata=metadata | ({} if config is None else {"config": config}))
+    with pytest.raises(CodecError, match=r"forged\.safetensors has no valid configuration"):
+        load_codec(path, device="cpu")

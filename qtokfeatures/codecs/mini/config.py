@@ -58,11 +58,45 @@ class MiniConfig:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> MiniConfig:
-        """Inverse of :meth:`to_dict`."""
+        """Inverse of :meth:`to_dict`; TypeError or ValueError for fields that are no sizes."""
         values: dict[str, Any] = {
             name_of_stored(k): tuple(v) if isinstance(v, list) else v for k, v in fields.items()
         }
-        return cls(**values)
+        for name, default in asdict(cls()).items():
+            value = values.get(name, default)
+            sizes = value if isinstance(default, tuple) else (value,)
+            kinds = (int, float) if isinstance(default, float) else (int,)
+            length = len(default) if isinstance(default, tuple) else 1
+            is_shaped = isinstance(sizes, tuple) and len(sizes) == length
+            if not is_shaped or not all(type(size) in kinds for size in sizes):
+                raise TypeError(f"{name} is {value!r}")
+        config = cls(**values)
+        if not 0 <= config.level_coarse_count <= config.level_count - 2 or config.n_codebooks < 2:
+            raise ValueError("too few levels or codebooks")
+        if config.codebook_size % config.level_count:
+            raise ValueError("level_count does not divide codebook_size")
+        return config
+
+    def check_room(self, n_tensors: int, n_values: int) -> None:
+        """Raise ValueError for sizes that a file of so many tensors and values cannot hold."""
+        stacks = [value for value in asdict(self).values() if isinstance(value, tuple)]
+        trunks = [
+            (self.semantic_fast, self.semantic_slow),
+            (self.encoder_fast, self.encoder_slow),
+            (self.decoder_fast, self.decoder_slow),
+        ]
+        counts = [self.codebook_size, self.semantic_count, self.semantic_dim, self.shape_dim]
+        if min(*counts, *(min(stack) for stack in stacks)) < 1:
+            raise ValueError("sizes must be at least 1")
+        # The largest tensors: codebooks, linear layers of blocks, and those between the rates.
+        needed = self.n_codebooks * self.codebook_size * self.shape_dim
+        needed += self.semantic_count * self.semantic_dim
+        needed += sum(2 * depth * expansion * channels**2 for channels, depth, expansion in stacks)
+        needed += sum(STEPS_PER_FRAME * fast[0] * slow[0] for fast, slow in trunks)
+        if needed > n_values or sum(depth for _, depth, _ in stacks) > n_tensors:
+            raise ValueError(
+                f"sizes need {needed} values, the file holds {n_values} in {n_tensors} tensors"
+            )
 
 
 # Weight files keep the names of their first version: another name would change a file's hash,

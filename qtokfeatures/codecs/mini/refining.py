@@ -12,7 +12,7 @@ from torch import Tensor
 from qtokfeatures.codecs.mini.config import HOP_LENGTH
 from qtokfeatures.codecs.mini.losses import LONGEST_WINDOW, WaveformLoss
 from qtokfeatures.codecs.mini.model import DecoderState, MiniModel
-from qtokfeatures.codecs.nn.precision import tf32
+from qtokfeatures.codecs.nn.precision import building, tf32
 
 PAST = LONGEST_WINDOW - LONGEST_WINDOW // 4  # samples before a segment in its first window
 _PEAK = 0.5  # segments are scaled to this peak, for which the floors of the loss are meant
@@ -73,7 +73,8 @@ class _Segment:
         peak = float(y.abs().max())
         self.is_audible = peak > _QUIETEST
         self.gain = _PEAK / max(peak, _QUIETEST)
-        self.loss = WaveformLoss().to(y.device)
+        with building(y.device):
+            self.loss = WaveformLoss()
         self.wanted = self.loss.spectra(self.gain * torch.cat([state.original, y], dim=1))
 
     def decoded(self, vectors: Tensor, state: DecoderState) -> Tensor:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from qtokfeatures.codecs.checkpoint import write_tensors
+from qtokfeatures.codecs.checkpoint import Shape, misfits, write_tensors
 from qtokfeatures.codecs.mini.config import MiniConfig, name_of_stored, stored_name
 from qtokfeatures.codecs.mini.model import MiniModel
+from qtokfeatures.codecs.nn.precision import building
 from qtokfeatures.exceptions import CodecError
 
 FORMAT = "qtokfeatures-mini-2"
@@ -43,13 +45,29 @@ def load_weights(path: Path) -> tuple[MiniModel, str]:
             f"{path} has format {metadata.get('format')!r}, expected {FORMAT!r}: "
             "it was not written for this version of mini"
         )
-    model = MiniModel(MiniConfig.from_dict(json.loads(metadata["config"])))
-    try:
-        tensors = _unpacked(stored)
-        model.load_state_dict({name_of_stored(name): tensors[name] for name in tensors})
-    except RuntimeError as error:
-        raise CodecError(f"{path} does not fit its own configuration: {error}") from error
+    config = _config(path, metadata, stored)
+    tensors = {name_of_stored(name): tensor for name, tensor in _unpacked(stored).items()}
+    with building(torch.device("cpu")):
+        model = MiniModel(config)
+    wrong = misfits(_shapes(tensors), _shapes(model.state_dict()))
+    if wrong:
+        raise CodecError(f"{path} does not fit its own configuration: {wrong}")
+    model.load_state_dict(tensors)
     return model.eval(), hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _config(path: Path, metadata: Mapping[str, str], stored: Mapping[str, Tensor]) -> MiniConfig:
+    n_values = sum(tensor.numel() for tensor in stored.values())
+    try:
+        config = MiniConfig.from_dict(json.loads(metadata["config"]))
+        config.check_room(len(stored), n_values)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise CodecError(f"{path} has no valid configuration of mini: {error!r:.200}") from error
+    return config
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, Shape]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def is_mini_file(path: Path) -> bool:

@@ -40,6 +40,21 @@ def with_gradients(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
+def building(device: torch.device) -> Iterator[None]:
+    """Create tensors on `device` in float32, whatever torch's defaults are."""
+    dtype = torch.get_default_dtype()
+    with torch.device(device):
+        if dtype == torch.float32:
+            yield
+            return
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+
+
+@contextmanager
 def tf32(device: torch.device, *, allowed: bool) -> Iterator[None]:
     """Allow or forbid that a GPU rounds float32 factors to the 11 bits of TF32."""
     # Torch allows it for convolutions by default, which is enough to change codes. The setting is

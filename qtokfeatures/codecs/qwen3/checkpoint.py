@@ -12,13 +12,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from qtokfeatures.codecs.checkpoint import Shape, few, misfits
 from qtokfeatures.codecs.folders import INDEX, WEIGHTS, read_index
 from qtokfeatures.exceptions import CodecError
 
-_LISTED = 50
 _FLOATS = {"F64", "F32", "F16", "BF16"}
-
-Shape = tuple[int, ...]
 
 
 class TensorSource(Protocol):
@@ -78,30 +76,16 @@ class Checkpoint:
             if promised is not None and set(held) != promised:
                 raise CodecError(
                     f"{path} does not hold what {INDEX} says: "
-                    f"{_few(sorted(promised ^ set(held)))} differ"
+                    f"{few(sorted(promised ^ set(held)))} differ"
                 )
             self.shapes.update(held)
             self._files.update(dict.fromkeys(held, file))
 
     def check(self, expected: Mapping[str, Shape]) -> None:
         """Raise if names or shapes of the tensors differ from `expected`."""
-        found = self.shapes
-        wrong = {
-            "missing": sorted(set(expected) - set(found)),
-            "unexpected": sorted(set(found) - set(expected)),
-            "of another shape": [
-                f"{name} {list(found[name])} instead of {list(expected[name])}"
-                for name in sorted(set(found) & set(expected))
-                if found[name] != expected[name]
-            ],
-        }
-        if any(wrong.values()):
-            parts = [
-                f"{len(names)} {kind}: {_few(names)}" for kind, names in wrong.items() if names
-            ]
-            raise CodecError(
-                f"the weights in {self.folder} do not fit their config.json: {'; '.join(parts)}"
-            )
+        wrong = misfits(self.shapes, expected)
+        if wrong:
+            raise CodecError(f"the weights in {self.folder} do not fit their config.json: {wrong}")
 
     def take(self, name: str, shape: Shape) -> Tensor:
         mapped: Tensor = self._files[name].get_tensor(name)
@@ -119,7 +103,7 @@ class Checkpoint:
         if self._not_finite:
             raise CodecError(
                 f"the weights in {self.folder} are damaged: NaN or infinity in "
-                f"{len(self._not_finite)} tensors: {_few(self._not_finite)}"
+                f"{len(self._not_finite)} tensors: {few(self._not_finite)}"
             )
 
     def digest(self) -> str:
@@ -158,10 +142,5 @@ def _opened(path: Path) -> tuple[Any, dict[str, Shape]]:
     except (SafetensorError, OSError) as error:
         raise CodecError(f"{path} is not a readable safetensors file: {error}") from error
     if odd:
-        raise CodecError(f"weights must be floating-point numbers, in {path} are: {_few(odd)}")
+        raise CodecError(f"weights must be floating-point numbers, in {path} are: {few(odd)}")
     return file, held
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more

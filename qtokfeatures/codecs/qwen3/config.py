@@ -97,6 +97,19 @@ class Qwen3Config:
         config.check(fields)
         return config
 
+    def check_room(self, folder: Path, n_tensors: int) -> None:
+        """Raise for more layers or codebooks than the weights have tensors."""
+        encoder, decoder = self.encoder, self.decoder
+        layers = max(
+            encoder.residual_layers, encoder.transformer.layers, decoder.transformer.layers,
+            encoder.codebooks_stored, self.n_codebooks,
+        )  # fmt: skip
+        if layers > n_tensors:
+            raise CodecError(
+                f"config.json in {folder} has {layers} layers or codebooks, but the weights have "
+                f"{n_tensors} tensors"
+            )
+
     def check(self, fields: ConfigFields) -> None:
         """Raise for options that would load and then compute something else."""
         encoder, decoder = fields.table("encoder_config"), fields.table("decoder_config")

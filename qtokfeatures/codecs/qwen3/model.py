@@ -8,15 +8,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from qtokfeatures.codecs.checkpoint import Shape
 from qtokfeatures.codecs.nn.linear import linear
 from qtokfeatures.codecs.nn.memory import Memory
 from qtokfeatures.codecs.nn.precision import fast_dtype, tf32
 from qtokfeatures.codecs.nn.quantizer import SplitQuantizer, residual_decode
-from qtokfeatures.codecs.qwen3.checkpoint import Checkpoint, Expected, Shape, TensorSource, Weights
+from qtokfeatures.codecs.qwen3.checkpoint import Checkpoint, Expected, TensorSource, Weights
 from qtokfeatures.codecs.qwen3.config import Qwen3Config
 from qtokfeatures.codecs.qwen3.decoder import Decoder
 from qtokfeatures.codecs.qwen3.encoder import Encoder
 from qtokfeatures.codecs.stored import loaded
+from qtokfeatures.exceptions import CodecError
 
 _LEAST_USAGE = 1e-5  # of a codebook entry, as in the reference
 
@@ -185,7 +187,12 @@ def load_model(
     """Load the model of a folder, and the SHA-256 of its weights; all of it is checked."""
     config = Qwen3Config.read(folder / "config.json")
     checkpoint = Checkpoint(folder, device)
-    checkpoint.check(expected_tensors(config))
+    config.check_room(folder, len(checkpoint.shapes))
+    try:
+        expected = expected_tensors(config)
+    except (RuntimeError, TypeError, OverflowError, MemoryError) as error:  # beyond 2^63 values
+        raise CodecError(f"config.json in {folder} has impossible sizes: {error}") from error
+    checkpoint.check(expected)
     model = build_model(config, checkpoint, encoder=encoder, decoder=decoder)
     checkpoint.check_values()
     return model, checkpoint.digest()

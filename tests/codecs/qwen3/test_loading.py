@@ -344,3 +344,28 @@ def test_what_is_projected_is_what_is_quantised(qwen, golden):
     projected = qwen.project(qwen.latents(y, sr=SR))
     assert projected.shape == (13, qwen.spec.embedding_dim)
     np.testing.assert_array_equal(qwen.quantize(projected), qwen.encode(y, sr=SR))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"encoder_config__num_hidden_layers": 10**7},
+        {"decoder_config__num_hidden_layers": 10**7},
+        {"encoder_config__num_residual_layers": 10**7},
+        {"encoder_config__num_quantizers": 10**9},
+        {"encoder_config__hidden_size": 10**30},
+        {"decoder_config__latent_dim": 2**62},
+        {"encoder_config__sliding_window": 2**70, "encoder_config__intermediate_size": 10**9},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_forged_sizes_are_refused_without_their_memory(checkpoint, changes):
+    change_config(checkpoint, **changes)
+    with pytest.raises(CodecError, match=r"config\.json"):
+        qt.load_codec(checkpoint, device="cpu")
+
+
+def test_a_nested_config_is_refused(checkpoint):
+    (checkpoint / "config.json").write_text("[" * 100_000)
+    with pytest.raises(CodecError, match="not a readable JSON"):
+        qt.load_codec(checkpoint, device="cpu")

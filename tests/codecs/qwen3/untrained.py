@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from qtokfeatures.codecs.checkpoint import Shape
 from qtokfeatures.codecs.folders import CONFIG, WEIGHTS
-from qtokfeatures.codecs.qwen3.checkpoint import Shape
 from qtokfeatures.codecs.qwen3.config import MODEL_TYPE, Qwen3Config
 from qtokfeatures.codecs.qwen3.model import expected_tensors
 
