@@ -119,18 +119,37 @@ def resample_blocks(
     blocks: Iterable[Samples], *, orig_sr: int, target_sr: int
 ) -> Iterator[Samples]:
     """Resample a stream of mono blocks; together they have the length of the whole."""
-    if orig_sr == target_sr:
-        yield from (block for block in blocks if block.size)
-        return
-    stream = soxr.ResampleStream(orig_sr, target_sr, 1, dtype="float32", quality="HQ")
-    taken = made = 0
+    resampler = BlockResampler(orig_sr, target_sr)
     for block in blocks:
-        taken += block.size
-        piece = stream.resample_chunk(block)
-        made += piece.size
+        piece = resampler.push(block)
         if piece.size:
             yield piece
-    tail = stream.resample_chunk(np.zeros(0, np.float32), last=True)
-    missing = resampled_length(taken, orig_sr, target_sr) - made
-    if missing > 0:
-        yield np.pad(tail[:missing], (0, max(0, missing - tail.size)))
+    tail = resampler.flush()
+    if tail.size:
+        yield tail
+
+
+class BlockResampler:
+    """Resampler of mono blocks (sample,), which together have the length of the whole."""
+
+    def __init__(self, orig_sr: int, target_sr: int) -> None:
+        self._rates, self._n_in, self._n_out = (orig_sr, target_sr), 0, 0
+        self._stream = None
+        if orig_sr != target_sr:
+            self._stream = soxr.ResampleStream(orig_sr, target_sr, 1, dtype="float32", quality="HQ")
+
+    def push(self, block: Samples) -> Samples:
+        """Return the samples that are known after `block`, possibly none."""
+        if self._stream is None:
+            return block
+        piece: Samples = self._stream.resample_chunk(block)
+        self._n_in, self._n_out = self._n_in + block.size, self._n_out + piece.size
+        return piece
+
+    def flush(self) -> Samples:
+        """Return the samples that are left at the end."""
+        if self._stream is None:
+            return np.zeros(0, np.float32)
+        tail: Samples = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        missing = max(0, resampled_length(self._n_in, *self._rates) - self._n_out)
+        return np.pad(tail[:missing], (0, max(0, missing - tail.size)))

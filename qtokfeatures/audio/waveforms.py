@@ -27,13 +27,21 @@ def mono_samples(y: Any, *, source: str, sr: int | None = None) -> Samples:
     return mean_of_channels(channel_samples(y, source=source, sr=sr))
 
 
-def stream_piece(y: Any) -> Samples:
-    """Return a piece of a mono stream, possibly empty, as checked float32."""
+def stream_piece(y: Any, n_channels: int = 1) -> Samples:
+    """Return a block of a stream, (sample,), (sample, channel) or (channel, sample), as mono."""
     array = as_array(y, source="the stream")
-    if array.ndim != 1:
-        raise AudioError(f"a stream takes mono audio (sample,), got shape {array.shape}")
-    samples = scaled_to_float(array, source="the stream")
-    return checked_finite(samples, source="the stream")
+    if array.ndim == 1 and n_channels == 1:
+        array = array[None]
+    elif array.ndim == 2 and array.shape[1] == n_channels:
+        array = array.T  # as sound cards deliver blocks
+    elif array.ndim != 2 or len(array) != n_channels:
+        raise AudioError(
+            f"a stream of {n_channels} channel{'s' * (n_channels > 1)} takes blocks of shape "
+            f"{'(sample,) or ' * (n_channels == 1)}(sample, {n_channels}), got {array.shape}; "
+            "pass the number to stream_encoder(channels=…)"
+        )
+    samples = checked_finite(scaled_to_float(array, source="the stream"), source="the stream")
+    return mean_of_channels(samples) if samples.size else np.zeros(0, np.float32)
 
 
 def is_array(value: Any) -> bool:

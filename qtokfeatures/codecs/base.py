@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from operator import index
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +23,6 @@ from qtokfeatures.codecs.batching import (
 from qtokfeatures.codecs.checks import as_codes, as_embedding, check_from_the_first
 from qtokfeatures.codecs.encoding import encode_items
 from qtokfeatures.codecs.network import CodecNetwork, Codes, DecoderState, EncoderState, Vectors
-from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.codecs.streaming import StreamDecoder, StreamEncoder
 from qtokfeatures.exceptions import CodesError, InputError
 from qtokfeatures.labelled import CodeSequence, as_code_sequence
@@ -49,16 +47,33 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
 
     # --------------------------------------------------------------------------- one clip
 
-    def encode(self, audio: Any, *, sr: int | None = None, refine: int = 0) -> Codes:
+    def encode(
+        self,
+        audio: Any,
+        *,
+        sr: int | None = None,
+        offset: float = 0.0,
+        duration: float | None = None,
+        channel: int | Literal["mix"] | None = None,
+        refine: int = 0,
+    ) -> Codes:
         """Encode one clip, of any length in bounded memory.
 
         Parameters
         ----------
         audio : audio
-            Path, URL, bytes, base64, file object, ``(y, sr)``, array or tensor with `sr`, …; see
-            :func:`~qtokfeatures.audio.load_audio`.
+            Path, URL, bytes, base64, file object, ``(y, sr)``, array or tensor with `sr`,
+            excerpt ``(file, start_s, end_s)``, …; see :func:`~qtokfeatures.audio.load_audio`.
+            A batch of clips is refused: :meth:`encode_many` takes one.
         sr : int, optional
             Rate of a bare array, in Hz.
+        offset : float, default=0
+            Start of the part to encode, in seconds.
+        duration : float, optional
+            Longest part to encode, in seconds; by default all.
+        channel : int or "mix", optional
+            Channel to encode, counted from 0, or "mix" for the average of all. None also
+            averages, but warns about arrays whose rows may be clips.
         refine : int, default=0
             Steps of analysis by synthesis, which brings the decoded audio closer to the original
             (`mini` only). 10 to 20 work best and take 30 to 60 times as long as plain encoding.
@@ -85,7 +100,10 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
         (16, 13)
         """
         steps = _steps(refine)
-        blocks = iter_blocks(audio, sr=sr, target_sr=self.spec.sample_rate)
+        rate = self.spec.sample_rate
+        blocks = iter_blocks(
+            audio, sr=sr, target_sr=rate, offset=offset, duration=duration, channel=channel
+        )
         return encode_blocks(self, blocks, refine=steps)
 
     def decode(
@@ -143,23 +161,36 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
 
     # ----------------------------------------------------------------------------- vectors
 
-    def latents(self, audio: Any, *, sr: int | None = None) -> Vectors:
+    def latents(
+        self,
+        audio: Any,
+        *,
+        sr: int | None = None,
+        offset: float = 0.0,
+        duration: float | None = None,
+        channel: int | Literal["mix"] | None = None,
+    ) -> Vectors:
         """Return the encoder's vectors before quantisation.
 
         Parameters
         ----------
-        audio : audio
+        audio, sr, offset, duration, channel
             As for :meth:`encode`.
-        sr : int, optional
-            Rate of a bare array, in Hz.
 
         Returns
         -------
         ndarray of float32, shape (frame, dim)
             One vector per frame.
         """
-        clip = load_audio(audio, sr=sr, target_sr=self.spec.sample_rate)
-        with inference(self.device):
+        clip = load_audio(
+            audio,
+            sr=sr,
+            target_sr=self.spec.sample_rate,
+            offset=offset,
+            duration=duration,
+            channel=channel,
+        )
+        with self.running():
             latents = torch.cat(list(latent_chunks(self, [clip.y])), dim=1)
             frames = frames_of(len(clip.y), self.spec.hop_length)
             return latents[0, :frames].float().cpu().numpy()
@@ -225,7 +256,7 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
             Codes. Approximate: the greedy search may miss the entries that were summed.
         """
         vectors = as_embedding(embedding, self.spec)
-        with inference(self.device):
+        with self.running():
             codes = self.code_chunk(torch.from_numpy(vectors)[None].to(self.device))
         return codes[0].to(torch.int16).cpu().numpy()
 
@@ -358,37 +389,48 @@ class Codec(CodecNetwork[EncoderState, DecoderState]):
 
     # ----------------------------------------------------------------------------- streams
 
-    @contextmanager
-    def stream_encoder(self) -> Iterator[StreamEncoder]:
+    def stream_encoder(self, *, sr: int | None = None, channels: int = 1) -> StreamEncoder:
         """Open a stream that encodes audio block by block.
 
-        Yields
-        ------
-        StreamEncoder
-            ``push(y)`` takes any number of samples at the codec's rate and returns the codes
-            of the frames that are complete; ``flush()`` pads and encodes the last frame.
-        """
-        encoder = StreamEncoder(self)
-        try:
-            yield encoder
-        finally:
-            encoder.close()
+        Parameters
+        ----------
+        sr : int, optional
+            Rate of the blocks in Hz, which are resampled. By default the codec's own.
+        channels : int, default=1
+            Number of channels of the blocks, which are averaged.
 
-    @contextmanager
-    def stream_decoder(self) -> Iterator[StreamDecoder]:
+        Returns
+        -------
+        StreamEncoder
+            ``push(y)`` takes any number of samples and returns the codes of the frames that are
+            complete; ``flush()`` pads and encodes the last frame. ``with`` closes the stream at
+            the end of a block; it can also be used without.
+
+        Examples
+        --------
+        Blocks of a stereo sound card at 48 kHz, (sample, channel):
+
+        >>> import numpy as np
+        >>> import qtokfeatures as qt
+        >>> blocks = np.zeros((20, 4800, 2), dtype=np.float32)
+        >>> with qt.load_codec("mini").stream_encoder(sr=48_000, channels=2) as stream:
+        ...     parts = [stream.push(block) for block in blocks]
+        ...     codes = np.concatenate([*parts, stream.flush()], axis=1)
+        >>> codes.shape
+        (16, 25)
+        """
+        return StreamEncoder(self, sr=sr, channels=channels)
+
+    def stream_decoder(self) -> StreamDecoder:
         """Open a stream that decodes codes block by block.
 
-        Yields
-        ------
+        Returns
+        -------
         StreamDecoder
-            ``push(codes)`` takes any number of frames and returns their audio; ``flush()``
-            ends the stream.
+            ``push(codes)`` takes any number of frames and returns their audio; ``flush()`` ends
+            the stream. ``with`` closes the stream at the end of a block.
         """
-        decoder = StreamDecoder(self)
-        try:
-            yield decoder
-        finally:
-            decoder.close()
+        return StreamDecoder(self)
 
     def _checked(self, clips: CodeSequence) -> list[Codes]:
         names = clips.dataset["clip"].values
@@ -441,6 +483,8 @@ def _chosen(codebooks: int | Sequence[int] | None, count: int) -> list[int]:
 def frame_levels(y: npt.ArrayLike, hop_length: int) -> Vectors:
     """Natural logarithm of the RMS amplitude per frame, of audio of whole frames (sample,)."""
     frames = np.asarray(y, dtype=np.float64).reshape(-1, hop_length)
-    ln_rms = 0.5 * np.log(np.maximum(np.square(frames).mean(axis=1), 1e-300))
+    with np.errstate(under="ignore"):
+        power = np.square(frames).mean(axis=1)
+    ln_rms = 0.5 * np.log(np.maximum(power, 1e-300))
     levels: Vectors = np.maximum(ln_rms, SILENCE_LN_LEVEL).astype(np.float32)
     return levels

@@ -77,7 +77,8 @@ def as_vectors(vectors: Any, dim: int, what: str) -> npt.NDArray[np.float32]:
     """Return `vectors`, shape (frame, dim), as a checked float32 array."""
     plain = vectors.detach().cpu() if hasattr(vectors, "detach") else vectors
     try:
-        array = np.ascontiguousarray(plain, dtype=np.float32)
+        with np.errstate(over="ignore", under="ignore"):  # infinite values are found below
+            array = np.ascontiguousarray(plain, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise InputError(f"{what} must be an array (frame, {dim}): {error}") from error
     if array.ndim != 2 or len(array) < 1 or array.shape[1] != dim:

@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
+from qtokfeatures.audio.resampling import BlockResampler, checked_rate
 from qtokfeatures.audio.waveforms import stream_piece
 from qtokfeatures.codecs.checks import as_codes
 from qtokfeatures.codecs.network import CodecNetwork, Codes, Vectors
-from qtokfeatures.codecs.nn.precision import inference
 from qtokfeatures.codecs.out_of_memory import memory_errors_as_codec_errors
 from qtokfeatures.exceptions import StreamClosedError
+from qtokfeatures.parameters import whole
 
 _CHUNK_FRAMES = 250  # frames of one push in the network at once: bounds memory
 
@@ -31,6 +33,14 @@ class _Stream:
         """End the stream and discard pending samples."""
         self._open = False
 
+    def __enter__(self) -> Self:
+        """Return the stream."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End the stream."""
+        self.close()
+
     def _check_open(self) -> None:
         if not self._open:
             raise StreamClosedError("this stream has ended: open another one")
@@ -39,7 +49,7 @@ class _Stream:
     def _running(self) -> Iterator[None]:
         """Run the network; an error ends the stream, whose state is then half advanced."""
         try:
-            with inference(self._codec.device), memory_errors_as_codec_errors():
+            with self._codec.running(), memory_errors_as_codec_errors():
                 yield
         except BaseException:
             self.close()
@@ -49,25 +59,32 @@ class _Stream:
 class _FrameStream(_Stream):
     """Audio in blocks → latents of whole frames."""
 
-    def __init__(self, codec: CodecNetwork[Any, Any]) -> None:
+    def __init__(
+        self, codec: CodecNetwork[Any, Any], *, sr: int | None = None, channels: int = 1
+    ) -> None:
         super().__init__(codec)
+        rate = codec.spec.sample_rate
+        self._n_channels = whole("channels", channels, at_least=1)
+        self._resampler = BlockResampler(rate if sr is None else checked_rate(sr), rate)
         self._state = codec.start_encoding()
         self._rest = np.zeros(0, dtype=np.float32)
 
     def _whole_frames(self, y: npt.ArrayLike) -> Vectors:
         """Append audio; return the samples of the frames that are now complete."""
         self._check_open()
-        waiting = np.concatenate([self._rest, stream_piece(y)])
-        whole = len(waiting) - len(waiting) % self._codec.spec.hop_length
-        self._rest = waiting[whole:].copy()
-        return waiting[:whole]
+        piece = self._resampler.push(stream_piece(y, self._n_channels))
+        waiting = np.concatenate([self._rest, piece])
+        end = len(waiting) - len(waiting) % self._codec.spec.hop_length
+        self._rest = waiting[end:].copy()
+        return waiting[:end]
 
-    def _last_frame(self) -> Vectors:
-        """Pad the pending samples to a whole frame and end the stream."""
+    def _last_frames(self) -> Vectors:
+        """Pad the pending samples to whole frames and end the stream."""
         self._check_open()
-        missing = -len(self._rest) % self._codec.spec.hop_length
+        waiting = np.concatenate([self._rest, self._resampler.flush()])
+        missing = -len(waiting) % self._codec.spec.hop_length
         self.close()
-        return np.pad(self._rest, (0, missing))
+        return np.pad(waiting, (0, missing))
 
     def _latents(self, y: Vectors) -> Iterator[Tensor]:
         """Yield latents (1, frame, dim) of whole frames, chunk by chunk."""
@@ -84,6 +101,10 @@ class StreamEncoder(_FrameStream):
     ----------
     codec : CodecNetwork
         The codec that encodes.
+    sr : int, optional
+        Rate of the blocks in Hz; the codec's own by default.
+    channels : int, default=1
+        Number of channels of the blocks, which are averaged.
     """
 
     def push(self, y: npt.ArrayLike) -> Codes:
@@ -91,9 +112,10 @@ class StreamEncoder(_FrameStream):
 
         Parameters
         ----------
-        y : array, shape (sample,)
-            Mono audio at the codec's rate, any number of samples, including none. Floats, or
-            integers, which are divided by their full scale.
+        y : array, shape (sample,), (sample, channel) or (channel, sample)
+            Any number of samples, including none, at the rate and with the channels of the
+            stream. Floats, or integers, which are divided by their full scale. A square block is
+            taken as (sample, channel).
 
         Returns
         -------
@@ -103,21 +125,21 @@ class StreamEncoder(_FrameStream):
         Raises
         ------
         AudioError
-            If the block is not one-dimensional, or holds values that are not finite or no audio.
+            If the block has other channels, or holds values that are not finite or no audio.
         StreamClosedError
             If the stream has ended.
         """
         return self._encode(self._whole_frames(y))
 
     def flush(self) -> Codes:
-        """Pad the pending samples to a whole frame, encode it and end the stream.
+        """Pad the pending samples to whole frames, encode them and end the stream.
 
         Returns
         -------
         ndarray of int16, shape (codebook, frame)
-            One frame, or none if no samples were pending.
+            The last frames, or none if no samples were pending.
         """
-        return self._encode(self._last_frame())
+        return self._encode(self._last_frames())
 
     def _encode(self, y: Vectors) -> Codes:
         parts = [np.zeros((self._codec.spec.n_codebooks, 0), dtype=np.int16)]
@@ -137,7 +159,7 @@ class LatentStream(_FrameStream):
 
     def flush(self) -> Vectors:
         """Pad the pending samples to a whole frame, return its latent and end the stream."""
-        return self._vectors(self._last_frame())
+        return self._vectors(self._last_frames())
 
     def _vectors(self, y: Vectors) -> Vectors:
         with self._running():

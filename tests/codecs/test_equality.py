@@ -118,9 +118,9 @@ def test_a_stream_that_ended_takes_nothing_more(tiny):
 
 
 @pytest.mark.parametrize(
-    ("piece", "message"), [(np.full(5, np.nan), "NaN"), (np.zeros((2, 5)), "mono")]
+    ("piece", "message"), [(np.full(5, np.nan), "NaN"), (np.zeros((2, 5)), "1 channel")]
 )
-def test_a_stream_refuses_what_is_not_mono_audio(tiny, piece, message):
+def test_a_stream_refuses_what_is_not_audio_of_its_channels(tiny, piece, message):
     with tiny.stream_encoder() as stream, pytest.raises(AudioError, match=message):
         stream.push(piece)
 
