@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from qtokfeatures.codecs.network import CodecNetwork, Codes, Vectors
-from qtokfeatures.codecs.nn.precision import inference, with_gradients
+from qtokfeatures.codecs.nn.precision import with_gradients
 from qtokfeatures.codecs.out_of_memory import memory_errors_as_codec_errors, run_halving
 from qtokfeatures.codecs.streaming import StreamEncoder
+from qtokfeatures.codecs.threads import default_threads
 from qtokfeatures.progress import progress_bar
 
 CHUNK_S = 20.0  # seconds of a batch in the network at once: bounds memory for clips of any length
@@ -51,7 +52,7 @@ def decode_all(codec: _Network, clips: Sequence[Codes], *, progress: bool = Fals
 def encode_blocks(codec: _Network, blocks: Iterable[Vectors], *, refine: int = 0) -> Codes:
     """Encode one clip given in blocks (sample,) at the codec's rate, of any length."""
     if refine:
-        with memory_errors_as_codec_errors():
+        with memory_errors_as_codec_errors(), default_threads(codec.threads):
             return _refine_blocks(codec, blocks, refine)
     stream = StreamEncoder(codec)
     try:
@@ -117,13 +118,13 @@ def _in_batches(
 
 
 def _latent_batch(codec: _Network, waves: Sequence[Vectors]) -> list[Vectors]:
-    with inference(codec.device):
+    with codec.running():
         latent = torch.cat(list(latent_chunks(codec, waves)), dim=1)
         return list(latent.float().cpu().numpy())
 
 
 def _encode_batch(codec: _Network, waves: Sequence[Vectors]) -> list[Codes]:
-    with inference(codec.device):
+    with codec.running():
         codes = [codec.code_chunk(latent) for latent in latent_chunks(codec, waves)]
         return list(torch.cat(codes, dim=2).to(torch.int16).cpu().numpy())
 
@@ -136,7 +137,7 @@ def _decode_batch(codec: _Network, clips: Sequence[Codes]) -> list[Vectors]:
     chunk, hop = int(CHUNK_S * codec.spec.frame_rate), codec.spec.hop_length
     y = np.empty((len(clips), longest * hop), dtype=np.float32)
     state = codec.start_decoding()
-    with inference(codec.device):
+    with codec.running():
         for start in range(0, longest, chunk):
             part = torch.from_numpy(padded[:, :, start : start + chunk]).to(codec.device)
             decoded = codec.decode_chunk(part, state).float().cpu().numpy()
@@ -152,7 +153,7 @@ def _refine_blocks(codec: _Network, blocks: Iterable[Vectors], steps: int) -> Co
     found = []
     for y in _segments(blocks, length, hop):
         wave = torch.from_numpy(y)[None].to(codec.device)
-        with inference(codec.device):
+        with codec.running():
             latent = codec.latent_chunk(wave, encoder)
             codes = codec.code_chunk(latent)
         with with_gradients(codec.device):

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic
 
 import torch
 
+from qtokfeatures.codecs.folders import CONFIG
 from qtokfeatures.codecs.network import DecoderState, EncoderState
 from qtokfeatures.codecs.qwen3.checkpoint import Checkpoint
 from qtokfeatures.codecs.stored import LoadOptions, Model, StoredCodec
@@ -19,6 +20,7 @@ from qtokfeatures.exceptions import CodecError
 from qtokfeatures.labelled import CodecSpec
 
 _LISTED = 20  # tensors named in an error
+_FILTERS = 4096  # the counts named num_ that are not layers, such as filters, are smaller
 OLDEST = 5  # major version of transformers: before it, Mimi's attention ignores its window
 
 
@@ -26,6 +28,8 @@ class HfCodec(
     StoredCodec[EncoderState, DecoderState, Model], Generic[EncoderState, DecoderState, Model]
 ):
     """A codec whose network is a model of `transformers`; see ``docs/codecs.md``."""
+
+    threads = None  # further threads gain with large layers
 
     CLASS_NAME: ClassVar[str]
     SEMANTICS: ClassVar[str]  # to change with the code, whenever codes of some audio change
@@ -47,7 +51,9 @@ class HfCodec(
 
     @classmethod
     def read(cls, path: Path, options: LoadOptions) -> tuple[Model, CodecSpec]:
-        digest = Checkpoint(path, torch.device("cpu")).digest()
+        checkpoint = Checkpoint(path, torch.device("cpu"))
+        digest = checkpoint.digest()
+        _check_room(path, len(checkpoint.shapes))
         network = _loaded(cls.CLASS_NAME, path)
         facts = cls.describe(network.config)
         settings = canonical({**facts, **cls.encoder_settings(network.config)})
@@ -61,6 +67,16 @@ class HfCodec(
         network = network.eval().to(options.device)
         model = cls.take_parts(network, encoder=options.encoder, decoder=options.decoder)
         return model, spec
+
+
+def _check_room(folder: Path, n_tensors: int) -> None:
+    """Raise for more layers or codebooks than the weights have tensors."""
+    fields = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    for name, value in fields.items():
+        if name.startswith("num_") and isinstance(value, int) and value > max(n_tensors, _FILTERS):
+            raise CodecError(
+                f"{name} in {folder / CONFIG} is {value}, but the weights have {n_tensors} tensors"
+            )
 
 
 def canonical(settings: Mapping[str, Any]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Generic
 
 import numpy as np
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor
 from typing_extensions import Self, TypeVar
 
+from qtokfeatures.codecs.nn.precision import inference
+from qtokfeatures.codecs.threads import default_threads, survive_forks
 from qtokfeatures.exceptions import CodecError
 from qtokfeatures.labelled import CodecSpec
 
@@ -36,8 +39,14 @@ class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
         Device that runs the network.
     """
 
+    # Threads of a CPU; None is torch's number. Threads wait for each other some hundred times per
+    # second of audio. On a busy machine each wait costs a turn of the scheduler, more than further
+    # threads gain with the short steps of a small network.
+    threads: int | None = 1
+
     def __init__(self, spec: CodecSpec, device: torch.device) -> None:
         self.spec, self._device = spec, device
+        survive_forks()
 
     @property
     def device(self) -> torch.device:
@@ -80,6 +89,13 @@ class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
     ) -> Tensor:
         """Refine `codes` (1, codebook, frame) of `y` (1, sample), `latent` (1, frame, dim)."""
         raise NotImplementedError
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run the network without gradients, on as many threads as `threads` says."""
+        device = self.device
+        with default_threads(self.threads), inference(device):
+            yield
 
     @property
     def batch_s(self) -> float:

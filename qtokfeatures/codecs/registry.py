@@ -19,6 +19,7 @@ from qtokfeatures.codecs.qwen3.codec import Qwen3TTSTokenizer
 from qtokfeatures.codecs.qwen3.config import MODEL_TYPE as QWEN3_TYPE
 from qtokfeatures.codecs.qwen3.config import NAME as QWEN3
 from qtokfeatures.exceptions import CodecError, InputError
+from qtokfeatures.parameters import optional, whole
 
 DECODE_DTYPES = ("float32", "fast")
 
@@ -63,8 +64,11 @@ def load_codec(
     revision: str | None = None,
     encoder: bool = True,
     decoder: bool = True,
+    threads: int | None = None,
 ) -> Codec:
     """Load a codec.
+
+    Codecs of the same files share one set of weights, as long as one of them is in use.
 
     Parameters
     ----------
@@ -88,6 +92,10 @@ def load_codec(
         branch, tag or commit to load.
     encoder, decoder : bool, default=True
         Halves to load; without one, its methods raise.
+    threads : int, optional
+        Threads of the network on a CPU, without effect on other uses of torch. By default one
+        for `mini`, many times as fast as two on a busy machine, and ``torch.get_num_threads()``
+        for the large codecs (Qwen, Mimi). Always one in a forked process.
 
     Returns
     -------
@@ -119,6 +127,7 @@ def load_codec(
         "device": resolve_device(device),
         "encoder": encoder,
         "decoder": decoder,
+        "threads": optional(whole, "threads", threads, at_least=1),
     }
     mini = find_mini_weights(name)
     if mini is not None:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from qtokfeatures.codecs.checks import as_embedding, as_vectors
 from qtokfeatures.codecs.network import Codes, DecoderState, EncoderState, Vectors
-from qtokfeatures.codecs.nn.precision import inference, tf32
+from qtokfeatures.codecs.nn.precision import tf32
 from qtokfeatures.codecs.nn.quantizer import SplitQuantizer
 from qtokfeatures.codecs.stored import Model, StoredCodec
 
@@ -40,7 +40,7 @@ class SemanticCodec(
     def project(self, latents: npt.ArrayLike) -> Vectors:
         width = self.quantizer.project.shape[1]
         vectors = torch.from_numpy(as_vectors(latents, width, f"latents of {self.spec.name}"))
-        with inference(self.device), tf32(self.device, allowed=False):
+        with self.running(), tf32(self.device, allowed=False):
             projected: Tensor = self.quantizer(vectors.to(self.device))
         return projected.cpu().numpy()
 
@@ -51,7 +51,7 @@ class SemanticCodec(
     def quantize(self, embedding: npt.ArrayLike) -> Codes:
         # Embeddings are projected already: unlike latents, they skip `code_chunk`.
         vectors = as_embedding(embedding, self.spec)
-        with inference(self.device):
+        with self.running():
             codes = self.nearest(torch.from_numpy(vectors)[None].to(self.device))
         return codes[0].to(torch.int16).cpu().numpy()
 

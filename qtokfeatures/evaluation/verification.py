@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
@@ -99,6 +98,8 @@ class _Reference:
         self.audio = self.decode_alone()
 
     def report(self, threads: Sequence[int]) -> VerifyReport:
+        from qtokfeatures.codecs.threads import use_threads
+
         codes = [
             self.check_codes("once more", self.encode_alone),
             self.check_codes("one batch", self.encode_batch),
@@ -110,7 +111,7 @@ class _Reference:
             self.check_audio("stream of odd chunks", self.decode_stream),
         ]
         for n in threads:
-            with _torch_threads(n):
+            with use_threads(n):
                 name = f"{n} thread{'s' * (n > 1)}"
                 codes.append(self.check_codes(name, self.encode_alone))
                 audio.append(self.check_audio(name, self.decode_alone))
@@ -190,18 +191,6 @@ def _chunks(array: npt.NDArray[Any], sizes: Sequence[int]) -> Iterator[npt.NDArr
             return
         yield array[start : start + size]
         start += size
-
-
-@contextmanager
-def _torch_threads(n: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def verify_clips(seconds: float, *, sr: int, hop_length: int, seed: int = 0) -> list[FloatArray]:

@@ -252,7 +252,8 @@ class Bench:
     def graphs(codec: Any) -> dict[str, Any]:
         return {
             name: {"on": g.enabled, "captured": len(g._graphs), "replays": g.replays}
-            for name, g in codec._graphs.items()
+            for name, g in codec._network().computed.items()
+            if isinstance(name, str)
         }
 
     def inputs(self, batch: int) -> tuple[torch.Tensor, torch.Tensor]:

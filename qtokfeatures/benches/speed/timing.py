@@ -52,15 +52,11 @@ def on_threads(coder: Coder, n_threads: int) -> Coder:
 
 def with_threads(job: Callable[..., Result], n_threads: int) -> Callable[..., Result]:
     """A function that runs on so many threads of torch and restores the number after."""
-    import torch
+    from qtokfeatures.codecs.threads import use_threads
 
     def run(*args: Any, **kwargs: Any) -> Result:
-        before = torch.get_num_threads()
-        torch.set_num_threads(n_threads)
-        try:
+        with use_threads(n_threads):
             return job(*args, **kwargs)
-        finally:
-            torch.set_num_threads(before)
 
     return run
 

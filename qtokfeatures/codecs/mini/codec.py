@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,8 @@ from qtokfeatures.codecs.mini.config import HOP_LENGTH, SAMPLE_RATE, TINY
 from qtokfeatures.codecs.mini.model import DecoderState, EncoderState, MiniModel, SearchBooks
 from qtokfeatures.codecs.mini.refining import RefineState, refined_codes
 from qtokfeatures.codecs.mini.weights import load_weights
-from qtokfeatures.codecs.nn.precision import inference
-from qtokfeatures.codecs.stored import LoadOptions, StoredCodec, loaded
+from qtokfeatures.codecs.nn.precision import building
+from qtokfeatures.codecs.stored import LoadOptions, SharedNetwork, StoredCodec, loaded
 from qtokfeatures.labelled import CodecSpec
 
 SEMANTICS = "mini-encoder-2"  # to change with the code, whenever codes of some audio change
@@ -46,9 +45,10 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
         name = options.name or ("mini" if path == bundled_weights() else str(path))
         return model, mini_spec(model, name=name, digest=digest, revision=options.revision)
 
-    @cached_property
+    @property
     def _search_books(self) -> SearchBooks:
-        return self.model.search_books(torch.float64)
+        books: SearchBooks = self.computed("search", lambda: self.model.search_books(torch.float64))
+        return books
 
     def start_encoding(self) -> EncoderState:
         loaded(getattr(self.model.encoder, "shape", None), "encoder")
@@ -87,7 +87,7 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
 
     def levels(self, codes: npt.ArrayLike) -> npt.NDArray[np.float32]:
         first = as_codes(codes, self.spec)[:2].T.astype(np.int64)
-        with inference(self.device):
+        with self.running():
             rows = torch.from_numpy(np.ascontiguousarray(first)).to(self.device)
             return self.model.ln_levels(rows).float().cpu().numpy()
 
@@ -104,12 +104,6 @@ class MiniCodec(StoredCodec[EncoderState, DecoderState, MiniModel]):
             ln_level = ladder[index // config.shape_count][:, None]
             index = index % config.shape_count
         return torch.cat([semantic, model.codebooks[k][index], ln_level], dim=1)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what is computed from the weights."""
-        kept = super().__getstate__()
-        kept.pop("_search_books", None)
-        return kept
 
 
 def mini_spec(
@@ -149,9 +143,9 @@ def random_mini(seed: int = 0) -> MiniCodec:
     MiniCodec
         Codec on the CPU. It has no file of weights, so it cannot be unpickled.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), building(torch.device("cpu")):
         torch.manual_seed(seed)
         model = MiniModel(TINY).eval()
         model.encoder.double()
     spec = mini_spec(model, name="mini-random", digest=f"random-{seed}")
-    return MiniCodec(model, spec, torch.device("cpu"))
+    return MiniCodec(SharedNetwork(model, spec), spec, torch.device("cpu"))

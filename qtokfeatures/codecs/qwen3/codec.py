@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from qtokfeatures.codecs.nn.graphs import Graphed
 from qtokfeatures.codecs.nn.memory import Memory
+from qtokfeatures.codecs.nn.precision import building
 from qtokfeatures.codecs.nn.quantizer import SplitQuantizer
 from qtokfeatures.codecs.qwen3.config import NAME, Qwen3Config
 from qtokfeatures.codecs.qwen3.model import Qwen3Model, load_model
@@ -38,14 +38,16 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
 
     Parameters
     ----------
-    model : Qwen3Model or None
-        Network; None loads it on first use.
+    loaded : SharedNetwork or None
+        Network and its spec; None loads it on first use.
     spec : CodecSpec
         Rates, sizes and fingerprint of the codes.
     device : torch.device
         Device that runs the network.
     origin : dict, optional
         Arguments of :meth:`load`, to load the weights again after pickling.
+    threads : int, optional
+        Threads of the network on a CPU.
 
     Examples
     --------
@@ -58,24 +60,14 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
     >>> wav, sr = tokenizer.decode(codes)  # doctest: +SKIP
     """
 
-    NOT_PICKLED: ClassVar[dict[str, Any]] = {**SemanticCodec.NOT_PICKLED, "_graphs": {}}
-
-    def __init__(
-        self,
-        model: Qwen3Model | None,
-        spec: CodecSpec,
-        device: torch.device,
-        *,
-        origin: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(model, spec, device, origin=origin)
-        self._graphs: dict[str, Graphed] = {}
+    threads = None  # further threads gain with large layers
 
     @classmethod
     def read(cls, path: Path, options: LoadOptions) -> tuple[Qwen3Model, CodecSpec]:
-        model, digest = load_model(
-            path, device=options.device, encoder=options.encoder, decoder=options.decoder
-        )
+        with building(torch.device("cpu")):
+            model, digest = load_model(
+                path, device=options.device, encoder=options.encoder, decoder=options.decoder
+            )
         model.prepare(options.device, fast=options.decode_dtype == "fast")
         name, revision = options.name or str(path), options.revision or digest[:12]
         return model, qwen3_spec(model.config, name=name, revision=revision, digest=digest)
@@ -164,10 +156,12 @@ class Qwen3TTSTokenizer(SemanticCodec[Memory, Memory, Qwen3Model]):
         return -(-frames // step) * step
 
     def _run(self, step: str, x: Tensor, memory: Memory) -> Tensor:
-        if step not in self._graphs:
+        def capture() -> Graphed:
             most = _GRAPHED_FRAMES * _VALUES_A_FRAME[step](self.spec)
-            self._graphs[step] = Graphed(getattr(self.model, step), most_values=most)
-        return self._graphs[step](x, memory)
+            return Graphed(getattr(self.model, step), most_values=most)
+
+        graphed: Graphed = self.computed(step, capture)
+        return graphed(x, memory)
 
 
 def qwen3_spec(config: Qwen3Config, *, name: str, revision: str, digest: str) -> CodecSpec:

@@ -10,11 +10,11 @@ from qtokfeatures.codecs import load_codec
 
 
 @pytest.fixture
-def prepared(golden_folder):
+def prepared(checkpoint):
     """Return the small checkpoint on the CPU, convolving as on a GPU."""
 
     def prepare(**options):
-        codec = load_codec(golden_folder, device="cpu")
+        codec = load_codec(checkpoint, device="cpu")  # a copy: weights of one folder are shared
         codec.model.prepare(torch.device("cuda"), **options)
         return codec
 
