@@ -13,8 +13,8 @@ import xarray as xr
 
 from qtokfeatures.estimators import TokenHistogram
 from qtokfeatures.estimators.presets import COARSE_CODEBOOKS
-from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import CodeSequence
+from qtokfeatures.pipelines.validation import encode_labelled
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -114,7 +114,7 @@ def characteristic_tokens(
     Raises
     ------
     InputError
-        If `y` or `groups` has another length than `X`.
+        If `y` or `groups` has another length than `X`. Raised before the first clip is encoded.
 
     Examples
     --------
@@ -126,11 +126,8 @@ def characteristic_tokens(
     >>> first.label, first.share_here > first.share_elsewhere
     ('flute', True)
     """
-    codes = CodeSequence(pipe[0].encode(X))
-    truth, of = np.asarray(y), np.arange(len(codes)) if groups is None else np.asarray(groups)
-    for name, values in (("y", truth), ("groups", of)):
-        if len(values) != len(codes):
-            raise InputError(f"{name} has {len(values)} entries for {len(codes)} clips")
+    codes, truth, of = encode_labelled(pipe[0], X, y, groups)
+    of = np.arange(len(codes)) if of is None else of
     histogram = _histogram(pipe[0]).fit(codes)
     counts = histogram.transform(codes)
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +128,7 @@ def validate_groups(
     ------
     InputError
         If a class has a single group, no split keeps groups whole, or `y` or `groups` has another
-        length than `X`. Raised before the first clip is encoded, if `X` has a length.
+        length than `X`. Raised before the first clip is encoded.
 
     Warns
     -----
@@ -146,17 +147,11 @@ def validate_groups(
     >>> int(found.confusion().to_numpy().sum())
     8
     """
-    count = clip_count(X)
-    if count is not None:
-        truth = check_labels(y, count)
-        of = None if groups is None else check_labels(groups, count, name="groups")
+
+    def check(truth: npt.NDArray[Any], of: npt.NDArray[Any] | None) -> None:
         group_splits(truth, of, n_splits=n_splits, seed=seed)
-    codes = CodeSequence(pipe[0].encode(X))
-    skipped = [] if are_codes(X) else [int(c["index"]) for c in codes.dataset.qtok.skipped]
-    n_clips = len(codes) + len(skipped)
-    kept = np.delete(np.arange(n_clips), skipped)
-    truth = check_labels(y, n_clips)[kept]
-    of = None if groups is None else check_labels(groups, n_clips, name="groups")[kept]
+
+    codes, truth, of = encode_labelled(pipe[0], X, y, groups, check=check)
     classes = np.unique(truth)
     probabilities = np.zeros((len(truth), len(classes)))
     fold = np.zeros(len(truth), dtype=np.int64)
@@ -178,6 +173,32 @@ def validate_groups(
         classes=classes,
         grouped=of is not None,
     )
+
+
+def encode_labelled(
+    tokenizer: Any,
+    X: Any,
+    y: Any,
+    groups: Any,
+    *,
+    check: Callable[[npt.NDArray[Any], npt.NDArray[Any] | None], object] | None = None,
+) -> tuple[CodeSequence, npt.NDArray[Any], npt.NDArray[Any] | None]:
+    """Return codes, classes and groups of the usable clips.
+
+    Lengths, and what else `check` refuses, are refused before the first clip is encoded.
+    """
+    clips = list(X) if isinstance(X, Iterator) else X
+    if clip_count(clips) is None:  # one path, say, which the tokenizer refuses
+        clips = CodeSequence(tokenizer.encode(clips))
+    count = clip_count(clips) or 0
+    truth = check_labels(y, count)
+    of = None if groups is None else check_labels(groups, count, name="groups")
+    if check is not None:
+        check(truth, of)
+    codes = CodeSequence(tokenizer.encode(clips))
+    skipped = [] if are_codes(clips) else [int(c["index"]) for c in codes.dataset.qtok.skipped]
+    kept = np.delete(np.arange(count), skipped)
+    return codes, truth[kept], None if of is None else of[kept]
 
 
 def _warn_of_single_clips(truth: npt.NDArray[Any], splits: list[Split]) -> None:

@@ -153,6 +153,17 @@ def test_impossible_requests_are_refused_unread(pipe, y, groups, match: str) -> 
             validate_groups(pipe, X, y, groups)
 
 
+@pytest.mark.parametrize("X", ["one.wav", None, 3], ids=str)
+def test_something_else_than_clips_is_refused(pipe, X) -> None:
+    with pytest.raises((InputError, TypeError)):
+        validate_groups(pipe, X, ["a", "a", "b", "b"], None)
+
+
+def test_clips_may_come_from_a_generator(pipe, codes, labels, groups) -> None:
+    with pytest.raises(InputError, match="for each of 2 clips"):
+        validate_groups(pipe, (name for name in ("no.wav", "none.wav")), ["a"], None)
+
+
 def test_classes_learnt_from_one_clip_are_named(pipe, codes, labels, groups) -> None:
     flutes, rest = np.flatnonzero(labels == "flute"), np.flatnonzero(labels != "flute")
     kept = np.concatenate([flutes[:2], rest])
@@ -284,8 +295,14 @@ def test_the_table_of_tokens_reads(pipe, codes, labels) -> None:
 
 def test_labels_of_another_number_are_refused(pipe, codes, labels) -> None:
     pipe.fit(codes, labels)
-    with pytest.raises(InputError, match="y has 3 entries for 36 clips"):
+    with pytest.raises(InputError, match="y must have an entry for each of 36 clips, got 3"):
         characteristic_tokens(pipe, codes, labels[:3])
+
+
+def test_characteristic_tokens_refuse_wrong_labels_unread(pipe, codes, labels) -> None:
+    pipe.fit(codes, labels)
+    with pytest.raises(InputError, match="groups must have an entry for each of 2 clips"):
+        characteristic_tokens(pipe, ["no such file.wav"] * 2, ["a", "b"], [1])
 
 
 def _every_code():
