@@ -223,7 +223,9 @@ def _check_variable(ds: xr.Dataset, name: str) -> None:
     if variable.dims != DIMS[name]:
         found = ", ".join(map(str, variable.dims))
         raise SchemaError(f"variable {name!r} has dimensions ({found}): {expected}")
-    if variable.dtype.kind not in kinds or (name == CODES and variable.dtype != np.int16):
+    is_unsigned = variable.dtype == np.uint64  # which NumPy does not repeat or index by
+    is_other = is_unsigned or (name == CODES and variable.dtype != np.int16)
+    if variable.dtype.kind not in kinds or is_other:
         raise SchemaError(f"variable {name!r} is {variable.dtype}: {expected}")
 
 

@@ -133,7 +133,8 @@ class CodecSpec:
     def check_matches(self, other: CodecSpec | Mapping[str, Any]) -> None:
         """Raise CodecMismatchError for another codec or another version of this one.
 
-        Only the fingerprints are compared: they cover everything that codes depend on.
+        The fingerprints are compared, which cover everything that codes depend on, and what
+        equal fingerprints imply: rates, samples per frame and size of the codebooks.
 
         Parameters
         ----------
@@ -161,6 +162,12 @@ class CodecSpec:
                 f"codes of different codecs cannot be mixed: {self.describe()} and "
                 f"{other.describe()}; encode the audio again with one of them"
             )
+        for name in ("sample_rate", "frame_rate", "hop_length", "codebook_size"):
+            if getattr(self, name) != getattr(other, name):
+                raise CodecMismatchError(
+                    f"{name} of {self.describe()} is {getattr(self, name)}, but codes of the same "
+                    f"fingerprint claim {getattr(other, name)}: encode the audio again"
+                )
 
     def describe(self) -> str:
         """Return name, revision and fingerprint in one phrase, for messages.

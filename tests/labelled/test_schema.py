@@ -28,6 +28,7 @@ def test_missing_variable_is_named(codes, name):
         (lambda ds: ds.transpose(), r"'codes' has dimensions \(frame, codebook\)"),
         (lambda ds: ds.assign(codes=ds["codes"].astype("int32")), "is int32: expected int16"),
         (lambda ds: ds.assign(frame_count=ds["frame_count"] * 1.0), "'frame_count' is float64"),
+        (lambda ds: ds.assign(frame_count=ds["frame_count"].astype("u8")), "is uint64: expected"),
         (lambda ds: ds.assign(frame_count=ds["frame_count"] * 0), "is 0: expected at least 1"),
         (lambda ds: ds.assign_coords(clip=range(5)), "'clip' is int64: expected str"),
         (lambda ds: ds.isel(clip=0), r"has dimensions \(\)"),

@@ -63,3 +63,11 @@ def test_attribute_of_wrong_type_is_named(spec):
 def test_impossible_values_are_refused(spec, field, value, message):
     with pytest.raises(InputError, match=message):
         replace(spec, **{field: value})
+
+
+@pytest.mark.parametrize("name", ["sample_rate", "frame_rate", "hop_length", "codebook_size"])
+def test_a_fingerprint_with_other_rates_is_refused(spec, name):
+    forged = replace(spec, **{name: 2 * getattr(spec, name)})
+    with pytest.raises(CodecMismatchError, match=f"{name} of toy .* the same fingerprint claim"):
+        spec.check_matches(forged.to_attrs())
+    spec.check_matches(replace(spec, revision="local"))
