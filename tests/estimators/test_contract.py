@@ -1,4 +1,4 @@
-"""What every estimator over lists of audio or over codes keeps to.
+"""The contract of every estimator over lists of audio or over codes.
 
 To hold another estimator to it, add it to ``CASES``.
 """

@@ -85,7 +85,7 @@ def test_quantiles_say_where_they_come_from(codes, band_codec) -> None:
     assert features.statistic.values[[0, 8]].tolist() == ["q10", "q90"]
 
 
-def test_loud_statistics_take_the_levels_that_the_codes_tell(codes, band_codec) -> None:
+def test_loud_statistics_use_the_levels_in_the_codes(codes, band_codec) -> None:
     features = CodeEmbedding(pooling=("mean", "loudest")).fit_transform(codes)
     first = band_codec.embed(next(iter(CodeSequence(codes))))
     loudest = first[np.argmax(first.mean(axis=1))]

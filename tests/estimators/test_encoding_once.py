@@ -146,7 +146,7 @@ class TestSearching:
 
 
 def encode_slowly(folder: Path, codec: Any, clips: list[np.ndarray], answers: Any) -> None:
-    """Encode clips into a folder, and tell how many of them were not there."""
+    """Encode clips into a folder, and report how many of them were not cached."""
     encode = codec.encode
     codec.encode = lambda y: (time.sleep(0.03), encode(y))[1]
     ds = QTokenizer(codec, sr=24000, cache=folder, batch_s=0.8).encode(clips)

@@ -1,4 +1,4 @@
-"""The bank of real frames: bounded, fair to clips and labels, true about where they are from."""
+"""The bank of real frames: its size, its balance over clips and labels, its origins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What X may be, and what is said where it is something else."""
+"""Forms of X, and the errors for anything else."""
 
 from __future__ import annotations
 

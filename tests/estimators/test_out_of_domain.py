@@ -1,4 +1,4 @@
-"""The gate: what it measures, against which reference, and what it lets through."""
+"""OutOfDomainDetector: measures, references, predictions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sounds() -> list:
 
 @pytest.fixture(scope="module")
 def strange() -> list:
-    """What nobody records: clicks at a fixed rate, and a tone far above speech and music."""
+    """Return clicks at a fixed rate, and a tone far above speech and music."""
     clicks = np.zeros(24_000, dtype=np.float32)
     clicks[::50] = 1.0
     whistle = np.sin(np.arange(24_000) * 2.6).astype(np.float32)
@@ -37,7 +37,7 @@ def gate(sounds) -> qt.OutOfDomainDetector:
 
 class TestReference:
     def test_the_shipped_one_belongs_to_the_shipped_weights(self) -> None:
-        """Made anew by ``python scripts/make_domain_reference.py`` whenever the weights change."""
+        """Regenerate it with ``python scripts/make_domain_reference.py`` when the weights change."""
         spec = qt.load_codec("mini").spec
         reference = reference_of(spec)
         assert reference is not None, "run scripts/make_domain_reference.py"

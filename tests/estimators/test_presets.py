@@ -1,4 +1,4 @@
-"""What the names stand for."""
+"""Features that QTokenizer knows by name."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from qtokfeatures.estimators.presets import feature_transformer
 from qtokfeatures.features import BY_LOUDNESS
 
 
-def test_levels_count_where_the_codes_tell_them(band_codec, codes) -> None:
+def test_levels_count_where_the_codes_hold_them(band_codec, codes) -> None:
     features = qt.QTokenizer(band_codec, sr=24000, features="embedding").fit(codes).features_
     assert features.pooling == BY_LOUDNESS
 
 
-def test_nothing_is_decoded_to_tell_levels(band_codec, codes, monkeypatch) -> None:
+def test_nothing_is_decoded_for_levels(band_codec, codes, monkeypatch) -> None:
     monkeypatch.setattr(type(band_codec), "levels_in_codes", False)
     monkeypatch.delattr(type(band_codec), "levels")
     table = qt.QTokenizer(band_codec, sr=24000, features="embedding").fit_transform(codes)

@@ -1,4 +1,4 @@
-"""What clusters and classes sound like: made of their members, where their vectors lie."""
+"""Sounds of clusters and classes: built from their members, near their vectors."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def tokenizer(band_codec):
     return qt.QTokenizer(band_codec, sr=24000, features=qt.CodeEmbedding())
 
 
-def members(heard: qt.estimators.Sonified) -> set[str]:
+def members(sound: qt.estimators.Sonified) -> set[str]:
     """The clips of a sound: tones have even numbers, noises odd ones."""
-    numbers = {int(clip.split("-")[1]) for clip in heard.frames["clip"].values}
+    numbers = {int(clip.split("-")[1]) for clip in sound.frames["clip"].values}
     return {KINDS[number] for number in numbers}
 
 
@@ -46,10 +46,10 @@ def members(heard: qt.estimators.Sonified) -> set[str]:
 )
 def test_a_cluster(tokenizer, clips, steps) -> None:
     pipe = qt.Pipeline([tokenizer, *steps]).fit(clips)
-    heard = qt.sonify(pipe, cluster=0, duration_s=0.4)
-    assert heard.y.shape == (9600,)
-    assert heard.sr == 24000
-    assert heard.frames["clip"].shape == heard.frames["time"].shape == (5,)
+    sound = qt.sonify(pipe, cluster=0, duration_s=0.4)
+    assert sound.y.shape == (9600,)
+    assert sound.sr == 24000
+    assert sound.frames["clip"].shape == sound.frames["time"].shape == (5,)
 
 
 def test_without_centres_it_is_the_mean_of_the_members(tokenizer, clips, monkeypatch) -> None:
