@@ -37,7 +37,7 @@ def gate(sounds) -> qt.OutOfDomainDetector:
 
 class TestReference:
     def test_the_shipped_one_belongs_to_the_shipped_weights(self) -> None:
-        """Regenerate it with ``python scripts/make_domain_reference.py`` when the weights change."""
+        """``python scripts/make_domain_reference.py`` regenerates it when weights change."""
         spec = qt.load_codec("mini").spec
         reference = reference_of(spec)
         assert reference is not None, "run scripts/make_domain_reference.py"
