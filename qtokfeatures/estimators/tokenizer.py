@@ -21,6 +21,7 @@ from qtokfeatures.estimators.frame_bank import FrameBank
 from qtokfeatures.estimators.inputs import (
     are_codes,
     check_labels,
+    clip_count,
     clip_items,
     clip_labels,
     note_table_width,
@@ -149,6 +150,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
         -------
         self
         """
+        _check_label_count(X, y)
         self._fit(X, self._encode(X), y)
         return self
 
@@ -169,6 +171,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
         xarray.DataArray, shape (clip, feature)
             As :meth:`transform`.
         """
+        _check_label_count(X, y)
         encoded = self._encode(X)
         self._fit(X, encoded, y)
         return plain_if_wrapped(self._features(encoded), self, X)
@@ -412,3 +415,10 @@ class QTokenizer(TransformerMixin, CodecHolder):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _check_label_count(X: Any, y: Any) -> None:
+    """Refuse labels of another number than clips before any clip is encoded."""
+    count = None if y is None else clip_count(X)
+    if count is not None:
+        check_labels(y, count)

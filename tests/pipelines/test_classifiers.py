@@ -299,6 +299,11 @@ def test_labels_of_another_number_are_refused(pipe, codes, labels) -> None:
         characteristic_tokens(pipe, codes, labels[:3])
 
 
+def test_fitting_with_too_few_labels_is_refused_unread(pipe) -> None:
+    with pytest.raises(InputError, match="y must have an entry for each of 4 clips, got 3"):
+        pipe.fit(["no such file.wav"] * 4, ["a", "a", "b"])
+
+
 def test_characteristic_tokens_refuse_wrong_labels_unread(pipe, codes, labels) -> None:
     pipe.fit(codes, labels)
     with pytest.raises(InputError, match="groups must have an entry for each of 2 clips"):
