@@ -52,6 +52,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def qtok(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -61,8 +62,23 @@ def qtok(
             callback=_show_version,
         ),
     ] = False,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads",
+            metavar="N",
+            min=1,
+            help="Threads of the codec on a CPU, before the command: qtok --threads 4 encode …; "
+            "by default 1 for mini, which is fastest on a busy machine, and torch's number for "
+            "large codecs.",
+        ),
+    ] = None,
 ) -> None:
     """Neural codec tokens as labelled features, and back to audio."""
+    if threads is not None:
+        from qtokfeatures.codecs.threads import use_threads
+
+        context.with_resource(use_threads(threads))
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+import torch
 
 import qtokfeatures as qt
 from qtokfeatures.codecs.mini import random_mini
@@ -37,6 +38,25 @@ def test_a_folder_is_encoded_into_either_store(qtok, sounds: Path, tmp_path: Pat
 def test_codes_are_those_of_the_codec(codes: Path, sounds: Path, small_codec) -> None:
     ds = qt.load_codes(codes)
     np.testing.assert_array_equal(ds.qtok.clip("a.wav"), small_codec.encode(sounds / "a.wav"))
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [((), 1), (("--threads", "2"), 2)])
+def test_threads_of_the_codec_can_be_set(
+    qtok, sounds: Path, small_codec, monkeypatch, arguments, expected
+) -> None:
+    numbers = []
+    latent_chunk = type(small_codec).latent_chunk
+
+    def noted(self, y, state):
+        numbers.append(torch.get_num_threads())
+        return latent_chunk(self, y, state)
+
+    monkeypatch.setattr(type(small_codec), "latent_chunk", noted)
+    before = torch.get_num_threads()
+    assert qtok(*arguments, "encode", sounds / "a.wav", "-o", "a.nc").code == 0
+    assert set(numbers) == {expected}
+    assert torch.get_num_threads() == before
+    assert qtok("--threads", "0", "encode", sounds).code == 2
 
 
 def test_codes_can_be_refined(qtok, sounds: Path, small_codec) -> None:
