@@ -110,7 +110,7 @@ def _flush_folder(path: Path) -> None:
 
 
 def _is_left(file: Path, path: Path) -> bool:
-    """Tell whether a process of this machine that has ended made `file` in writing `path`."""
+    """Return whether a process of this machine that has ended made `file` in writing `path`."""
     mark, _, kind = file.name.removeprefix(f".{path.name}.").rpartition(".")
     host, _, pid_and_rest = mark.partition("-")
     pid = pid_and_rest.partition("-")[0]

@@ -264,10 +264,12 @@ class CodesAccessor:
 
         Parameters
         ----------
-        labels : mapping of str to (array-like (clip,) or mapping) or pandas.DataFrame
-            Values in the order of the clips, or by clip id; or a table with one column per label.
-            A table whose index is 0, 1, 2, … is in the order of the clips, otherwise its index
-            names the clips.
+        labels : mapping of str to (array-like (clip,) or mapping), DataFrame or Series
+            Values in the order of the clips, or by clip id; or a table (pandas or polars) with one
+            column per label. A Series, DataFrame or DataArray whose index is not 0, 1, 2, … names
+            the clips by it. Values are text, numbers, booleans or dates without a time zone, of
+            the years 1678 to 2261; give other dates as text. Whole numbers beside missing values
+            become float64.
         on : str, optional
             Column of the table that names the clips: by id, by source, or by a tail of the source
             such as ``"train/a.wav"``. Rows of other clips are ignored.
@@ -280,7 +282,8 @@ class CodesAccessor:
         Raises
         ------
         InputError
-            If a length is wrong, a name is taken by the schema, or a clip has no row.
+            If a length is wrong, a name is taken by the schema or twice in the table, a clip has
+            no row, or a value would not be kept exactly.
         """
         return clip_labels.add_labels(self._checked(), labels, on=on)
 

@@ -354,7 +354,7 @@ def _columns(ds: xr.Dataset, table: pd.DataFrame, on: str | None) -> dict[str, A
 
 
 def _is_counted(index: pd.Index) -> bool:
-    """Tell the index 0, 1, 2, … that pandas gives tables from one that names clips."""
+    """Return whether an index is 0, 1, 2, …, the default of pandas, which names no clips."""
     return isinstance(index, pd.RangeIndex) and index.equals(pd.RangeIndex(len(index)))
 
 

@@ -257,7 +257,7 @@ def _check_clip_order(ds: xr.Dataset) -> None:
 
 
 def _check_frame_order(ds: xr.Dataset, first: int) -> None:
-    """Check some frames from `first` on, of which a lazily opened store holds any number."""
+    """Check the frames from `first` on in one piece, because a lazy store may be of any size."""
     last = min(first + _FRAMES_CHECKED_AT_ONCE, ds.sizes[FRAME])
     index, time, number = (
         ds.variables[name][first:last].values for name in (CLIP_INDEX, TIME, FRAME_NUMBER)
@@ -293,7 +293,7 @@ def _refuse_frames(name: str) -> None:
 
 
 def _check_durations(ds: xr.Dataset) -> None:
-    """Refuse numbers of samples beyond the frames, for which decoding would reserve memory."""
+    """Raise SchemaError for more samples than frames hold: decoding would allocate them."""
     rates, samples = ds[SAMPLE_RATE].values, ds[N_SAMPLES].values
     frame_rate = float(ds.attrs[SPEC_ATTRS["frame_rate"]])
     longest = (

@@ -1,8 +1,4 @@
-"""Checks of files of codes before anything in them is opened.
-
-A file may come from a stranger: it must run no code, read no other file, and promise no more than
-it holds.
-"""
+"""Checks of untrusted stores: no foreign codecs, no other files, no sizes beyond the content."""
 
 from __future__ import annotations
 
@@ -116,7 +112,7 @@ def _check_chunks(path: Path, name: str, node: dict[str, Any], most_missing: int
 
 
 def _is_chunk(name: str, grid: list[int]) -> bool:
-    """Tell chunks of an array from its metadata and from what an interrupted append left."""
+    """Return whether a file is a chunk inside the grid, not metadata or an interrupted append."""
     index = name.removeprefix("c/").replace("/", ".").split(".")
     if not grid:
         return name in ("0", "c")
@@ -169,6 +165,6 @@ def _check_dataset(path: Path, name: str, dataset: Any) -> None:
 
 
 def _is_bare_dimension(dataset: Any) -> bool:
-    """Tell dimensions without values, which netCDF stores as empty arrays, from variables."""
+    """Return whether this is a dimension without values, which netCDF stores as an array."""
     name = dataset.attrs.get("NAME", b"")
     return bytes(name).startswith(b"This is a netCDF dimension but not a netCDF variable")

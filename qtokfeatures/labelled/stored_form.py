@@ -49,7 +49,7 @@ def from_stored(ds: xr.Dataset) -> xr.Dataset:
 
 
 def _upgraded(ds: xr.Dataset) -> xr.Dataset:
-    """Add what version 2 of the schema numbers to codes of version 1, which were whole."""
+    """Add the numbers of clips, frames and codebooks that version 1 of the schema lacks."""
     is_old = ds.attrs.get(schema.SCHEMA_VERSION_ATTR) == 1
     if not is_old or not {schema.CLIP, schema.CODEBOOK, schema.FRAME} <= set(ds.dims):
         return ds

@@ -97,7 +97,8 @@ def load_codes(path: str | os.PathLike[str], *, lazy: bool = False) -> xr.Datase
     path : str or os.PathLike
         ``*.nc`` or ``*.zarr``.
     lazy : bool, default False
-        Whether codes are read when they are used. Ids and labels are always read at once.
+        Whether codes are read when they are used. Ids and labels are always read at once. Codes
+        of a store that was replaced since then raise InputError.
 
     Returns
     -------
@@ -109,7 +110,10 @@ def load_codes(path: str | os.PathLike[str], *, lazy: bool = False) -> xr.Datase
     InputError
         If `path` does not exist or cannot be read.
     SchemaError
-        If its content does not follow the schema of codes.
+        If its content does not follow the schema of codes, or names codecs, links or sizes that
+        ``save_codes`` does not write.
+    CodesError
+        If a code is out of range. Names clip, codebook, frame and value.
 
     Examples
     --------

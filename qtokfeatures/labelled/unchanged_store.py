@@ -1,4 +1,4 @@
-"""Lazily opened codes that raise once their store is replaced or a code is out of range."""
+"""Lazily opened codes, which raise if their store was replaced or a code is out of range."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def append_to_zarr(
 
 
 def can_append(there: xr.Dataset, ds: xr.Dataset, path: Path) -> bool:
-    """Tell whether `ds` fits the arrays that are stored, which else are all rewritten."""
+    """Return whether `ds` fits the arrays that are stored, which else are all rewritten."""
     import zarr
 
     missing = set(schema.label_names(there)) - set(schema.label_names(ds))
