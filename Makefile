@@ -54,7 +54,7 @@ format: $(VENV)/.installed-dev  ## let ruff format and mend what it can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(VENV)/.installed-dev  ## comparisons with peers
+bench: $(VENV)/.installed-dev  ## the Qwen codec compared with its reference
 	@$(BIN)/python tests/benchmarks/qwen3_speed.py $(BENCH_ARGS)
 
 # With BENCH_ARGS="--card docs/mini.md" BENCH_SHEET=docs/images, the page and its pictures too.

@@ -23,7 +23,7 @@ app = typer.Typer(
     name="qtok",
     cls=GuardedGroup,
     help="Neural codec tokens as labelled features, and back to audio.",
-    epilog="Exit code: 0 all done, 1 some inputs failed (listed at the end), 2 usage.",
+    epilog="Exit code: 0 all done, 1 some inputs failed (listed at the end), 2 invalid usage, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -57,7 +57,7 @@ def qtok(
         bool,
         typer.Option(
             "--version",
-            help="Print the version and leave.",
+            help="Show the version and exit.",
             is_eager=True,
             callback=_show_version,
         ),
@@ -68,9 +68,8 @@ def qtok(
             "--threads",
             metavar="N",
             min=1,
-            help="Threads of the codec on a CPU, before the command: qtok --threads 4 encode …; "
-            "by default 1 for mini, which is fastest on a busy machine, and torch's number for "
-            "large codecs.",
+            help="Threads of the codec on a CPU, for every command; by default 1 for mini and "
+            "torch's number for large codecs.",
         ),
     ] = None,
 ) -> None:

@@ -20,9 +20,7 @@ from qtokfeatures.studio.output_files import output_folder
 if TYPE_CHECKING:
     from qtokfeatures.benches import Measured
 
-app = typer.Typer(
-    help="Benches of a codec's quality: see `qtok bench --help`.", no_args_is_help=True
-)
+app = typer.Typer(help="Measure the quality and speed of a codec.", no_args_is_help=True)
 
 Data = Annotated[
     Path | None,
@@ -51,7 +49,10 @@ Peers = Annotated[
 Refine = Annotated[
     int,
     typer.Option(
-        "--refine", metavar="STEPS", min=0, help="Also measure codes refined in so many steps."
+        "--refine",
+        metavar="STEPS",
+        min=0,
+        help="Also measure codes refined with this number of steps; 0 for none.",
     ),
 ]
 PerDigit = Annotated[
@@ -165,7 +166,7 @@ def _section(name: str) -> str:
 
 @_command("codec")
 def codec(
-    split: Annotated[str, typer.Option("--split", help="Rows of the manifest to use.")] = "dev",
+    split: Annotated[str, typer.Option("--split", help="Split of the manifest to use.")] = "dev",
     per_kind: Annotated[
         int | None,
         typer.Option(
@@ -210,11 +211,18 @@ def codec(
 @_command("asr")
 def asr(
     per_digit: PerDigit = 15,
-    seeds: Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="Trainings.")] = 5,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds", metavar="N", min=1, help="Number of trainings, each with its own seed."
+        ),
+    ] = 5,
     epochs: Annotated[
         int, typer.Option("--epochs", metavar="N", min=1, help="Epochs of each training.")
     ] = 30,
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")] = 2,
+    jobs: Annotated[
+        int, typer.Option("--jobs", metavar="N", min=1, help="Number of parallel processes.")
+    ] = 2,
     work: Annotated[
         Path,
         typer.Option(

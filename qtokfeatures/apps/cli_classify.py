@@ -56,7 +56,7 @@ def train(
         typer.Option(
             "--group",
             metavar="COLUMN",
-            help="Column of what is kept whole when measuring: instrument, speaker or track; "
+            help="Column of groups (instrument, speaker, track) that validation never splits; "
             "'none' leaves out single clips. By default the first column named instance, speaker, "
             "track, title, composer or group.",
             show_default=False,
@@ -67,13 +67,16 @@ def train(
         typer.Option(
             "--group-pattern",
             metavar="REGEX",
-            help="For a folder: finds the group in a file's name, in parentheses.",
+            help="For a folder: regular expression whose first group (in parentheses) is the group in a file name.",
             show_default=False,
         ),
     ] = None,
     features: Features = "embedding",
     folds: Annotated[
-        int, typer.Option("--folds", metavar="N", min=2, help="Most folds of cross-validation.")
+        int,
+        typer.Option(
+            "--folds", metavar="N", min=2, help="Maximum number of folds in cross-validation."
+        ),
     ] = 5,
     report: Annotated[
         Path | None,
@@ -92,7 +95,7 @@ def train(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a classifier, and measure it on groups left out of training."""
+    """Train a classifier and validate it on held-out groups."""
     console = Report(as_json=as_json, quiet=quiet, threads=threads)
     with console.job("there was nothing to train on") as on_progress:
         done = studio.train_classifier(

@@ -34,15 +34,17 @@ class Report:
 
     as_json: bool = False
     quiet: bool = False
-    threads: int | None = None  # of torch, for all that follows in this process
+    threads: int | None = None  # of the codec, while the job runs
 
     @contextmanager
     def stages(self) -> Iterator[Progress]:
         """Yield ``on_progress(stage, done, total)``, which draws a bar on a terminal."""
         if self.threads is not None:
-            import torch
+            from qtokfeatures.codecs.threads import use_threads
 
-            torch.set_num_threads(self.threads)
+            with use_threads(self.threads), replace(self, threads=None).stages() as on_progress:
+                yield on_progress
+            return
         if self.as_json or self.quiet or not sys.stderr.isatty():
             yield _watch_interrupts
             return

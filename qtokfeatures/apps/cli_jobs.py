@@ -199,7 +199,7 @@ def features(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn audio, or codes, into a table with one row of features per clip."""
+    """Convert audio or codes into a table with one row of features per clip."""
     report = Report(as_json=as_json, quiet=quiet, threads=threads)
     with report.job("there was nothing to make features of") as on_progress:
         done = studio.compute_features(
@@ -253,7 +253,9 @@ def cluster(
     ] = None,
     min_cluster_size: Annotated[
         int,
-        typer.Option("--min-size", metavar="N", min=2, help="Fewest clips in a cluster (HDBSCAN)."),
+        typer.Option(
+            "--min-size", metavar="N", min=2, help="Minimum number of clips in a cluster (HDBSCAN)."
+        ),
     ] = 5,
     codebooks: Codebooks = None,
     prototype: Annotated[
@@ -274,7 +276,7 @@ def cluster(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Cluster sounds by their tokens; write tables, a map, and a page to look and listen."""
+    """Cluster sounds by their tokens; write tables, a map, and an HTML page with players."""
     report = Report(as_json=as_json, quiet=quiet, threads=threads)
     with report.job("there was nothing to cluster") as on_progress:
         done = studio.cluster_files(

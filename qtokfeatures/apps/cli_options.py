@@ -50,7 +50,7 @@ Cache = Annotated[
         "--cache",
         metavar="DIR",
         envvar="QTOK_CACHE",
-        help="Folder of codes, so that the same audio is encoded once; by default none.",
+        help="Folder in which codes are cached; by default no cache.",
         show_default=False,
     ),
 ]
@@ -60,13 +60,17 @@ Threads = Annotated[
         "--threads",
         metavar="N",
         min=1,
-        help="Most threads of the codec on a CPU; by default all cores.",
+        help="Threads of the codec on a CPU; by default 1 for mini and torch's number for large codecs.",
         show_default=False,
     ),
 ]
 Features = Annotated[
     str,
-    typer.Option("--features", metavar="histogram|embedding|both", help="Features of a clip."),
+    typer.Option(
+        "--features",
+        metavar="histogram|embedding|both",
+        help="Token histogram, embedding statistics, or both.",
+    ),
 ]
 Codebooks = Annotated[
     int | None,
@@ -85,7 +89,7 @@ Clusters = Annotated[
         "--clusters",
         metavar="N",
         min=1,
-        help="Number of clusters; by default the one, 2 to 12, that separates them best.",
+        help="Number of clusters; by default the number from 2 to 12 with the best silhouette.",
         show_default=False,
     ),
 ]
@@ -95,7 +99,7 @@ Refine = Annotated[
         "--refine",
         metavar="STEPS",
         min=0,
-        help="Steps of fitting the codes to what they decode to: closer, slower; mini only.",
+        help="Optimisation steps that bring the decoded audio closer to the original; slower; mini only.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON; no progress bar.")]
@@ -103,6 +107,9 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress bar and no summary; errors only.")
 ]
 Folder = Annotated[
-    Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; made if absent.")
+    Path,
+    typer.Option("-o", "--output", metavar="DIR", help="Folder to write to; created if missing."),
 ]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of every draw.")]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="N", min=0, help="Seed of the random numbers.")
+]

@@ -44,7 +44,9 @@ def train(
     ] = None,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", metavar="DIR", help="Folder of the run; made if absent."),
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Folder of the run; created if missing."
+        ),
     ] = Path("run"),
     data: Annotated[
         list[Path] | None,
@@ -101,7 +103,7 @@ def train(
             "--seed",
             metavar="N",
             min=0,
-            help="Seed of every draw of the run; by default 0.",
+            help="Seed of the random numbers of the run; by default 0.",
             show_default=False,
         ),
     ] = None,

@@ -157,7 +157,7 @@ def roundtrip_report(
     roundtrips: Sequence[Roundtrip],
     *,
     pictures: Sequence[Mapping[str, bytes]] | None = None,
-    title: str = "There and back",
+    title: str = "Original and reconstruction",
 ) -> str:
     """Return a page with players, pictures and numbers for clips that were encoded and decoded.
 
@@ -168,7 +168,7 @@ def roundtrip_report(
     pictures : sequence of mapping, optional
         For each clip, PNG content of ``"waveform"``, ``"spectrogram"`` and ``"tokens"``; drawn
         here by default.
-    title : str, default="There and back"
+    title : str, default="Original and reconstruction"
         Heading of the page.
 
     Returns
