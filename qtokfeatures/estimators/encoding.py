@@ -19,8 +19,7 @@ from qtokfeatures.exceptions import AudioError, InputError
 from qtokfeatures.labelled import CodeSequence, build_codes, feature_array, schema
 from qtokfeatures.labelled.cache import MAX_LOCKS, EntryLocks
 from qtokfeatures.labelled.features import storable
-from qtokfeatures.labelled.labels import missing_like
-from qtokfeatures.labelled.naming import clip_ids_from_sources
+from qtokfeatures.labelled.labels import clip_ids_from_sources, missing_like
 
 if TYPE_CHECKING:
     from qtokfeatures.codecs import Codec

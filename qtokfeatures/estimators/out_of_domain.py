@@ -16,7 +16,7 @@ from qtokfeatures.estimators.domain_reference import MEASURES, DomainReference, 
 from qtokfeatures.estimators.inputs import are_codes, clip_items, note_table_width, table_width
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import schema
-from qtokfeatures.labelled.naming import clip_ids_from_sources
+from qtokfeatures.labelled.labels import clip_ids_from_sources
 from qtokfeatures.parameters import one_of, optional, share
 
 if TYPE_CHECKING:

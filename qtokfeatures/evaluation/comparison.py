@@ -31,7 +31,7 @@ from qtokfeatures.exceptions import (
     require,
 )
 from qtokfeatures.labelled import schema
-from qtokfeatures.labelled.naming import clip_ids_from_sources
+from qtokfeatures.labelled.labels import clip_ids_from_sources
 from qtokfeatures.parameters import flag, number, one_of
 
 METRIC: Final = "metric"

@@ -14,8 +14,7 @@ import xarray as xr
 
 from qtokfeatures.exceptions import CodesError, InputError
 from qtokfeatures.labelled import schema
-from qtokfeatures.labelled.labels import label_array, text_array
-from qtokfeatures.labelled.naming import clip_ids_from_sources
+from qtokfeatures.labelled.labels import clip_ids_from_sources, label_array, text_array
 from qtokfeatures.labelled.spec import CodecSpec
 
 Array = npt.NDArray[Any]

@@ -12,8 +12,13 @@ import xarray as xr
 
 from qtokfeatures.exceptions import InputError, SchemaError
 from qtokfeatures.labelled import schema
-from qtokfeatures.labelled.labels import joined_label, missing_like, plain_values, text_array
-from qtokfeatures.labelled.naming import unique_ids
+from qtokfeatures.labelled.labels import (
+    joined_label,
+    missing_like,
+    plain_values,
+    text_array,
+    unique_ids,
+)
 from qtokfeatures.labelled.selection import renumbered, with_variables
 from qtokfeatures.labelled.sequence import CodeSequence, as_code_sequence
 from qtokfeatures.labelled.spec import SPEC_ATTRS, CodecSpec

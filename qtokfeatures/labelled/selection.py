@@ -15,8 +15,7 @@ import xarray as xr
 from qtokfeatures.exceptions import InputError
 from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.build import frame_coords, frame_number, number_coords
-from qtokfeatures.labelled.labels import plain_values, shortest_text, text_array
-from qtokfeatures.labelled.naming import unique_ids
+from qtokfeatures.labelled.labels import plain_values, shortest_text, text_array, unique_ids
 from qtokfeatures.labelled.spec import CodecSpec
 
 Array = npt.NDArray[Any]

@@ -17,8 +17,7 @@ from qtokfeatures.estimators.codec_source import CodecHolder, find_codec
 from qtokfeatures.estimators.inputs import are_codes, clip_items
 from qtokfeatures.exceptions import InputError, NotFittedError
 from qtokfeatures.labelled import CodeSequence, schema
-from qtokfeatures.labelled.labels import text_array
-from qtokfeatures.labelled.naming import clip_ids_from_sources
+from qtokfeatures.labelled.labels import clip_ids_from_sources, text_array
 from qtokfeatures.parameters import one_of, optional, whole
 from qtokfeatures.speech.frame_batch import FRAME_RATE, KIND, labelled_frames
 from qtokfeatures.speech.frame_sources import (

@@ -10,7 +10,7 @@ import pytest
 
 from qtokfeatures.exceptions import CodesError, InputError
 from qtokfeatures.labelled import build_codes
-from qtokfeatures.labelled.naming import clip_ids_from_sources, unique_ids
+from qtokfeatures.labelled.labels import clip_ids_from_sources, unique_ids
 
 
 def build(spec, clips, **options):

@@ -16,7 +16,7 @@ from qtokfeatures.labelled import (
     load_codes,
     unpad_codes,
 )
-from qtokfeatures.labelled.naming import clip_ids_from_sources
+from qtokfeatures.labelled.labels import clip_ids_from_sources
 
 SPEC = CodecSpec("toy", "r1", 24000, 12.5, 1920, 3, 8, "f00d", 8)
 
