@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from threadpoolctl import ThreadpoolController
 
 _chosen = threading.local()
 _is_forked = False
+_SKLEARN_OPENMP = "sklearn.utils._openmp_helpers"  # loaded with the OpenMP of scikit-learn
 
 
 @contextmanager
@@ -87,10 +90,24 @@ def survive_forks() -> None:
     GNU OpenMP waits for the threads of the parent, which a forked process does not have.
     """
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+
+
+def _before_fork() -> None:
+    _openmp_libraries(has_sklearn=_SKLEARN_OPENMP in sys.modules)
 
 
 def _after_fork() -> None:
     global _is_forked
     _is_forked = True
     torch.set_num_threads(1)
+    # scikit-learn brings an OpenMP of its own, on which k-means would wait in the same way.
+    for library in _openmp_libraries(has_sklearn=_SKLEARN_OPENMP in sys.modules):
+        library.set_num_threads(1)
+
+
+@lru_cache(maxsize=2)
+def _openmp_libraries(*, has_sklearn: bool) -> list[Any]:
+    """OpenMP libraries of this process, found again once scikit-learn is imported."""
+    found: list[Any] = ThreadpoolController().select(user_api="openmp").lib_controllers
+    return found

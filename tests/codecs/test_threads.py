@@ -73,6 +73,37 @@ def test_processes_of_every_kind_compute_after_their_parent(tmp_path, start):
     assert children == [parent, parent]
 
 
+CLUSTERING = """
+import multiprocessing
+import numpy as np
+import qtokfeatures as qt
+from sklearn.cluster import KMeans
+
+Y = [(0.1 * np.random.default_rng(i).standard_normal(12_000)).astype(np.float32) for i in range(4)]
+
+def clusters(_):
+    k_means = KMeans(2, n_init=1, random_state=0)
+    steps = [qt.QTokenizer(sr=24_000, device="cpu", cache=None), k_means]
+    return qt.Pipeline(steps).fit_predict(Y).tolist()
+
+if __name__ == "__main__":
+    expected = clusters(0)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.map_async(clusters, [0]).get(timeout=200) == [expected]
+"""
+
+
+@pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork"
+)
+def test_a_pipeline_fits_in_a_forked_process(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(CLUSTERING, encoding="utf-8")
+    command = [sys.executable, str(script)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_python_threads_share_a_codec(mini):
     y = noise(3)
     expected = mini.encode(y, sr=SR)
