@@ -23,7 +23,8 @@ app = typer.Typer(
     name="qtok",
     cls=GuardedGroup,
     help="Neural codec tokens as labelled features, and back to audio.",
-    epilog="Exit code: 0 all done, 1 some inputs failed (listed at the end), 2 invalid usage, 130 interrupted.",
+    epilog="Exit code: 0 all done, 1 some inputs failed (listed at the end), 2 invalid usage, "
+    "130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -52,7 +52,7 @@ Refine = Annotated[
         "--refine",
         metavar="STEPS",
         min=0,
-        help="Also measure codes refined with this number of steps; 0 for none.",
+        help="Steps of refined codes to measure too; 0 for none.",
     ),
 ]
 PerDigit = Annotated[

@@ -67,7 +67,8 @@ def train(
         typer.Option(
             "--group-pattern",
             metavar="REGEX",
-            help="For a folder: regular expression whose first group (in parentheses) is the group in a file name.",
+            help="For a folder: regular expression whose first group (in parentheses) is the "
+            "group in a file name.",
             show_default=False,
         ),
     ] = None,

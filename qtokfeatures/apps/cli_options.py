@@ -60,7 +60,8 @@ Threads = Annotated[
         "--threads",
         metavar="N",
         min=1,
-        help="Threads of the codec on a CPU; by default 1 for mini and torch's number for large codecs.",
+        help="Threads of the codec on a CPU; by default 1 for mini and torch's number for large "
+        "codecs.",
         show_default=False,
     ),
 ]
@@ -99,7 +100,8 @@ Refine = Annotated[
         "--refine",
         metavar="STEPS",
         min=0,
-        help="Optimisation steps that bring the decoded audio closer to the original; slower; mini only.",
+        help="Optimisation steps that bring the decoded audio closer to the original; slower; mini "
+        "only.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON; no progress bar.")]
