@@ -21,6 +21,8 @@ from qtokfeatures.exceptions import AudioError
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052
+
 _MAX_REDIRECTS = 5
 _PIECE = 2**16
 
@@ -209,7 +211,7 @@ class _Addresses:
     def check(self, host: str) -> None:
         """Raise where an address is private and may not be connected to."""
         address = ipaddress.ip_address(host.partition("%")[0])
-        address = getattr(address, "ipv4_mapped", None) or address
+        address = _inner(address)
         first = self._first = self._first or address
         if self._allow_private or address.is_global:
             return
@@ -226,6 +228,15 @@ class _Addresses:
                 "allow_private=True",
                 source=self.source,
             )
+
+
+def _inner(address: _Address) -> _Address:
+    """Return the IPv4 address that an IPv6 address leads to, if it does."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 class _DeadlineReader(io.RawIOBase):

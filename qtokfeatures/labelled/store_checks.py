@@ -16,6 +16,9 @@ _ZARR_CODECS = {"blosc", "zstd", "vlen-utf8", "bytes"}
 _HDF5_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32"}
 
 _METADATA = (".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarr.json")
+_MOST_ITEM_BYTES = 2**10  # a fixed width compresses by any factor
+_LEAST_TEXT_BYTES = 2**24
+_MOST_RATIO = 300  # LZ4, which save_codes compresses by, reaches 255
 _MOST_CHUNK_BYTES = 2**30  # chunks of save_codes take 0.5 to 2 MB
 # Arrays of version 1 leave out chunks of zeros only, so that few can be missing.
 _MOST_MISSING_BYTES = 2**26
@@ -28,11 +31,15 @@ def check_zarr(path: Path) -> None:
     for file in path.rglob("*"):
         if file.is_symlink():
             raise SchemaError(f"{path} holds the link {file.name!r}: stores of codes hold none")
+        if not (file.is_dir() or file.is_file()):  # a pipe would be waited for
+            raise SchemaError(f"{path} holds {file.name!r}, which is neither a file nor a folder")
+    if (path / "zarr.json").exists() and any((path / name).exists() for name in _METADATA[:4]):
+        raise SchemaError(f"{path} is described for versions 2 and 3 of Zarr: expected one of them")
     arrays: dict[str, dict[str, Any]] = {}
     for file in sorted(file for name in _METADATA for file in path.rglob(name)):
         for name, node in _nodes(path, file):
             _check_codecs(path, name, node)
-            if "shape" in node and (name not in arrays or file.name == ".zmetadata"):
+            if "shape" in node and (name not in arrays or file.parent == path):  # consolidated
                 arrays[name] = node
     most_missing = 0 if _version(path) >= 2 else _MOST_MISSING_BYTES
     for name, node in arrays.items():
@@ -90,7 +97,8 @@ def _check_chunks(path: Path, name: str, node: dict[str, Any], most_missing: int
         chunks = [int(size) for size in grid]
         is_valid = len(chunks) == len(shape) and min(shape, default=0) >= 0 < min(chunks, default=1)
         item = _item_bytes(node.get("dtype", node.get("data_type")))
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        prefix, separator = _chunk_names(node)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise SchemaError(f"array {name!r} of {path} has unreadable metadata: {error}") from error
     chunk_bytes = math.prod(chunks) * item
     if not is_valid or chunk_bytes > _MOST_CHUNK_BYTES:
@@ -100,10 +108,14 @@ def _check_chunks(path: Path, name: str, node: dict[str, Any], most_missing: int
         )
     grid = [-(-size // length) for size, length in zip(shape, chunks, strict=True)]
     folder = path / name
-    present = sum(
-        _is_chunk(file.relative_to(folder).as_posix(), grid) for file in folder.rglob("*")
-    )
-    missing = math.prod(grid) - present
+    present = [
+        file
+        for file in folder.rglob("*")
+        if _is_chunk(file.relative_to(folder).as_posix(), grid, prefix, separator)
+    ]
+    for file in filter(Path.is_file, present):
+        _check_promise(path, name, file, node, math.prod(chunks), chunk_bytes)
+    missing = math.prod(grid) - len(present)
     if missing > 0 and missing * chunk_bytes > most_missing:
         raise SchemaError(
             f"array {name!r} of {path} lacks {missing} of the {math.prod(grid)} chunks that its "
@@ -111,14 +123,50 @@ def _check_chunks(path: Path, name: str, node: dict[str, Any], most_missing: int
         )
 
 
-def _is_chunk(name: str, grid: list[int]) -> bool:
+def _check_promise(
+    path: Path, name: str, file: Path, node: dict[str, Any], length: int, chunk_bytes: int
+) -> None:
+    """Raise SchemaError for a chunk that begins with a size beyond what the array has."""
+    if (node.get("compressor") or {}).get("id") != "blosc":
+        return
+    with file.open("rb") as opened:
+        header = opened.read(16)
+    promised = int.from_bytes(header[4:8], "little")
+    is_text = bool(node.get("filters"))
+    most = max(_LEAST_TEXT_BYTES, _MOST_RATIO * file.stat().st_size) if is_text else chunk_bytes
+    if promised <= most and is_text:
+        with contextlib.suppress(RuntimeError, ValueError):  # reading it raises as well
+            from numcodecs import Blosc
+
+            text = bytes(Blosc().decode(file.read_bytes())[:4])  # begins with how many follow
+            promised, most = int.from_bytes(text, "little"), length
+    if promised > most:
+        raise SchemaError(
+            f"chunk {file.name} of array {name!r} of {path} promises {promised} bytes or items: "
+            f"expected at most {most}"
+        )
+
+
+def _chunk_names(node: dict[str, Any]) -> tuple[str, str]:
+    """Return what the names of an array's chunks begin with, and what separates their numbers."""
+    encoding = node.get("chunk_key_encoding")
+    if encoding is None:
+        return "", node.get("dimension_separator") or "."
+    is_default = encoding["name"] == "default"
+    separator = encoding.get("configuration", {}).get("separator", "/" if is_default else ".")
+    return "c" + separator if is_default else "", separator
+
+
+def _is_chunk(name: str, grid: list[int], prefix: str, separator: str) -> bool:
     """Return whether a file is a chunk inside the grid, not metadata or an interrupted append."""
-    index = name.removeprefix("c/").replace("/", ".").split(".")
     if not grid:
-        return name in ("0", "c")
-    if len(index) != len(grid) or not all(part.isdigit() for part in index):
+        return name == (prefix[:1] or "0")
+    index = name.removeprefix(prefix).split(separator)
+    if not name.startswith(prefix) or len(index) != len(grid):
         return False
-    return all(int(part) < length for part, length in zip(index, grid, strict=True))
+    return all(
+        part.isdigit() and int(part) < length for part, length in zip(index, grid, strict=True)
+    )
 
 
 def _item_bytes(dtype: Any) -> int:
@@ -148,6 +196,11 @@ def _check_dataset(path: Path, name: str, dataset: Any) -> None:
         raise SchemaError(
             f"array {name!r} of {path} names the HDF5 filters {sorted(unknown)}, which are not "
             f"opened: save_codes writes {', '.join(_HDF5_FILTERS.values())} only"
+        )
+    if dataset.dtype.itemsize > _MOST_ITEM_BYTES:
+        raise SchemaError(
+            f"array {name!r} of {path} holds items of {dataset.dtype.itemsize} bytes: save_codes "
+            "writes numbers, and text of any length"
         )
     if dataset.shape is None or _is_bare_dimension(dataset):
         return

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from qtokfeatures.exceptions import InputError
+from qtokfeatures.exceptions import InputError, SchemaError
 from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.build import frame_number, number_coords
 from qtokfeatures.labelled.labels import check_label_name, fitting_text, nanoseconds, plain_values
@@ -26,6 +26,8 @@ COORDINATE_ATTR = "_qtok_coordinate"
 _TEXT = np.dtype("O", metadata={"element_type": str})
 
 _STRING_DTYPE = "StringDType"
+
+_MOST_PROMISED_BYTES = 2**28  # of text in a recorded width; wider text is restored by its length
 _NANOSECONDS = np.dtype("datetime64[ns]")
 
 
@@ -126,7 +128,7 @@ def _restored(variable: xr.Variable) -> xr.Variable:
         values = _restored_text(variable.values, recorded)
         return xr.Variable(variable.dims, values, attrs)
     if recorded is not None:
-        return xr.Variable(variable.dims, variable.values.astype(recorded), attrs)
+        return xr.Variable(variable.dims, _restored_dates(variable.values, recorded), attrs)
     if schema.FRAME in variable.dims:
         lazy = variable.to_base_variable().copy(deep=False)
         lazy.attrs = attrs
@@ -134,12 +136,36 @@ def _restored(variable: xr.Variable) -> xr.Variable:
     return xr.Variable(variable.dims, variable.values, attrs)
 
 
-def _restored_text(values: Array, recorded: str | None) -> Array:
-    if recorded is None:
-        return fitting_text(values.ravel().tolist()).reshape(values.shape)
+def _restored_text(values: Array, recorded: Any) -> Array:
+    texts = values.ravel().tolist()
     if recorded == _STRING_DTYPE:
         return np.asarray(values.astype(np.dtypes.StringDType()))
-    return values.astype(object).astype(recorded)
+    dtype = _dtype("UO", recorded) if recorded is not None else None
+    # A width is a promise of the file, and could be of any size.
+    if dtype is None or dtype.itemsize * values.size > _MOST_PROMISED_BYTES:
+        return fitting_text(texts).reshape(values.shape)
+    return values.astype(object).astype(dtype)
+
+
+def _restored_dates(values: Array, recorded: Any) -> Array:
+    dtype = _dtype("M", recorded)
+    restored = values.astype(dtype)
+    if values.dtype.kind != "M" or not np.array_equal(
+        restored.astype(values.dtype), values, equal_nan=True
+    ):
+        raise SchemaError(f"a label is stored as {values.dtype}, which is not {recorded}")
+    return restored
+
+
+def _dtype(kinds: str, recorded: Any) -> np.dtype[Any]:
+    """Return a recorded dtype, which must be of one of some kinds."""
+    try:
+        dtype = np.dtype(str(recorded))
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise SchemaError(f"attribute {DTYPE_ATTR!r} is {recorded!r:.80}, no dtype") from error
+    if dtype.kind not in kinds:
+        raise SchemaError(f"attribute {DTYPE_ATTR!r} is {recorded!r:.80}, which no label has")
+    return dtype
 
 
 def _replaced(

@@ -12,7 +12,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from qtokfeatures.exceptions import CodesError, InputError
+from qtokfeatures.exceptions import CodesError, InputError, QtokError
 from qtokfeatures.labelled import schema
 from qtokfeatures.labelled.spec import CodecSpec
 
@@ -57,17 +57,25 @@ class _GuardedArray(BackendArray):
         )
 
     def _read(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
-        values = np.asarray(self.variable[key].values)
-        # After the read, so that a replacement in its midst shows as well.
+        try:
+            values = np.asarray(self.variable[key].values)
+        except QtokError:
+            raise
+        except Exception as error:  # what HDF5 and Zarr raise on damage is not specified
+            self._check_unchanged()  # a store that was replaced lacks files, too
+            raise InputError(f"{self.path} cannot be read as codes: {error}") from error
+        self._check_unchanged()  # after the read, so that a replacement in its midst shows as well
+        size = self.codebook_size
+        if size is not None and values.size and not 0 <= values.min() <= values.max() < size:
+            raise CodesError(f"{self.path} holds codes outside 0 … {size - 1}")
+        return values
+
+    def _check_unchanged(self) -> None:
         if _stamp(self.path) != self.stamp:
             raise InputError(
                 f"{self.path} was replaced or removed after it was opened with lazy=True: open it "
                 "again with load_codes"
             )
-        size = self.codebook_size
-        if size is not None and values.size and not 0 <= values.min() <= values.max() < size:
-            raise CodesError(f"{self.path} holds codes outside 0 … {size - 1}")
-        return values
 
 
 def mark_store(path: Path) -> None:

@@ -247,7 +247,8 @@ PUBLIC, PRIVATE = "93.184.216.34", "10.1.2.3"
 def network(server, monkeypatch):
     """Give names addresses, all of which are answered by `server`."""
     names = {"public.test": PUBLIC, "inner.test": PRIVATE, "meta.test": "169.254.169.254",
-             "mapped.test": "::ffff:10.1.2.3"}  # fmt: skip
+             "mapped.test": "::ffff:10.1.2.3", "translated.test": "64:ff9b::a01:203",
+             "tunnel.test": "2002:a01:203::1"}  # fmt: skip
     reached = []
     connect = socket.socket.connect
 
@@ -265,7 +266,16 @@ def network(server, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "target", ["inner.test", "meta.test", "mapped.test", "127.0.0.1", "10.1.2.3", "[fe80::1]"]
+    "target",
+    [
+        "inner.test",
+        "meta.test",
+        "mapped.test",
+        "translated.test",
+        "tunnel.test",
+        "127.0.0.1",
+        "[fe80::1]",
+    ],
 )
 def test_redirect_from_public_to_private_is_not_followed(target, server, network, wav_bytes):
     server.routes["/x"] = redirect(f"http://{target}/y")
@@ -289,7 +299,7 @@ def test_redirect_among_public_or_among_private_hosts_is_followed(server, networ
     assert load_audio("http://127.0.0.1/x").n_samples == 14_400
 
 
-@pytest.mark.parametrize("host", ["inner.test", "127.0.0.1", "meta.test", "mapped.test"])
+@pytest.mark.parametrize("host", ["inner.test", "127.0.0.1", "mapped.test", "translated.test"])
 def test_server_refuses_private_addresses(host, network):
     options = {"allow_private": False}
     expected = r"is at \S+, a private address, which allow_private=False refuses"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import h5py
+import numcodecs
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -179,6 +181,11 @@ def hdf5_filter(file, tmp_path):
     file.create_dataset("year", (5,), "i8", chunks=(5,), compression="lzf")
 
 
+def hdf5_wide(file, tmp_path):
+    del file["year"]
+    file.create_dataset("year", (5,), "S100000000", chunks=(1,), compression="gzip")
+
+
 def hdf5_promise(file, tmp_path):
     del file["time"]
     file.create_dataset("time", (10**10,), "f8", chunks=(2**14,))
@@ -196,6 +203,7 @@ def hdf5_promise_in_one_piece(file, tmp_path):
         (hdf5_soft_link, "holds the link 'year'"),
         (hdf5_external, "'year' of .* lies in another file"),
         (hdf5_virtual, "'year' of .* lies in another file"),
+        (hdf5_wide, "'year' of .* holds items of 100000000 bytes"),
         (hdf5_group, "holds 'more': files of codes hold plain arrays only"),
         (hdf5_filter, r"names the HDF5 filters \[32000\]"),
         (hdf5_promise, r"'time' of .* shape \(10000000000,\), but its values are missing"),
@@ -341,3 +349,55 @@ def test_a_damaged_file_is_read_right_or_refused(codes, tmp_path, data):
     except InputError:
         return
     ds.qtok.validate()
+
+
+def test_chunks_under_other_names_are_no_chunks(zarr_path):
+    edit_everywhere(zarr_path, "codes", lambda array: array.update(dimension_separator="/"))
+    refused(zarr_path, "array 'codes' of .* lacks 1 of the 1 chunks")
+
+
+def test_a_pipe_is_not_waited_for(zarr_path):
+    (zarr_path / "year" / "0").unlink()
+    os.mkfifo(zarr_path / "year" / "0")
+    refused(zarr_path, "holds '0', which is neither a file nor a folder")
+
+
+@pytest.mark.parametrize("name", ["codes/0.0", "time/0", "instrument/0"])
+def test_sizes_in_chunks_are_no_promise(zarr_path, name):
+    content = bytearray((zarr_path / name).read_bytes())
+    content[4:8] = (2**31 - 2**12).to_bytes(4, "little")
+    (zarr_path / name).write_bytes(content)
+    refused(zarr_path, r"chunk 0.* promises 2147479552 bytes")
+
+
+def test_counts_of_text_are_no_promise(zarr_path):
+    content = numcodecs.Blosc().encode((10**9).to_bytes(4, "little") + bytes(100))
+    (zarr_path / "instrument" / "0").write_bytes(content)
+    refused(zarr_path, r"chunk 0 of array 'instrument' .* promises 1000000000 .* items")
+
+
+def test_a_folder_of_two_versions_is_refused(zarr_path):
+    (zarr_path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+    refused(zarr_path, "is described for versions 2 and 3 of Zarr")
+
+
+def test_damage_met_by_a_lazy_read_is_an_input_error(zarr_path):
+    chunk = zarr_path / "codes" / "0.0"
+    chunk.write_bytes(chunk.read_bytes()[:20])
+    lazy = load_codes(zarr_path, lazy=True)
+    with pytest.raises(InputError, match=r"codes\.zarr cannot be read as codes"):
+        lazy["codes"].load()
+
+
+def test_the_width_of_text_is_no_promise(nc_path, codes):
+    with h5py.File(nc_path, "r+") as file:
+        file["instrument"].attrs["_qtok_dtype"] = "<U500000000"
+    assert load_codes(nc_path)["instrument"].dtype == codes["instrument"].dtype
+
+
+@pytest.mark.parametrize("dtype", ["V1000000000", "S9", "i1", "(9,)i8", "no dtype", 5])
+@pytest.mark.parametrize("name", ["instrument", "year"])
+def test_recorded_dtypes_are_those_of_labels(nc_path, name, dtype):
+    with h5py.File(nc_path, "r+") as file:
+        file[name].attrs["_qtok_dtype"] = dtype
+    refused(nc_path, "_qtok_dtype")
