@@ -18,11 +18,10 @@ from qtokfeatures.audio.excerpts import as_excerpt, excerpt_source
 from qtokfeatures.audio.loading import checked_limits, read_blocks, read_clip
 from qtokfeatures.audio.resampling import checked_rate
 from qtokfeatures.audio.sources import is_file_object, is_segment, open_audio, reopenable
+from qtokfeatures.audio.splicing import UNKNOWN_LENGTH
 from qtokfeatures.audio.stream import Limits, Stream
 from qtokfeatures.audio.waveforms import is_array
 from qtokfeatures.exceptions import AudioError, InputError, SkippedClipWarning
-
-_UNKNOWN_LENGTH = 2**62  # of files written to a pipe, libsndfile says about 2**63
 
 OnError = Literal["raise", "skip", "warn"]
 Channels = Literal["mix", "separate"]
@@ -169,7 +168,7 @@ def promised_s(item: Any) -> float:
         info = sf.info(os.fsdecode(item))
     except (sf.LibsndfileError, OSError, UnicodeError):
         return 0.0
-    return float(info.duration) if info.frames < _UNKNOWN_LENGTH else 0.0
+    return float(info.duration) if info.frames < UNKNOWN_LENGTH else 0.0
 
 
 def _checked_on_error(on_error: Any) -> OnError:

@@ -19,13 +19,12 @@ from qtokfeatures.audio.flac import flac_parts
 from qtokfeatures.audio.mpeg import after_id3, mpeg_parts
 from qtokfeatures.audio.ogg import ogg_parts
 from qtokfeatures.audio.resampling import checked_rate
-from qtokfeatures.audio.splicing import Part, bytes_at, size_of, window
+from qtokfeatures.audio.splicing import UNKNOWN_LENGTH, Part, bytes_at, size_of, window
 from qtokfeatures.audio.waveforms import checked_finite
 from qtokfeatures.exceptions import AudioError
 
 _SEEKABLE = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")  # sample by sample; FLAC among them
 _BLOCK_VALUES = 2**18  # values a read: 1 MiB of float32, whatever the number of channels
-_UNKNOWN_LENGTH = 2**62  # libsndfile's number of frames where the header gives none
 
 _SIGNATURES = (
     b"RIFF", b"RIFX", b"RF64", b"riff", b"fLaC", b"OggS", b"FORM", b"caff", b".snd", b"ID3",
@@ -48,7 +47,13 @@ _OTHERS = {  # (position, bytes): formats that libsndfile does not read
     (0, b"\x7f\xfe\x80\x01"): "DTS",
     (0, b"MThd"): "MIDI, which holds notes instead of sound",
     (0, b"FLV"): "Flash video",
+    (8, b"AVI "): "AVI video",
 }
+_HEADERS = re.compile(  # with bytes beside the signature that no other data has by chance
+    rb"(?P<FLAC>fLaC\0\0\0\x22)|(?P<Ogg>OggS\0\x02)|(?P<WAV>R(?:IFF|F64)....WAVE)"
+    rb"|(?P<AIFF>FORM....AIF[FC])|(?P<CAF>caff\0\x01\0\0)", re.DOTALL
+)  # fmt: skip
+_JUNK = 2**16  # bytes before a header, such as those of a download's own header, looked through
 _DATA_SIZE = re.compile(
     r"^\s*(?:data|SSND|BODY|Data Size|riff|Riff size)\s*:\s*(\d+) \(should be (\d+)\)",
     re.MULTILINE,
@@ -95,7 +100,7 @@ class ContainerReader:
         if len(self._parts) > 1:
             return None
         frames = int(self._file.frames)
-        if self._parts[0].promised is not None or frames >= _UNKNOWN_LENGTH:
+        if self._parts[0].promised is not None or frames >= UNKNOWN_LENGTH:
             return self._parts[0].promised
         return None if self._file.format == "MP3" else frames
 
@@ -150,7 +155,7 @@ class ContainerReader:
 
     def _seek(self, start: int) -> int:
         """Go to a sample, or to the beginning of a format that is only exact from there."""
-        if not self._file.subtype.startswith(_SEEKABLE) or self._file.frames >= _UNKNOWN_LENGTH:
+        if not self._file.subtype.startswith(_SEEKABLE) or self._file.frames >= UNKNOWN_LENGTH:
             return 0
         try:
             return int(self._file.seek(start))
@@ -189,7 +194,7 @@ class ContainerReader:
 
 
 def _length_sign(promised: int, there: int) -> str | None:
-    if there >= promised or promised >= _UNKNOWN_LENGTH:
+    if there >= promised or promised >= UNKNOWN_LENGTH:
         return None
     return f"its header promises {promised} samples and {there} are there"
 
@@ -220,7 +225,7 @@ def open_container(handle: BinaryIO, *, source: str, hint: str = "") -> Iterator
     try:
         reader = ContainerReader(parts, source=source)
     except _OPEN_ERRORS as error:
-        found = mpeg_parts(handle, source=source)  # behind bytes of something else
+        found = _without_header(handle, source) or mpeg_parts(handle, source=source)
         if not found or len(parts) > 1:
             raise _unrecognised(handle, f"{_reason(error)}{hint}", source=source) from error
         try:
@@ -251,6 +256,16 @@ def _parts(handle: BinaryIO, source: str) -> list[Part]:
     return parts or [Part(handle)]
 
 
+def _without_header(handle: BinaryIO, source: str) -> list[Part]:
+    """Return a file of GSM 06.10, which only its name and the first bits of its frames show."""
+    # 8 kHz always, and 4 bits 0xD at the start of every 33 bytes (RFC 3551, 4.5.8).
+    frames = bytes_at(handle, 0, 33 * 64)[::33]
+    if not source.lower().endswith(".gsm") or {byte >> 4 for byte in frames} != {0xD}:
+        return []
+    form = {"format": "RAW", "subtype": "GSM610", "samplerate": 8000, "channels": 1}
+    return [Part(handle, form=form)]
+
+
 def _unrecognised(handle: BinaryIO, reason: str, *, source: str) -> AudioError:
     head = bytes_at(handle, 0, 16)
     is_adts = head[:1] == b"\xff" and head[1:2] and head[1] & 0xF6 == 0xF0
@@ -262,6 +277,9 @@ def _unrecognised(handle: BinaryIO, reason: str, *, source: str) -> AudioError:
     if other is not None:
         what = f"{other}, which libsndfile does not read"
         advice = "convert it first, for example with ffmpeg"
+    elif (header := _HEADERS.search(bytes_at(handle, 0, _JUNK))) and header.start():
+        what = f"has {header.start()} bytes of something else before its {header.lastgroup} header"
+        advice = f"cut them off, for example with tail -c +{header.start() + 1}"
     elif head.startswith(_SIGNATURES):
         what = "begins like an audio file but is damaged, truncated or of an unknown variant"
         advice = "get the file again, or convert it, for example with ffmpeg"
@@ -281,7 +299,7 @@ def is_audio(data: bytes) -> bool:
 
 
 def _open(part: Part) -> Any:
-    return _ForwardFile(_for_libsndfile(part.file), closefd=False)
+    return _ForwardFile(_for_libsndfile(part.file), closefd=False, **part.form)
 
 
 def _for_libsndfile(handle: BinaryIO) -> Any:

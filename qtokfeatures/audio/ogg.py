@@ -6,10 +6,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from qtokfeatures.audio.splicing import (
     MOST_IN_A_ROW,
+    UNKNOWN_LENGTH,
     Part,
     bytes_at,
     find_bytes,
@@ -105,12 +106,16 @@ def _part(handle: BinaryIO, link: _Link, is_whole: bool, source: str) -> Part:
             source=source,
         )
     first, last = link.begins[0], link.last or link.begins[0]
-    sign = _end_sign(last, size_of(handle))
+    end_sign = _end_sign(last, size_of(handle))
+
+    def sign(file: Any, there: int) -> str | None:
+        return end_sign or _hole_sign(int(file.frames), there)
+
     patches = _opus_patches(handle, link, last) if codecs == ["Opus"] else {}
     if is_whole and first.start == 0 and not patches:
-        return Part(handle, sign=lambda _file, _n: sign)
+        return Part(handle, sign=sign)
     end = min(last.end, size_of(handle))
-    return Part(patched(handle, first.start, end, patches), sign=lambda _file, _n: sign)
+    return Part(patched(handle, first.start, end, patches), sign=sign)
 
 
 def _codec(handle: BinaryIO, page: _Page) -> str:
@@ -122,6 +127,13 @@ def _end_sign(page: _Page, file_size: int) -> str | None:
     if page.end > file_size:
         return "it ends inside an Ogg page"
     return None if page.flags & _ENDS else "its last Ogg page has no end mark"
+
+
+def _hole_sign(counted: int, there: int) -> str | None:
+    # libogg leaves out pages that are damaged or lost without an error.
+    if not there < counted < UNKNOWN_LENGTH:
+        return None
+    return f"or damaged: its last Ogg page counts {counted} samples and {there} are there"
 
 
 def _opus_patches(handle: BinaryIO, link: _Link, last: _Page) -> dict[int, bytes]:

@@ -15,7 +15,7 @@ from qtokfeatures.exceptions import AudioError, InputError
 
 READABLE_SUFFIXES = frozenset(
     {f".{name.lower()}" for name in sf.available_formats() if name not in ("RAW", "MAT4", "MAT5")}
-    | {".aif", ".aifc", ".bwf", ".mp1", ".mp2", ".mpga", ".oga", ".opus", ".snd", ".wave"}
+    | {".aif", ".aifc", ".bwf", ".gsm", ".mp1", ".mp2", ".mpga", ".oga", ".opus", ".snd", ".wave"}
 )
 # Audio that libsndfile does not read: found all the same, so that loading names each such file
 # where it would be missed otherwise.
@@ -49,12 +49,25 @@ _OTHER_SUFFIXES = frozenset(
         ".mka",
         ".weba",
         ".spx",
-        ".gsm",
         ".vox",
         ".aa",
         ".aax",
         ".opu",
         ".qcp",
+        ".mp4",
+        ".webm",
+        ".3gp",
+        ".3gpp",
+        ".amr-wb",
+        ".dtshd",
+        ".la",
+        ".m4s",
+        ".mlp",
+        ".mp+",
+        ".mpp",
+        ".rm",
+        ".thd",
+        ".wvc",
     ]
 )
 AUDIO_SUFFIXES = READABLE_SUFFIXES | _OTHER_SUFFIXES

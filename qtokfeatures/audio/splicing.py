@@ -7,13 +7,14 @@ import io
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, BinaryIO, cast
 
 from qtokfeatures.exceptions import AudioError
 
 MOST_IN_A_ROW = 10_000  # files; a forged one could consist of a million, each with its memory
+UNKNOWN_LENGTH = 2**62  # libsndfile's number of frames where the header gives none
 _FARTHEST = 2**62  # no file is longer, and seek takes no more than 2**63 - 1
 
 
@@ -25,6 +26,7 @@ class Part:
     promised: int | None = None  # samples per channel, where libsndfile would only estimate them
     # The sign that something is missing, from the SoundFile and the number of samples read.
     sign: Callable[[Any, int], str | None] | None = None
+    form: dict[str, Any] = field(default_factory=dict)  # of a file without header, for libsndfile
 
 
 class _Spliced(io.RawIOBase):

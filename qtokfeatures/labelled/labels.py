@@ -166,6 +166,11 @@ def nanoseconds(name: str, dates: Array) -> Array:
     converted = dates.astype("datetime64[ns]")
     if not np.array_equal(converted.astype(dates.dtype), dates, equal_nan=True):
         wrong = dates[(converted.astype(dates.dtype) != dates) & ~np.isnat(dates)]
+        if np.datetime_data(dates.dtype)[0] in ("ps", "fs", "as"):
+            raise InputError(
+                f"label {name!r} holds the date {wrong[0]}, finer than the nanoseconds that stores "
+                "keep: round it, or give the dates as text"
+            )
         raise InputError(
             f"label {name!r} holds the date {wrong[0]}, outside 1677-09-22 … 2262-04-11, which "
             "nanoseconds count: give the dates as text, or the years as numbers"
@@ -185,6 +190,8 @@ def _as_table(labels: Any) -> pd.DataFrame | None:
         if not isinstance(labels.name, str):
             raise InputError("a Series of labels needs a name, as in series.rename('instrument')")
         return labels.to_frame()
+    if _is_polars(labels) and hasattr(labels, "collect"):
+        labels = labels.collect()
     if _is_polars(labels) and hasattr(labels, "columns"):
         columns = {name: labels[name].to_list() for name in labels.columns}
         return pd.DataFrame({name: _object_array(values) for name, values in columns.items()})
@@ -205,7 +212,15 @@ def _one_dimensional(name: str, values: Any) -> Array:
         values = _from_pandas(values)
     elif not hasattr(values, "__array__"):
         values = _object_array(list(values))
-    array = np.asarray(values)
+    if np.ma.is_masked(values):
+        values = _object_array([None if item is np.ma.masked else item for item in values])
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # tensors with gradients, of bfloat16
+        raise InputError(
+            f"label {name!r} is a {type(values).__name__} that NumPy cannot read ({error}): give "
+            "it as a NumPy array or a list"
+        ) from error
     if array.ndim != 1:
         raise InputError(f"label {name!r} must be one-dimensional, got shape {array.shape}")
     return array

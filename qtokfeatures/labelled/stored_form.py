@@ -67,7 +67,7 @@ def stored_variable(name: str, variable: xr.Variable) -> xr.Variable:
         variable = xr.Variable(variable.dims, plain_values(name, variable))
     if variable.dtype.kind in "UOT":
         return _stored_text(name, variable, attrs)
-    if variable.dtype.kind not in "biufM":
+    if variable.dtype.kind not in "biufM" or variable.dtype.itemsize > 8:  # float128
         raise InputError(f"variable {name!r} is {variable.dtype}, which stores do not keep")
     if variable.dtype.kind == "M":
         return _stored_dates(name, variable, attrs)

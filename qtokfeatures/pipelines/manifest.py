@@ -195,7 +195,7 @@ def _add(
         found.errors.append((place, f"empty column {', '.join(empty)}"))
         return
     named = values["path"]
-    remote = named.startswith(("http://", "https://"))
+    remote = named.lower().startswith(("http://", "https://"))
     path = named if remote else str(source.parent / Path(named).expanduser())
     if not remote and not Path(path).is_file():
         found.errors.append((place, f"no such file: {named}"))

@@ -59,7 +59,7 @@ def map_figure(
     Raises
     ------
     InputError
-        If `names` or `groups` are not one per clip.
+        If `projection` is something else, or `names` or `groups` are not one per clip.
 
     Examples
     --------
@@ -68,6 +68,11 @@ def map_figure(
     >>> map_figure(points, groups=["oboe", "oboe", "flute"]).axes[0].get_title("left")
     'Clips by PCA'
     """
+    if not isinstance(projection, Projection):
+        raise InputError(
+            f"expected a Projection, as project(features) returns it, got "
+            f"{type(projection).__name__}"
+        )
     figure = Picture(8.6, 6.4)
     ax = figure.add_subplot()
     draw_map(ax, projection.xy, groups=groups, group_title=group_title)

@@ -126,6 +126,49 @@ def test_ogg_cut_between_pages(subtype, sound, encoded):
         load_audio(data[: data.rindex(b"OggS")])
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize("damage", ["changed", "lost"])
+def test_ogg_damaged_inside(subtype, damage, sound, encoded):
+    data = bytearray(encoded(np.tile(sound, 40), "OGG", subtype))
+    place = len(data) // 2
+    if damage == "changed":
+        data[place] ^= 0x55
+    else:
+        del data[place : place + 512]
+    expected = r"or damaged: its last Ogg page counts \d+ samples and \d+ are there"
+    with pytest.raises(AudioError, match=expected):
+        load_audio(bytes(data))
+
+
+def test_gsm_shows_by_its_name(sound, tmp_path):
+    path = tmp_path / "call.gsm"
+    sf.write(path, sound, 8000, format="RAW", subtype="GSM610")
+    expected, _ = sf.read(path, dtype="float32")
+    clip = load_audio(path)
+    np.testing.assert_array_equal(clip.y, expected)
+    assert clip.sr == 8000
+    path.write_bytes(bytes(3300))
+    with pytest.raises(AudioError, match=r"call\.gsm: not audio"):
+        load_audio(path)
+
+
+@pytest.mark.parametrize(
+    ("format_", "name"),
+    [("WAV", "WAV"), ("FLAC", "FLAC"), ("OGG", "Ogg"), ("AIFF", "AIFF"), ("CAF", "CAF")],
+)
+def test_junk_before_a_header_is_named(format_, name, sound, encoded):
+    data = b"HTTP/1.1 200 OK\r\n\r\n" + encoded(sound, format_)
+    with pytest.raises(
+        AudioError, match=f"has 19 bytes of something else before its {name} header"
+    ):
+        load_audio(data)
+
+
+def test_avi_is_named():
+    with pytest.raises(AudioError, match="AVI video, which libsndfile does not read"):
+        load_audio(b"RIFF\0\0\0\0AVI LIST" + bytes(99))
+
+
 def test_damaged_flac(sound, encoded):
     data = bytearray(encoded(np.tile(sound, 10), "FLAC"))
     middle = len(data) // 2

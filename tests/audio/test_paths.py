@@ -48,7 +48,9 @@ def test_result_is_sorted_and_without_repeats(tree):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["phone.m4a", "a.AAC", "b.wma", "c.amr", "d.ape", "e.mka"])
+@pytest.mark.parametrize(
+    "name", ["phone.m4a", "a.AAC", "b.wma", "c.amr", "d.ape", "e.mka", "f.MP4"]
+)
 def test_audio_that_cannot_be_read_is_found_and_raises_when_loaded(name, tree):
     (tree / "deep" / name).write_bytes(bytes([0, 0, 0, 32]) + b"ftypM4A " + bytes(100))
     assert f"deep/{name}" in found(tree, "deep")

@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta, timezone
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from qtokfeatures.exceptions import CodesError, InputError
 from qtokfeatures.labelled import build_codes
@@ -246,11 +247,27 @@ LOST = "whole numbers beyond 2\\^53 beside missing values or fractions"
         ([-(2**62), np.nan], LOST),
         (pd.array([2**53 + 1, None], dtype="Int64"), LOST),
         ([2**64, 1], "does not fit in 64 bits"),
+        (np.ma.masked_array([2**60 + 1, 2], [False, True]), LOST),
+        (np.array([1, 2], "datetime64[ps]"), "finer than the nanoseconds"),
+        (torch.ones(2, requires_grad=True), "is a Tensor that NumPy cannot read"),
+        (torch.ones(2, dtype=torch.bfloat16), "is a Tensor that NumPy cannot read"),
     ],
 )
 def test_values_that_would_change_are_refused(spec, values, message):
     with pytest.raises(InputError, match=f"label 'x' .*{message}"):
         build(spec, [np.zeros((4, 1), int)] * 2, labels={"x": values})
+
+
+def test_masked_values_are_missing(spec):
+    labels = {
+        "n": np.ma.masked_array([1, 2], [False, True]),
+        "text": np.ma.masked_array(["a", "b"], [True, False]),
+        "day": np.ma.masked_array(np.array(["2020", "2021"], "datetime64[Y]"), [False, True]),
+    }
+    ds = build(spec, [np.zeros((4, 1), int)] * 2, labels=labels)
+    np.testing.assert_array_equal(ds["n"], [1.0, np.nan])
+    assert ds["text"].values.tolist() == ["", "b"]
+    np.testing.assert_array_equal(ds["day"], np.array(["2020", "NaT"], "datetime64[ns]"))
 
 
 def test_dates_keep_every_nanosecond(spec):

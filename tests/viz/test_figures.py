@@ -93,6 +93,11 @@ def test_home_is_expanded(tmp_path, monkeypatch):
     assert viz.save_figure(viz.Picture(2, 1), "~/a.png") == tmp_path / "a.png"
 
 
+def test_map_of_something_else_is_refused():
+    with pytest.raises(InputError, match="expected a Projection, as project"):
+        viz.map_figure(np.zeros((3, 2)))
+
+
 @pytest.mark.parametrize("make", [np.array, pd.Series, xr.DataArray, tuple])
 def test_groups_and_names_as_any_array(make):
     figure = viz.map_figure(_projection(4), names=make(list("abcd")), groups=make(list("xxyy")))
