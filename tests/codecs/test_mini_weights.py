@@ -124,6 +124,11 @@ FORGED = {
     "a short stack": {"encoder_slow": [16]},
     "no stack": {"encoder_slow": 16},
     "an unknown field": {"colour": 1},
+    "falling levels": {"level_step_db": -1.6},
+    "equal levels": {"level_coarse_step_db": 0.0},
+    "levels beyond float32": {"level_step_db": 1e300},
+    "a top level beyond float32": {"level_top_db": -1e6},
+    "a top level without end": {"level_top_db": float("inf")},
 }
 
 

@@ -11,6 +11,8 @@ HOP_LENGTH = 1_920  # samples per frame (80 ms)
 STEP = 240  # samples per spectral step (10 ms)
 STEPS_PER_FRAME = HOP_LENGTH // STEP
 
+_MOST_DB = 200.0  # above the 150 dB of 24 bits
+
 
 @dataclass(frozen=True)
 class MiniConfig:
@@ -73,6 +75,11 @@ class MiniConfig:
         config = cls(**values)
         if not 0 <= config.level_coarse_count <= config.level_count - 2 or config.n_codebooks < 2:
             raise ValueError("too few levels or codebooks")
+        steps = (config.level_step_db, config.level_coarse_step_db)
+        if not (
+            all(0 < step <= _MOST_DB for step in steps) and abs(config.level_top_db) <= _MOST_DB
+        ):
+            raise ValueError("levels outside what float32 holds")
         if config.codebook_size % config.level_count:
             raise ValueError("level_count does not divide codebook_size")
         return config
