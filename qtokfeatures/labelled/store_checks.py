@@ -31,8 +31,8 @@ def check_zarr(path: Path) -> None:
     for file in path.rglob("*"):
         if file.is_symlink():
             raise SchemaError(f"{path} holds the link {file.name!r}: stores of codes hold none")
-        if not (file.is_dir() or file.is_file()):  # a pipe would be waited for
-            raise SchemaError(f"{path} holds {file.name!r}, which is neither a file nor a folder")
+        if file.is_fifo():  # it would be waited for
+            raise SchemaError(f"{path} holds the pipe {file.name!r}: stores of codes hold none")
     if (path / "zarr.json").exists() and any((path / name).exists() for name in _METADATA[:4]):
         raise SchemaError(f"{path} is described for versions 2 and 3 of Zarr: expected one of them")
     arrays: dict[str, dict[str, Any]] = {}

@@ -21,7 +21,7 @@ from qtokfeatures.labelled.selection import with_variables
 from qtokfeatures.labelled.sequence import CodeSequence, as_code_sequence
 from qtokfeatures.labelled.store_checks import check_netcdf, check_zarr
 from qtokfeatures.labelled.stored_form import from_stored, to_stored
-from qtokfeatures.labelled.unchanged_store import guarded, mark_store
+from qtokfeatures.labelled.unchanged_store import guarded, mark_store, store_state
 from qtokfeatures.labelled.zarr_append import append_to_zarr, can_append
 
 Format = Literal["netcdf", "zarr"]
@@ -36,6 +36,7 @@ _CLIPS_PER_CHUNK = 2**14
 # Version 2 of the Zarr format: version 3 does not specify text and consolidated metadata yet.
 _ZARR_FORMAT = 2
 
+_MOST_TRIES = 20  # of reading a store that is replaced meanwhile
 _PATIENCE_S = 600.0  # longer than any append takes; a lock ends with its process
 
 
@@ -128,6 +129,21 @@ def load_codes(path: str | os.PathLike[str], *, lazy: bool = False) -> xr.Datase
     path = Path(path).expanduser()
     kind = _format(path)
     recover(path)
+    for _ in range(_MOST_TRIES):
+        state = store_state(path)
+        try:
+            ds = _load(path, kind, lazy=lazy)
+        except QtokError:
+            if store_state(path) == state:
+                raise
+        else:
+            if store_state(path) == state:
+                return ds
+    raise InputError(f"{path} is replaced again and again while it is read: try later")
+
+
+def _load(path: Path, kind: Format, *, lazy: bool) -> xr.Dataset:
+    """Read a store, whose files may be of two states if it is replaced meanwhile."""
     if not path.exists():
         raise InputError(f"{path} does not exist: expected a .nc file or .zarr folder of codes")
     try:

@@ -21,7 +21,7 @@ _MARK = ".qtok-store"
 
 def guarded(ds: xr.Dataset, path: Path) -> xr.Dataset:
     """Return lazily opened codes with a check after every read from the store at `path`."""
-    stamp, size = _stamp(path), CodecSpec.from_attrs(ds.attrs).codebook_size
+    stamp, size = store_state(path), CodecSpec.from_attrs(ds.attrs).codebook_size
     lazy = {
         name: _guard(variable, path, stamp, size if name == schema.CODES else None)
         for name, variable in ds.variables.items()
@@ -71,7 +71,7 @@ class _GuardedArray(BackendArray):
         return values
 
     def _check_unchanged(self) -> None:
-        if _stamp(self.path) != self.stamp:
+        if store_state(self.path) != self.stamp:
             raise InputError(
                 f"{self.path} was replaced or removed after it was opened with lazy=True: open it "
                 "again with load_codes"
@@ -83,7 +83,7 @@ def mark_store(path: Path) -> None:
     (path / schema.CODES / _MARK).write_text(uuid.uuid4().hex)
 
 
-def _stamp(path: Path) -> str:
+def store_state(path: Path) -> str:
     """Return what identifies the store at `path`, or "" if it was removed."""
     try:
         if path.is_dir() and (path / schema.CODES / _MARK).is_file():

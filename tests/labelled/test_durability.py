@@ -17,7 +17,7 @@ import pytest
 
 from qtokfeatures.exceptions import QtokError, WriteError
 from qtokfeatures.files import atomic_write, recover
-from qtokfeatures.labelled import FolderCache, append_codes, load_codes, save_codes
+from qtokfeatures.labelled import FolderCache, append_codes, load_codes, save_codes, stores
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -320,3 +320,19 @@ def test_the_home_folder_is_expanded(codes, tmp_path, monkeypatch):
         assert save_codes(codes, name) == tmp_path / name[2:]
         append_codes(codes, name, on_duplicate="rename")
         assert load_codes(name).qtok.n_clips == 10
+
+
+def test_a_store_replaced_while_it_is_read_is_read_again(make_codes, tmp_path, monkeypatch):
+    old, new = make_codes([3, 4]), make_codes([3, 4])
+    new["codes"][:] = 7
+    path = save_codes(old, tmp_path / "codes.zarr")
+    open_store = stores._open
+
+    def open_and_replace(*args):
+        opened = open_store(*args)
+        monkeypatch.setattr(stores, "_open", open_store)
+        save_codes(new, path)
+        return opened
+
+    monkeypatch.setattr(stores, "_open", open_and_replace)
+    assert load_codes(path).identical(new)
