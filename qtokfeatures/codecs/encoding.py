@@ -196,7 +196,10 @@ def _checked_ids(ids: Sequence[str] | None, items: Any) -> list[str] | None:
         return None
     if isinstance(ids, (str, bytes)) or not np.iterable(ids):
         raise InputError(f"ids must be a list of texts, one for each item, got {ids!r}")
-    ids = [str(clip) for clip in ids]
+    given = list(ids)
+    if wrong := [clip for clip in given if not isinstance(clip, (str, int, np.integer))]:
+        raise InputError(f"ids must be texts or whole numbers, got {wrong[0]!r}")
+    ids = [str(clip) for clip in given]
     if len(set(ids)) < len(ids):
         repeated = next(clip for clip in ids if ids.count(clip) > 1)
         raise InputError(f"ids must be unique, {repeated!r} repeats")

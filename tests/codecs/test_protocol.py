@@ -304,6 +304,8 @@ def test_own_ids_name_the_clips(tiny, sweep):
         (["a"], "one id for each of the 2 items, got 1"),
         (["a", "a"], "ids must be unique, 'a' repeats"),
         ("ab", "ids must be a list of texts"),
+        (["a", None], "ids must be texts or whole numbers, got None"),
+        ([float("nan"), "b"], "ids must be texts or whole numbers, got nan"),
     ],
 )
 def test_ids_that_do_not_fit_are_refused_before_encoding(tiny, ids, message):
