@@ -28,6 +28,7 @@ _CODECS = {
 }  # fmt: skip
 _MOST_EARLY = 4096  # pages of comments, with pictures in them, before the audio
 _READ = ("Opus", "Vorbis")
+_LEAST_RATE = 8000  # Hz, of Opus
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -140,9 +141,9 @@ def _opus_patches(handle: BinaryIO, link: _Link, last: _Page) -> dict[int, bytes
     """Return changed pages: a rate of 0 means 48 kHz, and positions count from 0."""
     head = link.begins[0]
     patches = {}
-    if bytes_at(handle, head.body + 12, 4) == bytes(4):
+    if int.from_bytes(bytes_at(handle, head.body + 12, 4), "little") < _LEAST_RATE:
         # The input rate is informative and 0 "unspecified" (RFC 7845, 5.1); libsndfile decodes at
-        # the least rate that it allows, 8 kHz.
+        # the least rate that it allows, 8 kHz, opusdec at 48 kHz.
         patches.update(_changed(handle, head, {head.body + 12: struct.pack("<I", 48_000)}))
     first = _first_sample(handle, link)
     if first > 0:

@@ -172,9 +172,10 @@ def test_ogg_checksum_is_that_of_the_file(chirp):
         assert ogg._changed(handle, page, {}) == {page.start: before}
 
 
-def test_opus_of_unspecified_rate_is_48_khz(chirp):
+@pytest.mark.parametrize("rate", [0, 1, 7999])
+def test_opus_of_unspecified_or_impossible_rate_is_48_khz(rate, chirp):
     opus = encode(chirp, "OGG", "OPUS")
-    clip = load_audio(repaged(opus, rate=0))
+    clip = load_audio(repaged(opus, rate=rate))
     assert clip.sr == 48_000
     np.testing.assert_array_equal(clip.y, load_audio(opus).y)
 
