@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline as SklearnPipeline
+from typing_extensions import override
 
+from qtokfeatures.estimators.inputs import check_labels, clip_count
 from qtokfeatures.estimators.xarray_output import XarrayOutputMixin
 from qtokfeatures.exceptions import InputError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 NamedStep = tuple[str, Any]
 
@@ -57,6 +65,26 @@ class Pipeline(XarrayOutputMixin, SklearnPipeline):
     @steps.setter
     def steps(self, steps: Any) -> None:
         self._steps = name_steps(steps)
+
+    @override
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        _check_target(self, X, y)
+        fitted: Self = super().fit(X, y, **params)
+        return fitted
+
+
+def _check_target(pipe: Pipeline, X: Any, y: Any) -> None:
+    """Refuse labels that no classifier learns from, before the first step encodes any clip."""
+    if y is None or not hasattr(pipe.steps[0][1], "codec") or not is_classifier(pipe):
+        return
+    count = clip_count(X)
+    labels = np.asarray(y) if count is None else check_labels(y, count)
+    missing: Any = np.flatnonzero(pd.isna(labels)) if labels.ndim == 1 else []
+    if len(missing):
+        raise InputError(f"y has no label for clip {missing[0]}: leave the clip out, or label it")
+    classes = list(dict.fromkeys(labels.ravel().tolist()))
+    if len(classes) < 2:
+        raise InputError(f"expected at least two classes, got 1 class: {classes}")
 
 
 def name_steps(steps: Sequence[Any]) -> Sequence[NamedStep]:

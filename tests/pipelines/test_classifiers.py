@@ -304,6 +304,19 @@ def test_fitting_with_too_few_labels_is_refused_unread(pipe) -> None:
         pipe.fit(["no such file.wav"] * 4, ["a", "a", "b"])
 
 
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (["a"] * 4, "expected at least two classes, got 1 class"),
+        (["a", "b", None, "a"], "y has no label for clip 2"),
+        ([1.0, float("nan"), 2.0, 1.0], "y has no label for clip 1"),
+    ],
+)
+def test_fitting_to_labels_without_classes_is_refused_unread(pipe, y, message) -> None:
+    with pytest.raises(InputError, match=message):
+        pipe.fit(["no such file.wav"] * 4, y)
+
+
 def test_characteristic_tokens_refuse_wrong_labels_unread(pipe, codes, labels) -> None:
     pipe.fit(codes, labels)
     with pytest.raises(InputError, match="groups must have an entry for each of 2 clips"):
