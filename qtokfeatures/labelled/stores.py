@@ -334,5 +334,17 @@ def _zarr_format() -> dict[str, Any]:
 
 
 def _open(path: Path, kind: Format) -> xr.Dataset:
-    engine = "zarr" if kind == "zarr" else "h5netcdf"
-    return xr.open_dataset(path, engine=engine, chunks=None, decode_timedelta=False)
+    opened: Any = path if kind == "zarr" else _TextStore.open(str(path))
+    engine = "zarr" if kind == "zarr" else None
+    return xr.open_dataset(opened, engine=engine, chunks=None, decode_timedelta=False)
+
+
+class _TextStore(xr.backends.H5NetCDFStore):
+    """A netCDF file whose text is read as objects, which xarray pads to the longest."""
+
+    def open_store_variable(self, name: Any, var: Any) -> xr.Variable:
+        open_variable: Any = super().open_store_variable  # untyped in xarray
+        variable: xr.Variable = open_variable(name, var)
+        if variable.encoding.get("dtype") is str:
+            del variable.encoding["dtype"]
+        return variable

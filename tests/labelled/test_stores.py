@@ -4,6 +4,7 @@ import json
 import pickle
 import subprocess
 import sys
+import tracemalloc
 import warnings
 from dataclasses import replace
 
@@ -394,3 +395,16 @@ def test_one_long_text_does_not_widen_all(make_codes, path):
     both = there.qtok.sel_clips(slice(1, None)).qtok.concat(there.qtok.sel_clips([0]))
     assert both.nbytes < 10**7
     assert both["transcript"].values[-1] == texts[0]
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_one_long_text_is_no_width_of_all_as_a_store_is_read(make_codes, tmp_path, suffix):
+    ds = make_codes([1] * 1000).qtok.with_labels({"text": ["x" * 100_000] + ["short"] * 999})
+    path = save_codes(ds, tmp_path / f"codes{suffix}")
+    tracemalloc.start()
+    try:
+        loaded = load_codes(path)
+        assert tracemalloc.get_traced_memory()[1] < 50e6  # of 400 MB of padded text
+    finally:
+        tracemalloc.stop()
+    assert loaded.identical(ds)
