@@ -14,7 +14,7 @@ from qtokfeatures.codecs.network import CodecNetwork, Codes, Vectors
 from qtokfeatures.codecs.nn.precision import with_gradients
 from qtokfeatures.codecs.out_of_memory import memory_errors_as_codec_errors, run_halving
 from qtokfeatures.codecs.streaming import StreamEncoder
-from qtokfeatures.codecs.threads import default_threads
+from qtokfeatures.codecs.threads import default_threads, map_in_threads
 from qtokfeatures.progress import progress_bar
 
 CHUNK_S = 20.0  # seconds of a batch in the network at once: bounds memory for clips of any length
@@ -106,8 +106,13 @@ def _in_batches(
 ) -> list[Any]:
     """Run `clips` in batches of similar length; cut the padding off each result."""
     found: dict[int, Any] = {}
-    for rows in length_batches(frames, most=int(codec.batch_s * codec.spec.frame_rate)):
-        results = run_halving(lambda part: run(codec, part), [clips[i] for i in rows])
+    batches = list(length_batches(frames, most=int(codec.batch_s * codec.spec.frame_rate)))
+    results_of_batches = map_in_threads(
+        lambda rows: run_halving(lambda part: run(codec, part), [clips[i] for i in rows]),
+        batches,
+        workers=codec.workers,
+    )
+    for rows, results in zip(batches, results_of_batches, strict=True):
         for i, padded in zip(rows, results, strict=True):
             own = cut(padded, frames[i])
             # Copies, so that no clip keeps the memory of its whole batch.

@@ -14,7 +14,7 @@ from torch import Tensor
 from typing_extensions import Self, TypeVar
 
 from qtokfeatures.codecs.nn.precision import inference
-from qtokfeatures.codecs.threads import default_threads, survive_forks
+from qtokfeatures.codecs.threads import default_threads, survive_forks, unclaimed_threads
 from qtokfeatures.exceptions import CodecError
 from qtokfeatures.labelled import CodecSpec
 
@@ -96,6 +96,12 @@ class CodecNetwork(ABC, Generic[EncoderState, DecoderState]):
         device = self.device
         with default_threads(self.threads), inference(device):
             yield
+
+    @property
+    def workers(self) -> int:
+        """Batches that run at once, each on one thread, where nobody chose a number of threads."""
+        is_chosen = "threads" in vars(self) or self.threads != 1
+        return 1 if is_chosen or self.device.type != "cpu" else unclaimed_threads()
 
     @property
     def batch_s(self) -> float:

@@ -6,14 +6,18 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from threadpoolctl import ThreadpoolController
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 _chosen = threading.local()
 _is_forked = False
@@ -42,6 +46,27 @@ def default_threads(count: int | None) -> Iterator[None]:
         return
     with _limited(count):
         yield
+
+
+def unclaimed_threads() -> int:
+    """Return torch's number of threads, or 1 where :func:`use_threads` or a fork decides."""
+    if _is_forked or getattr(_chosen, "count", None) is not None:
+        return 1
+    return torch.get_num_threads()
+
+
+def map_in_threads(
+    run: Callable[[_Item], _Result], items: Sequence[_Item], *, workers: int
+) -> Iterator[_Result]:
+    """Yield the results of `items` in order, computed in up to `workers` Python threads."""
+    if min(workers, len(items)) < 2:
+        yield from map(run, items)
+        return
+    pool = ThreadPoolExecutor(min(workers, len(items)))
+    try:
+        yield from pool.map(run, items)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager

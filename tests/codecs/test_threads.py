@@ -15,10 +15,11 @@ import pytest
 import torch
 
 import qtokfeatures as qt
+from qtokfeatures.codecs.batching import encode_waves
 from qtokfeatures.codecs.mini.config import TINY
 from qtokfeatures.codecs.mini.model import MiniModel
 from qtokfeatures.codecs.mini.weights import save_weights
-from qtokfeatures.codecs.threads import use_threads
+from qtokfeatures.codecs.threads import map_in_threads, use_threads
 from qtokfeatures.exceptions import InputError
 
 SR = 24_000
@@ -222,3 +223,31 @@ def test_a_changed_file_is_read_again(tmp_path):
     after = qt.load_codec(path, device="cpu")
     assert after.spec.fingerprint != before.spec.fingerprint
     assert after.model is not before.model
+
+
+def test_batches_share_the_processor_with_the_same_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a chosen number of threads, batches run side by side, one thread each."""
+    rng = np.random.default_rng(0)
+    waves = [(0.1 * rng.normal(size=24_000 * 3)).astype(np.float32) for _ in range(8)]
+    alone, shared = qt.load_codec("mini", threads=1), qt.load_codec("mini")
+    monkeypatch.setattr("torch.get_num_threads", lambda: 3)
+    assert (alone.workers, shared.workers) == (1, 3)
+    for a, b in zip(encode_waves(alone, waves), encode_waves(shared, waves), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with use_threads(2):
+        assert shared.workers == 1
+
+
+def test_an_error_of_one_batch_ends_the_others() -> None:
+    done: list[int] = []
+
+    def run(item: int) -> int:
+        if item == 1:
+            raise ValueError("one")
+        done.append(item)
+        return item
+
+    with pytest.raises(ValueError, match="one"):
+        list(map_in_threads(run, range(1000), workers=2))
+    assert len(done) < 999
+    assert list(map_in_threads(lambda item: item + 1, range(5), workers=3)) == [1, 2, 3, 4, 5]
