@@ -85,6 +85,18 @@ def test_a_missing_tensor_is_named(saved, tmp_path):
         load_codec(path)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(saved, tmp_path, value):
+    with safe_open(saved[1], framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    name = next(name for name in sorted(tensors) if name.endswith(":scale"))
+    tensors[name].view(-1)[0] = value
+    save_file(tensors, tmp_path / "broken.safetensors", metadata=metadata)
+    with pytest.raises(CodecError, match=f"not finite, such as '{name}'"):
+        load_codec(tmp_path / "broken.safetensors")
+
+
 def test_the_fingerprint_follows_the_weights_not_the_place(saved, tmp_path):
     copy = shutil.copy(saved[1], tmp_path / "copy.safetensors")
     assert load_codec(copy).spec.fingerprint == load_codec(saved[1]).spec.fingerprint

@@ -45,6 +45,12 @@ def load_weights(path: Path) -> tuple[MiniModel, str]:
             f"{path} has format {metadata.get('format')!r}, expected {FORMAT!r}: "
             "it was not written for this version of mini"
         )
+    broken = [k for k, t in stored.items() if t.is_floating_point() and not t.isfinite().all()]
+    if broken:
+        raise CodecError(
+            f"{path} holds weights that are not finite, such as {broken[0]!r}: train it again, or "
+            "use an earlier copy"
+        )
     config = _config(path, metadata, stored)
     tensors = {name_of_stored(name): tensor for name, tensor in _unpacked(stored).items()}
     with building(torch.device("cpu")):
