@@ -150,7 +150,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
         -------
         self
         """
-        _check_label_count(X, y)
+        self._check_request(X, y)
         self._fit(X, self._encode(X), y)
         return self
 
@@ -171,7 +171,7 @@ class QTokenizer(TransformerMixin, CodecHolder):
         xarray.DataArray, shape (clip, feature)
             As :meth:`transform`.
         """
-        _check_label_count(X, y)
+        self._check_request(X, y)
         encoded = self._encode(X)
         self._fit(X, encoded, y)
         return plain_if_wrapped(self._features(encoded), self, X)
@@ -406,6 +406,12 @@ class QTokenizer(TransformerMixin, CodecHolder):
         values = self.features_.transform(encoded.sequence)
         labelled = label_rows(values, encoded.dataset, self.features_)
         return fill_missing_rows(labelled, encoded)
+
+    def _check_request(self, X: Any, y: Any) -> None:
+        """Refuse impossible features, parameters and labels before any clip is read."""
+        _check_label_count(X, y)
+        self._check_parameters()
+        feature_transformer(self.features, self._find_codec(), n_codebooks=1)
 
     def _check_parameters(self) -> None:
         one_of("on_error", self.on_error, ("raise", "nan"))

@@ -87,6 +87,10 @@ class TestFeatures:
         ):
             QTokenizer(band_codec, sr=24000, features=features).fit(clips)
 
+    def test_unknown_features_are_refused_before_a_clip_is_read(self, band_codec) -> None:
+        with pytest.raises(InputError, match="features must be one of"):
+            QTokenizer(band_codec, features="nope").fit_transform(["missing.wav"])
+
     def test_parameters_of_features_are_reached(self, tokenizer) -> None:
         assert tokenizer.get_params()["features__bins"] == 8
         assert tokenizer.set_params(features__bins=4).features.bins == 4
