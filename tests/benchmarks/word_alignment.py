@@ -1,4 +1,4 @@
-"""Where does predict_alignment place words? The table of ``docs/robustness.md``.
+"""Error of predict_alignment on synthesised digits: the table of ``docs/robustness.md``.
 
     python tests/benchmarks/word_alignment.py [--clips 300] [--epochs 40]
 

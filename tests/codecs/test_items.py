@@ -1,4 +1,4 @@
-"""What `encode` and `encode_many` take: batches, channels, excerpts, ids and a cache."""
+"""Input of `encode` and `encode_many`: batches, channels, excerpts, ids and a cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens when a batch does not fit into memory."""
+"""Batches that do not fit into memory."""
 
 from __future__ import annotations
 

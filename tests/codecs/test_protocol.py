@@ -1,4 +1,4 @@
-"""What every codec promises, on the untrained one (quick) and the bundled one."""
+"""Codec protocol, on an untrained codec (quick) and the bundled one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often tokens change, what they count then, and how unusual they are."""
+"""Change probability, weights and surprise of tokens."""
 
 from __future__ import annotations
 
